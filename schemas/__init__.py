@@ -1,0 +1,34 @@
+"""The data contract: one frozen dataclass a table, its Arrow schema derived from it.
+
+Imports the standard library and pyarrow only.
+"""
+
+from schemas.acquire import Allocation, Hit, Media, Post, Request, TagClaim
+from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
+from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
+from schemas.publish import Member
+from schemas.table import arrow_schema, from_arrow, to_arrow
+
+__all__ = [
+    "Allocation",
+    "Candidate",
+    "Clip",
+    "Duplicate",
+    "Fingerprint",
+    "FrameEmbedding",
+    "Hit",
+    "Media",
+    "Member",
+    "Post",
+    "Probe",
+    "PromptEmbedding",
+    "Request",
+    "Score",
+    "Selection",
+    "Sighting",
+    "TagClaim",
+    "Verdict",
+    "arrow_schema",
+    "from_arrow",
+    "to_arrow",
+]

@@ -1,0 +1,104 @@
+"""What was asked of the outside world and what came: dated facts that no change of rules redoes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What one round of mining granted to one arm, and why."""
+
+    round: int
+    source: str
+    tag: str
+    num_pages: int
+    belief: float
+    """Expected new valid posts of the arm's next page when the round was planned."""
+    reason: str
+    """`seed`, `probation`, `yield`, ...: the rule that granted the pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagClaim:
+    """That a tag speaks for a class, learnt from co-occurrence in validated posts; seed tags stand in the class file."""
+
+    round: int
+    """The round in which the tag was proposed: it may be mined from this round on."""
+    tag: str
+    class_id: str
+    lift: float
+    """Share of the class's validated posts with the tag, over the tag's share in all seen posts."""
+    support: int
+    """Validated posts of the class that carry the tag."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One page of one listing, asked for once."""
+
+    source: str
+    tag: str
+    cursor: str
+    """Empty for the first page."""
+    round: int
+    next_cursor: str | None
+    """None: the listing ends here."""
+    num_posts: int
+    num_bytes: int
+    outcome: str
+    """`ok` or an error's kind (h2a_curation/sources/errors.py)."""
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What a platform says of one video. Fields that a source does not give are None."""
+
+    post_id: str
+    """`<source>:<the platform's own id>`."""
+    source: str
+    url: str
+    creator: str | None
+    """A pseudonym: the platform's creator id hashed with the lake's salt."""
+    caption: str
+    hashtags: list[str]
+    """Normalised, in the order in which they stand in the post, each once."""
+    posted_at: datetime | None
+    language: str | None
+    duration_s: float | None
+    width_px: int | None
+    height_px: int | None
+    num_views: int | None
+    num_likes: int | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """That a page listed a post."""
+
+    source: str
+    tag: str
+    cursor: str
+    post_id: str
+    rank: int
+    """Place in the page, from 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """That a post's file came, or why it did not. Each try that ended is a row."""
+
+    post_id: str
+    round: int
+    """The round whose plan asked for the file."""
+    outcome: str
+    """`ok` or an error's kind (h2a_curation/sources/errors.py)."""
+    detail: str
+    """The error's own words, in one line; empty for `ok`."""
+    media_id: str | None
+    """sha256 of the file's bytes; the file is `media/<first two digits>/<media_id>` in the lake."""
+    num_bytes: int
+    num_tries: int
+    fetched_at: datetime

@@ -1,0 +1,72 @@
+"""What we keep: functions of rows and rules. Rejections are rows, not log lines."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One stage's decision about one post or clip as an example of one class."""
+
+    class_id: str
+    subject_id: str
+    """The post's or the clip's id; which of the two follows from the stage."""
+    stage: str
+    """`screen_post` (posts), `screen_clip`, `validate`, `dedup`, `select` (clips)."""
+    keep: bool
+    reason: str
+    """`ok`, or the first rule that failed: a closed set per stage, safe to GROUP BY."""
+    value: float | None
+    """The number that the failing rule compared."""
+    threshold: float | None
+    """What it was compared with."""
+    rules: str
+    """Fingerprint of the rules that decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """That a post is looked at as an example of a class, and on what ground."""
+
+    class_id: str
+    post_id: str
+    ground: str
+    """`seed` (a tag of the class file), `learnt` (a TagClaim), `sight` (no tag: the frames alone)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How the frames of a clip agree with a class's prompts."""
+
+    clip_id: str
+    class_id: str
+    probability: float
+    """Mean over frames of the softmax over all classes and negatives."""
+    margin: float
+    """Mean cosine with the class less that with the best other class or negative."""
+    agreement: float
+    """Share of frames whose best class or negative is this class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """To which cluster of copies a valid clip belongs."""
+
+    clip_id: str
+    cluster_id: str
+    """The canonical member's clip id: the one accepted first."""
+    distance: float
+    """To the member that linked it: bits that differ, on average over frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """An accepted clip: what a version publishes."""
+
+    clip_id: str
+    class_id: str
+    label: int
+    post_id: str
+    media_id: str
+    creator: str | None
+    split: str
+    """`train`, `val` or `test`."""

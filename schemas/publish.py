@@ -1,0 +1,27 @@
+"""What people share and train on: the members of a version's shards."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One accepted clip and where its bytes lie: a row of a version's `clip.parquet`."""
+
+    clip_id: str
+    class_id: str
+    label: int
+    """Stable over versions."""
+    split: str
+    post_id: str
+    creator: str | None
+    shard: str
+    """File name of the tar in the lake's `shards` folder."""
+    offset: int
+    """First byte of the mp4 in the tar."""
+    num_bytes: int
+    sha256: str
+    """Of the mp4's bytes; equal to clip_id."""
+    width_px: int
+    height_px: int
+    fps: float
+    num_frames: int
