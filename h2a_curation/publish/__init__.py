@@ -1,0 +1,1 @@
+"""Write what people share and train on; decide nothing."""
