@@ -20,7 +20,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagClaim:
-    """That a tag speaks for a class, learnt from co-occurrence in validated posts; seed tags stand in the class file."""
+    """That a tag speaks for a class, learnt from co-occurrence in validated posts (seed tags: in the class file)."""
 
     round: int
     """The round in which the tag was proposed: it may be mined from this round on."""

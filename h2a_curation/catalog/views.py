@@ -1,0 +1,143 @@
+"""The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+import schemas
+
+FACTS: dict[str, tuple[type, str, str, str]] = {
+    # table: (record, stage, key, which of two rows with one key stays)
+    "allocation": (schemas.Allocation, "plan", "round, source, tag", "num_pages"),
+    "tag_claim": (schemas.TagClaim, "plan", "tag, class_id", "round"),
+    "request": (schemas.Request, "mine", "source, tag, cursor", "round, requested_at"),
+    "hit": (schemas.Hit, "mine", "source, tag, cursor, post_id", "rank"),
+    "post": (schemas.Post, "mine", "post_id", "seen_at"),
+    "media": (schemas.Media, "fetch", "post_id", "outcome <> 'ok', round, fetched_at"),
+    "probe": (schemas.Probe, "probe", "media_id", "model"),
+    "clip": (schemas.Clip, "cut", "media_id", "model"),
+    "fingerprint": (schemas.Fingerprint, "hash", "clip_id", "model"),
+    "sighting": (schemas.Sighting, "sense", "clip_id, signal", "model"),
+    "frame_embedding": (schemas.FrameEmbedding, "embed", "clip_id", "model"),
+    "prompt_embedding": (schemas.PromptEmbedding, "prompt", "prompt, model", "model"),
+}
+DECIDED: dict[str, type] = {
+    "candidate": schemas.Candidate,
+    "verdict": schemas.Verdict,
+    "score": schemas.Score,
+    "duplicate": schemas.Duplicate,
+    "selection": schemas.Selection,
+}
+_ROUND = {
+    "allocation": "round < {0}",
+    "tag_claim": "round < {0}",
+    "request": "round < {0}",
+    "media": "round < {0}",
+    "hit": "(source, tag, cursor) IN (SELECT (source, tag, cursor) FROM request)",
+    "post": "post_id IN (SELECT post_id FROM hit)",
+}
+
+
+class Catalog:
+    """A DuckDB connection on one lake's views."""
+
+    def __init__(self, lake: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.lake = lake
+        self.connection = connection
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table] | None = None) -> pa.Table:
+        """Run SQL on the views, with Arrow tables registered beside them for this one query."""
+        for name, table in (tables or {}).items():
+            self.connection.register(name, table)
+        try:
+            return self.connection.sql(sql).to_arrow_table()
+        finally:
+            for name in tables or {}:
+                self.connection.unregister(name)
+
+    def vectors(self, model: str) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
+        """Clip ids and their frames' vectors [clip, frame, dim] by one model, in blocks, each clip once."""
+        seen: set[str] = set()
+        for file in sorted((self.lake / "parts" / "embed").glob("*/frame_embedding.parquet")):
+            reader = pq.ParquetFile(file)
+            for batch in reader.iter_batches(batch_size=8192, columns=["clip_id", "model", "times_s", "vectors"]):
+                yield from _block(batch, model, seen)
+
+
+def connect(
+    lake: Path,
+    *,
+    models: Mapping[str, str] | None = None,
+    before_round: int | None = None,
+    decision: Path | None = None,
+) -> Catalog:
+    """Open the catalog: `models` picks one fingerprint for each measuring stage, `before_round` shows the facts
+    as they stood before that round of mining, `decision` adds that decision's tables.
+    """
+    connection = duckdb.connect()
+    connection.execute(
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET python_enable_replacements = false"
+    )
+    for table, (record, stage, key, first) in FACTS.items():
+        where = []
+        if models and stage in models:
+            where.append(f"model = '{models[stage]}'")
+        if before_round is not None and table in _ROUND:
+            where.append(_ROUND[table].format(before_round))
+        source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
+        condition = f" WHERE {' AND '.join(where)}" if where else ""
+        connection.execute(
+            f"CREATE VIEW {table} AS SELECT * FROM {source}{condition}"
+            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1"
+        )
+    if decision is not None:
+        for table, record in DECIDED.items():
+            source = _parquet(connection, table, record, decision / f"{table}.parquet")
+            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
+    return Catalog(lake, connection)
+
+
+def forbid_writing(catalog: Catalog) -> None:
+    """From now on the connection reads this lake and nothing else: for SQL that a user types or a recipe carries."""
+    folder = str(catalog.lake).replace("'", "''")
+    catalog.connection.execute(f"SET allowed_directories = ['{folder}']")
+    catalog.connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, glob: Path) -> str:
+    """SQL that reads the files, or an empty table of the record's schema where there is none yet."""
+    folder = glob.parent.parent if glob.parent.name == "*" else glob.parent
+    pattern = "*/" + glob.name if glob.parent.name == "*" else glob.name
+    if next(folder.glob(pattern), None) is not None:
+        path = str(glob).replace("'", "''")
+        return f"read_parquet('{path}', union_by_name = true)"
+    connection.register(f"no_{table}", _empty(record))
+    return f"no_{table}"
+
+
+def _empty(record: type) -> pa.Table:
+    """No rows, in types that DuckDB reads from Arrow: it has no 16-bit floats there, and reads them as 32-bit ones."""
+    half, single = pa.list_(pa.float16()), pa.list_(pa.float32())
+    schema = schemas.arrow_schema(record)
+    return pa.schema([f.with_type(single) if f.type == half else f for f in schema]).empty_table()
+
+
+def _block(batch: pa.RecordBatch, model: str, seen: set[str]) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
+    ids = batch["clip_id"].to_pylist()
+    right = np.array([m == model for m in batch["model"].to_pylist()], dtype=bool)
+    new = np.array([i not in seen for i in ids], dtype=bool)
+    first = {i: k for k, i in reversed(list(enumerate(ids)))}
+    keep = np.array([right[k] and new[k] and first[i] == k for k, i in enumerate(ids)], dtype=bool)
+    if not keep.any():
+        return
+    batch = batch.filter(pa.array(keep))
+    num_frames = len(batch["times_s"][0])
+    flat = batch["vectors"].flatten().to_numpy(zero_copy_only=False)
+    ids = batch["clip_id"].to_pylist()
+    seen.update(ids)
+    yield ids, flat.reshape(len(ids), num_frames, -1)

@@ -1,0 +1,141 @@
+"""The action classes: loads and checks `data/classes/*.yaml`, or a user's own class file."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from h2a_curation import yaml_file
+from h2a_curation.data_folder import data_folder
+from h2a_curation.hashtags import normalise
+
+REASONS = ("generalise", "specify", "noun", "noun-verb", "consolidated", "cultural")
+"""The paper's six principles by which a hashtag speaks for a class."""
+_TEMPLATES = (
+    "a video of a person {}",
+    "a photo of someone {}",
+    "a short clip that shows {}",
+    "{}, filmed with a phone",
+    "people doing {}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionClass:
+    """One action: what must be seen, which hashtags speak for it, and the prompts that recognise it."""
+
+    id: str
+    """Kebab case; never changed."""
+    label: int | None = None
+    """Stable over versions; a user's own classes without labels are numbered in their order."""
+    name: str = ""
+    definition: str = ""
+    """One line that tells what must be seen."""
+    seed_hashtags: dict[str, str] = field(default_factory=dict)
+    """Normalised tag to the principle behind it: one of REASONS."""
+    excluded_hashtags: dict[str, str] = field(default_factory=dict)
+    """Homonyms and hijacked tags, with the reason."""
+    prompts: tuple[str, ...] = ()
+    """The CLIP ensemble; where a user gives none, five are made from the name."""
+    siblings: tuple[str, ...] = ()
+    """Classes that are easily taken for this one."""
+    person_required: bool = True
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
+            raise ValueError(
+                f"class id '{self.id}' is not kebab case: use lower case letters, digits and single hyphens"
+            )
+        for tag, reason in self.seed_hashtags.items():
+            if tag != normalise(tag) or not tag:
+                raise ValueError(f"hashtag '{tag}' of {self.id} is not normalised: write '{normalise(tag)}'")
+            if reason not in REASONS:
+                raise ValueError(f"hashtag '{tag}' of {self.id} has reason '{reason}'; use one of {', '.join(REASONS)}")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that speak for the class from the start: its seed tags, and its own id as a tag."""
+        return tuple(dict.fromkeys([*self.seed_hashtags, normalise(self.id)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFile:
+    """The content of one class file."""
+
+    group: str = ""
+    classes: tuple[ActionClass, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negative:
+    """Something that no class is, such as a slide of text, with the prompts that recognise it."""
+
+    id: str
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegativeFile:
+    """The content of `data/negatives.yaml`."""
+
+    negatives: tuple[Negative, ...]
+
+
+def load_classes(path: Path | None = None) -> list[ActionClass]:
+    """All classes of a file or folder (default: `data/classes`), by label; ValueError names file and remedy."""
+    path = path or data_folder() / "classes"
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"{path}: no class file here; a class file ends in .yaml")
+    classes = [
+        _complete(c, group.group)
+        for file in files
+        for group in [yaml_file.load(file, ClassFile)]
+        for c in group.classes
+    ]
+    _refuse_twice(path, "class id", (c.id for c in classes))
+    _refuse_twice(path, "label", (str(c.label) for c in classes if c.label is not None))
+    _refuse_twice(path, "prompt", (p for c in classes for p in c.prompts))
+    return _labelled(classes)
+
+
+def load_negatives() -> list[Negative]:
+    """What no class is (`data/negatives.yaml`)."""
+    return list(yaml_file.load(data_folder() / "negatives.yaml", NegativeFile).negatives)
+
+
+def _complete(given: ActionClass, group: str) -> ActionClass:
+    """Fill by rule what a user's short class file leaves out."""
+    name = given.name or given.id.replace("-", " ").capitalize()
+    return ActionClass(
+        id=given.id,
+        label=given.label,
+        name=name,
+        definition=given.definition,
+        seed_hashtags=given.seed_hashtags,
+        excluded_hashtags=given.excluded_hashtags,
+        prompts=given.prompts or tuple(t.format(name.lower()) for t in _TEMPLATES),
+        siblings=given.siblings,
+        person_required=given.person_required,
+        group=given.group or group,
+    )
+
+
+def _labelled(classes: list[ActionClass]) -> list[ActionClass]:
+    """Classes without a label take the next free numbers, in their order."""
+    free = 1 + max((c.label for c in classes if c.label is not None), default=-1)
+    labelled = []
+    for c in classes:
+        if c.label is None:
+            c = ActionClass(**{name: getattr(c, name) for name in c.__slots__} | {"label": free})
+            free += 1
+        labelled.append(c)
+    return sorted(labelled, key=lambda c: c.label or 0)
+
+
+def _refuse_twice(path: Path, what: str, values: Iterable[str]) -> None:
+    twice = [v for v, n in Counter(values).items() if n > 1]
+    if twice:
+        raise ValueError(f"{path}: {what} '{twice[0]}' stands twice; each may stand once")

@@ -1,0 +1,98 @@
+"""Read a YAML file into checked dataclasses: every mistake is one line with file, line and remedy."""
+
+import dataclasses
+import difflib
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+Place = tuple[int | str, ...]
+
+
+def load(file: Path, into: type[T]) -> T:
+    """The file's content as an instance of the dataclass `into`; ValueError names file, line and what to do."""
+    try:
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError as missing:
+        raise ValueError(f"{file}: there is no such file") from missing
+    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+        raise ValueError(f"{file}{_mark(broken)}: not valid YAML: {_first_line(broken)}; mend it there") from broken
+    content = {} if root is None else yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        return check(content, into)
+    except MisfitError as misfit:
+        raise ValueError(f"{file}:{_line(root, misfit.place)}: {misfit}") from misfit
+
+
+class MisfitError(ValueError):
+    """A value that does not fit, and its place in the content."""
+
+    def __init__(self, place: Place, text: str) -> None:
+        super().__init__(text)
+        self.place = place
+
+
+def check(content: Any, into: type[T]) -> T:
+    """Plain content as an instance of `into`; raises MisfitError at the first thing that does not fit."""
+    _refuse_unknown(content, into, ())
+    try:
+        return TypeAdapter(into).validate_python(content)
+    except ValidationError as errors:
+        first = errors.errors()[0]
+        place = tuple(first["loc"])
+        where = ".".join(str(p) for p in place) or "the file"
+        raise MisfitError(place, f"{where}: {first['msg'].removeprefix('Value error, ')}") from errors
+
+
+def _refuse_unknown(content: Any, hint: Any, place: Place) -> None:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(content, dict):
+            raise MisfitError(place, f"{'.'.join(map(str, place)) or 'the file'} must be a mapping of names to values")
+        hints = typing.get_type_hints(hint)
+        known = [f.name for f in dataclasses.fields(hint)]
+        for key, value in content.items():
+            if key not in known:
+                raise MisfitError((*place, key), f"unknown key '{key}'; {_nearest(str(key), known)}")
+            _refuse_unknown(value, hints[key], (*place, key))
+        return
+    inner = typing.get_args(hint)
+    if isinstance(content, list) and inner:
+        for i, value in enumerate(content):
+            _refuse_unknown(value, inner[0], (*place, i))
+    elif isinstance(content, dict):
+        for option in inner:
+            if dataclasses.is_dataclass(option):
+                _refuse_unknown(content, option, place)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+
+
+def _line(node: yaml.Node | None, place: Place) -> int:
+    """The line (from 1) of the deepest node that the place reaches."""
+    line = 1 if node is None else node.start_mark.line + 1
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(step)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _mark(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f":{mark.line + 1}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
