@@ -1,5 +1,6 @@
 """The action classes: loads and checks `data/classes/*.yaml`, or a user's own class file."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -22,13 +23,13 @@ _TEMPLATES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionClass:
-    """One action: what must be seen, which hashtags speak for it, and the prompts that recognise it."""
+class GivenClass:
+    """One class as it stands in a file: all but the id may be left out, and is then made by rule."""
 
     id: str
     """Kebab case; never changed."""
     label: int | None = None
-    """Stable over versions; a user's own classes without labels are numbered in their order."""
+    """Stable over versions; classes without one are numbered after the others, in their order."""
     name: str = ""
     definition: str = ""
     """One line that tells what must be seen."""
@@ -37,27 +38,36 @@ class ActionClass:
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     """Homonyms and hijacked tags, with the reason."""
     prompts: tuple[str, ...] = ()
-    """The CLIP ensemble; where a user gives none, five are made from the name."""
+    """The CLIP ensemble; where there is none, five are made from the name."""
     siblings: tuple[str, ...] = ()
     """Classes that are easily taken for this one."""
     person_required: bool = True
-    group: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
-            raise ValueError(
-                f"class id '{self.id}' is not kebab case: use lower case letters, digits and single hyphens"
-            )
-        for tag, reason in self.seed_hashtags.items():
+            raise ValueError(f"class id '{self.id}' is not kebab case: lower case letters, digits and single hyphens")
+        for tag in [*self.seed_hashtags, *self.excluded_hashtags]:
             if tag != normalise(tag) or not tag:
                 raise ValueError(f"hashtag '{tag}' of {self.id} is not normalised: write '{normalise(tag)}'")
+        for tag, reason in self.seed_hashtags.items():
             if reason not in REASONS:
                 raise ValueError(f"hashtag '{tag}' of {self.id} has reason '{reason}'; use one of {', '.join(REASONS)}")
 
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags that speak for the class from the start: its seed tags, and its own id as a tag."""
-        return tuple(dict.fromkeys([*self.seed_hashtags, normalise(self.id)]))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionClass:
+    """One action, complete: what must be seen, which tags speak for it, which prompts recognise it."""
+
+    id: str
+    label: int
+    name: str
+    group: str
+    definition: str
+    seed_hashtags: dict[str, str]
+    excluded_hashtags: dict[str, str]
+    prompts: tuple[str, ...]
+    siblings: tuple[str, ...]
+    person_required: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +75,7 @@ class ClassFile:
     """The content of one class file."""
 
     group: str = ""
-    classes: tuple[ActionClass, ...]
+    classes: tuple[GivenClass, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +99,16 @@ def load_classes(path: Path | None = None) -> list[ActionClass]:
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path}: no class file here; a class file ends in .yaml")
-    classes = [
-        _complete(c, group.group)
-        for file in files
-        for group in [yaml_file.load(file, ClassFile)]
-        for c in group.classes
-    ]
+    given = [(c, group.group) for group in (yaml_file.load(file, ClassFile) for file in files) for c in group.classes]
+    if not given:
+        raise ValueError(f"{path}: no class in it; list at least one under 'classes'")
+    free = 1 + max((c.label for c, _ in given if c.label is not None), default=-1)
+    numbers = itertools.count(free)
+    classes = [_complete(c, group, next(numbers) if c.label is None else c.label) for c, group in given]
     _refuse_twice(path, "class id", (c.id for c in classes))
-    _refuse_twice(path, "label", (str(c.label) for c in classes if c.label is not None))
+    _refuse_twice(path, "label", (str(c.label) for c in classes))
     _refuse_twice(path, "prompt", (p for c in classes for p in c.prompts))
-    return _labelled(classes)
+    return sorted(classes, key=lambda c: c.label)
 
 
 def load_negatives() -> list[Negative]:
@@ -106,33 +116,21 @@ def load_negatives() -> list[Negative]:
     return list(yaml_file.load(data_folder() / "negatives.yaml", NegativeFile).negatives)
 
 
-def _complete(given: ActionClass, group: str) -> ActionClass:
-    """Fill by rule what a user's short class file leaves out."""
+def _complete(given: GivenClass, group: str, label: int) -> ActionClass:
+    """Fill by rule what a short class file leaves out."""
     name = given.name or given.id.replace("-", " ").capitalize()
     return ActionClass(
         id=given.id,
-        label=given.label,
+        label=label,
         name=name,
-        definition=given.definition,
-        seed_hashtags=given.seed_hashtags,
+        group=group,
+        definition=given.definition or name,
+        seed_hashtags=given.seed_hashtags or {normalise(given.id): "noun"},
         excluded_hashtags=given.excluded_hashtags,
         prompts=given.prompts or tuple(t.format(name.lower()) for t in _TEMPLATES),
         siblings=given.siblings,
         person_required=given.person_required,
-        group=given.group or group,
     )
-
-
-def _labelled(classes: list[ActionClass]) -> list[ActionClass]:
-    """Classes without a label take the next free numbers, in their order."""
-    free = 1 + max((c.label for c in classes if c.label is not None), default=-1)
-    labelled = []
-    for c in classes:
-        if c.label is None:
-            c = ActionClass(**{name: getattr(c, name) for name in c.__slots__} | {"label": free})
-            free += 1
-        labelled.append(c)
-    return sorted(labelled, key=lambda c: c.label or 0)
 
 
 def _refuse_twice(path: Path, what: str, values: Iterable[str]) -> None:

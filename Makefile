@@ -1,0 +1,44 @@
+# The commands that a person types. Everything they need is installed into .venv by pip, in the versions of constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+QUICKSTART_ARGS ?=
+
+.PHONY: quickstart test check kill long wheel-test format clean
+
+quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
+	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
+
+test: .venv/.dev  ## the test suite, in at most 15 minutes on 2 cores
+	$(BIN)/pytest -m "not slow"
+
+check: .venv/.dev  ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
+	$(BIN)/pytest -m slow tests/test_kill.py --timeout 1500
+
+wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
+	$(BIN)/python tests/wheel_test.py
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist
+
+.venv/.base: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "h2a needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...")'
+	@start=$$(date +%s); $(PYTHON) -m venv .venv \
+	&& $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e . \
+	&& echo "installed in $$(( $$(date +%s) - start )) s; .venv takes $$(du -sh .venv | cut -f1)"
+	@touch $@
+
+.venv/.dev: .venv/.base
+	@start=$$(date +%s); $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,vision]' \
+	&& $(BIN)/h2a models fetch \
+	&& echo "development tools and detectors installed in $$(( $$(date +%s) - start )) s"
+	@touch $@
