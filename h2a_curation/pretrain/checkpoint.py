@@ -1,0 +1,63 @@
+"""Checkpoints in the official layout: written aside and renamed, read without running code from the file."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# What official files hold besides tensors: their arguments, and schedule values that numpy made.
+ALLOWED = [argparse.Namespace, np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
+LAST = "checkpoint-last.pth"
+"""The newest state between two kept checkpoints. Official readers pass over a name without a number."""
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint so that the name holds either the old file or the whole new one, whatever happens."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> Any:
+    """A checkpoint's content; ValueError if it is damaged or holds anything but tensors and plain values."""
+    try:
+        with torch.serialization.safe_globals(ALLOWED):
+            return torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, torch.serialization.pickle.UnpicklingError) as broken:
+        raise ValueError(f"{path} is no readable checkpoint: {str(broken).splitlines()[0]}") from broken
+
+
+def weights(content: Any) -> dict[str, Tensor]:
+    """The model's tensors: under `model`, `module` or at the top, less the prefix of compiled models."""
+    tensors = content.get("model", content.get("module", content))
+    return {key.removeprefix("_orig_mod."): value for key, value in tensors.items()}
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Load all weights; ValueError in one line if the file is of another model."""
+    own = model.state_dict()
+    missing = sorted(own.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - own.keys())
+    resized = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
+    for what, keys in (("lacks", missing), ("has another size of", resized), ("has besides", unknown)):
+        if keys:
+            raise ValueError(f"{source} is of another model: it {what} {keys[0]} and {len(keys) - 1} more; check --preset")
+    model.load_state_dict(tensors)
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint to go on from: the newest between two epochs, else that of the highest epoch."""
+    if (folder / LAST).exists():
+        return folder / LAST
+    numbered = [p for p in folder.glob("checkpoint-*.pth") if p.stem.rpartition("-")[2].isdigit()]
+    return max(numbered, key=lambda p: int(p.stem.rpartition("-")[2]), default=None)

@@ -1,0 +1,72 @@
+"""Which frames of a clip are sampled, and how just those are decoded."""
+
+import io
+from collections.abc import Sequence
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+"""[frame, height, width, rgb]"""
+
+
+def sample_indices(length: int, num_frames: int, stride: int, rng: np.random.RandomState) -> list[int]:
+    """Frame indices of one sample from a clip of `length` frames, drawn as the official code draws them.
+
+    A clip of less than num_frames * stride frames starts at 0 without a draw; the last frame reached is then repeated.
+    The very last frame of a clip is never reached.
+    """
+    num_starts = length - num_frames * stride + 1
+    place = 1 + (int(rng.randint(num_starts)) if num_starts > 0 else 0)
+    indices = []
+    for _ in range(num_frames):
+        indices.append(place - 1)
+        if place + stride < length:
+            place += stride
+    return indices
+
+
+def decode(data: bytes, indices: Sequence[int]) -> Frames:
+    """Those frames of an mp4, in the order asked for.
+
+    Only groups of pictures that hold a wanted frame are decoded, each up to its last wanted one. ValueError if the
+    bytes cannot be read or a frame is missing.
+    """
+    wanted = set(indices)
+    try:
+        with av.open(io.BytesIO(data)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            packets = [p for p in container.demux(stream) if p.pts is not None]
+            pts = sorted(p.pts for p in packets if p.pts is not None)
+            if not wanted or max(wanted) >= len(pts):
+                raise ValueError(f"frame {max(wanted, default=0)} of a clip of {len(pts)}")
+            by_pts = {pts[i]: i for i in wanted}
+            found = {}
+            for packet in [*_needed(packets, set(by_pts)), None]:
+                for frame in stream.codec_context.decode(packet):
+                    if frame.pts in by_pts:
+                        found[by_pts[frame.pts]] = frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, IndexError) as broken:
+        raise ValueError(f"cannot be decoded: {broken}") from broken
+    if len(found) != len(wanted):
+        raise ValueError(f"frames {sorted(wanted - set(found))} do not decode")
+    return np.stack([found[i] for i in indices])
+
+
+def _needed(packets: list[av.Packet], wanted: set[int]) -> list[av.Packet]:
+    """The packets to decode, in stream order; all where frames are stored out of order."""
+    pts = [p.pts for p in packets if p.pts is not None]
+    if pts != sorted(pts):
+        return packets
+    needed: list[av.Packet] = []
+    group: list[av.Packet] = []
+    for packet in packets:
+        if packet.is_keyframe:
+            group = []
+        group.append(packet)
+        if packet.pts in wanted:
+            needed += group
+            group = []
+    return needed

@@ -1,0 +1,149 @@
+"""Model sizes and training recipes by name: the official ones of VideoMAE V2, and two small ones for the sample world."""
+
+from dataclasses import dataclass
+
+TUBELET = 2
+"""Frames in one token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The shape of one pretraining model; the decoder has the encoder's mlp ratio."""
+
+    image_px: int = 224
+    patch_px: int = 16
+    num_frames: int = 16
+    width: int
+    depth: int
+    num_heads: int
+    mlp_ratio: float = 4.0
+    decoder_width: int
+    decoder_depth: int = 4
+    decoder_num_heads: int
+    qkv_bias: bool = True
+    layer_scale: float = 0.0
+    """Start value of the branches' scales; 0 leaves them out."""
+    cosine_attention: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_px % self.patch_px or self.num_frames % TUBELET:
+            raise ValueError(f"frames of {self.image_px} px do not divide into patches of {self.patch_px} px: {self}")
+
+    @property
+    def window(self) -> tuple[int, int, int]:
+        """Slices, rows and columns of the token grid."""
+        side = self.image_px // self.patch_px
+        return self.num_frames // TUBELET, side, side
+
+    @property
+    def num_tokens(self) -> int:
+        slices, rows, columns = self.window
+        return slices * rows * columns
+
+    @property
+    def patch_dim(self) -> int:
+        """Numbers in one token: 2 frames x patch x patch x RGB."""
+        return TUBELET * self.patch_px**2 * 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a model is trained; defaults are those of the official pretraining scripts."""
+
+    batch_clips: int = 32
+    """Clips decoded for one step on one device; each gives `views` samples."""
+    views: int = 4
+    """Repeated augmentation: crops and masks made of one decode."""
+    stride: int = 4
+    """Frames from one sampled frame to the next."""
+    encoder_mask: float = 0.9
+    decoder_mask: float = 0.5
+    """0 decodes exactly the hidden tokens."""
+    learning_rate: float = 1e-3
+    """For 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
+    min_learning_rate: float = 1e-5
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.05
+    epochs: int = 200
+    warmup_epochs: int = 20
+    steps: int | None = None
+    """A fixed length in place of `epochs`; the warm-up keeps its share."""
+    clip_grad: float | None = None
+    """Largest 2-norm of all gradients; None leaves them as they are."""
+    recompute: bool = False
+    """Activation checkpointing: a block's activations are computed again in the backward pass."""
+    save_epochs: int = 20
+    """Epochs from one kept checkpoint to the next."""
+    save_steps: int = 1000
+    """Steps after which `checkpoint-last.pth` is written anew: what a kill costs at most."""
+    held_out_clips: int = 64
+    """Clips on which the reconstruction loss is measured before and after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    name: str
+    model: ModelConfig
+    recipe: Recipe
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; ValueError names the known ones."""
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+# Model rows: videomae2.md 1.1. Recipes: 7.1, of which small has none and takes that of base.
+_ALL = [
+    Preset(
+        name="micro",
+        model=ModelConfig(
+            image_px=64, width=48, depth=2, num_heads=2, decoder_width=32, decoder_depth=1, decoder_num_heads=1
+        ),
+        recipe=Recipe(batch_clips=2, views=2, steps=20, learning_rate=0.1, save_steps=10, held_out_clips=4),
+    ),
+    Preset(
+        name="tiny",
+        model=ModelConfig(
+            image_px=96, width=192, depth=4, num_heads=3, decoder_width=96, decoder_depth=2, decoder_num_heads=3
+        ),
+        recipe=Recipe(batch_clips=4, views=4, steps=200, learning_rate=0.096, save_steps=50, held_out_clips=32),
+    ),
+    Preset(
+        name="small",
+        model=ModelConfig(width=384, depth=12, num_heads=6, decoder_width=192, decoder_num_heads=3),
+        recipe=Recipe(),
+    ),
+    Preset(
+        name="base",
+        model=ModelConfig(width=768, depth=12, num_heads=12, decoder_width=384, decoder_num_heads=6),
+        recipe=Recipe(),
+    ),
+    Preset(
+        name="large",
+        model=ModelConfig(width=1024, depth=24, num_heads=16, decoder_width=512, decoder_num_heads=8),
+        recipe=Recipe(epochs=300, warmup_epochs=30),
+    ),
+    Preset(
+        name="huge",
+        model=ModelConfig(width=1280, depth=32, num_heads=16, decoder_width=512, decoder_num_heads=8),
+        recipe=Recipe(epochs=300, warmup_epochs=30, save_epochs=10, recompute=True),
+    ),
+    Preset(
+        name="giant",
+        model=ModelConfig(
+            patch_px=14,
+            width=1408,
+            depth=40,
+            num_heads=16,
+            mlp_ratio=48 / 11,
+            decoder_width=512,
+            decoder_num_heads=8,
+        ),
+        recipe=Recipe(
+            epochs=300, warmup_epochs=30, save_epochs=5, recompute=True, learning_rate=6e-4, clip_grad=0.02
+        ),
+    ),
+]
+PRESETS = {p.name: p for p in _ALL}
