@@ -1,0 +1,1 @@
+"""Observations of the outside world: pages of listings and files, asked for once."""

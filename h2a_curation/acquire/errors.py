@@ -1,0 +1,85 @@
+"""Every way in which a platform can fail us: a closed set, and what is done about each.
+
+The words stand in the rows (`Request.outcome`, `Media.outcome`), so they are safe to GROUP BY.
+"""
+
+from enum import StrEnum
+
+
+class ErrorKind(StrEnum):
+    GONE = "gone"
+    """Deleted, or never there."""
+    PRIVATE = "private"
+    LOGIN = "login"
+    """Only for accounts: the user may give own cookies."""
+    BLOCKED = "blocked"
+    """Forbidden to this region or address."""
+    RATE_LIMITED = "rate_limited"
+    IMPERSONATION = "impersonation"
+    """The site wants a browser's fingerprint, and none is configured."""
+    EXTRACTOR_BROKEN = "extractor_broken"
+    """The site has changed, or the code that reads it has a bug."""
+    PHOTO_POST = "photo_post"
+    NO_VIDEO = "no_video"
+    """The post is there and has no video stream that we could take."""
+    TRUNCATED = "truncated"
+    """Fewer bytes came than were promised, or none."""
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    NOT_VIDEO = "not_video"
+    """What came is a page or another kind of file."""
+    SERVER_ERROR = "server_error"
+    UNREACHABLE = "unreachable"
+    """No connection at all: name, route or port."""
+
+
+class Policy(StrEnum):
+    NEVER = "never"
+    """A fact about the post: a row, not tried again."""
+    RETRY = "retry"
+    """Tried again with back-off within the run, then a row."""
+    STOP = "stop"
+    """Tried again with back-off, then the lane stops: not the post's fault, so no id is burnt as failed."""
+
+
+POLICIES: dict[ErrorKind, Policy] = {
+    ErrorKind.GONE: Policy.NEVER,
+    ErrorKind.PRIVATE: Policy.NEVER,
+    ErrorKind.LOGIN: Policy.NEVER,
+    ErrorKind.BLOCKED: Policy.NEVER,
+    ErrorKind.RATE_LIMITED: Policy.RETRY,
+    ErrorKind.IMPERSONATION: Policy.NEVER,
+    ErrorKind.EXTRACTOR_BROKEN: Policy.STOP,
+    ErrorKind.PHOTO_POST: Policy.NEVER,
+    ErrorKind.NO_VIDEO: Policy.NEVER,
+    ErrorKind.TRUNCATED: Policy.RETRY,
+    ErrorKind.TIMEOUT: Policy.RETRY,
+    ErrorKind.TOO_LARGE: Policy.NEVER,
+    ErrorKind.NOT_VIDEO: Policy.NEVER,
+    ErrorKind.SERVER_ERROR: Policy.RETRY,
+    ErrorKind.UNREACHABLE: Policy.STOP,
+}
+
+
+class FetchError(Exception):
+    """A listing or a post's file did not come.
+
+    `retry_after_s`: how long the site asked us to wait.
+    """
+
+    def __init__(self, kind: ErrorKind, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = " ".join(detail.split())[:500]
+        self.retry_after_s = retry_after_s
+
+    @property
+    def policy(self) -> Policy:
+        return POLICIES[self.kind]
+
+
+class SourceChanged(FetchError):  # noqa: N818  # named for what happened
+    """The site answered, but not in the shape that its adapter knows."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(ErrorKind.EXTRACTOR_BROKEN, detail)

@@ -1,0 +1,125 @@
+"""Fetch the file of one post into the lake, under the hash of its bytes; a failure is a row."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
+from h2a_curation.acquire.retry import RetryRules, Tries, with_retries
+from schemas import Media, Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRules(RetryRules):
+    max_file_bytes: int = 200_000_000
+    """Larger files are `too_large`. The source stops at it while reading; what came is measured again."""
+    timeout_s: float = 120.0
+    """Wall clock of one try, whatever the speed: the source keeps it."""
+    socket_timeout_s: float = 20.0
+    """Silence on the line that counts as `timeout`: the source keeps it."""
+
+    def __post_init__(self) -> None:
+        RetryRules.__post_init__(self)
+        if self.max_file_bytes < 1 or self.timeout_s <= 0 or self.socket_timeout_s <= 0:
+            raise ValueError(f"limits must be above 0: {self}")
+
+
+def fetch_post(
+    post: Post,
+    round: int,
+    fetch: Callable[[Post, Path], None],
+    lake: Path,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    rules: FetchRules,
+) -> Media:
+    """Fetch one file to `lake/media/<aa>/<sha256>`, trying again as the error's policy says.
+
+    `fetch(post, target)` is a source's. Returns a row for a file and for every failure that is the post's own; raises
+    FetchError when the lane must stop (the site cannot be reached, or has changed).
+    """
+    tries = Tries()
+    unfinished = _private_folder(lake)
+
+    def once() -> Path:
+        target = unfinished / str(tries.num)
+        fetch(post, target)
+        _refuse_what_is_no_file(target, rules)
+        return target
+
+    try:
+        file = with_retries(once, key=post.post_id, rules=rules, sleep=sleep, tries=tries)
+        num_bytes = file.stat().st_size
+        media_id = _keep(file, lake)
+    except FetchError as error:
+        if error.policy is Policy.STOP:
+            raise
+        return _row(post, round, clock(), tries.num, outcome=error.kind, detail=error.detail)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return _row(post, round, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
+
+
+def media_file(lake: Path, media_id: str) -> Path:
+    """Where a file lies in the lake."""
+    return lake / "media" / media_id[:2] / media_id
+
+
+def _private_folder(lake: Path) -> Path:
+    """A folder of this call alone, on the lake's own disk, so that a rename puts the file in place."""
+    folder = lake / ".tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="fetch-", dir=folder))
+
+
+def _refuse_what_is_no_file(target: Path, rules: FetchRules) -> None:
+    num_bytes = target.stat().st_size if target.is_file() else 0
+    if num_bytes == 0:
+        raise FetchError(ErrorKind.TRUNCATED, "no bytes came")
+    if num_bytes > rules.max_file_bytes:
+        raise FetchError(ErrorKind.TOO_LARGE, f"{num_bytes} bytes, limit {rules.max_file_bytes}")
+
+
+def _keep(file: Path, lake: Path) -> str:
+    """Flush, hash and rename; a file that is there already is the same file."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+        media_id = hashlib.file_digest(opened, "sha256").hexdigest()
+    target = media_file(lake, media_id)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return media_id
+
+
+def _row(
+    post: Post,
+    round: int,
+    now: datetime,
+    num_tries: int,
+    *,
+    outcome: str = "ok",
+    detail: str = "",
+    media_id: str | None = None,
+    num_bytes: int = 0,
+) -> Media:
+    return Media(
+        post_id=post.post_id,
+        round=round,
+        outcome=str(outcome),
+        detail=detail,
+        media_id=media_id,
+        num_bytes=num_bytes,
+        num_tries=num_tries,
+        fetched_at=now,
+    )

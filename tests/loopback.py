@@ -1,0 +1,81 @@
+"""A small web server on loopback that answers as a test tells it to, and remembers what it was asked."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    promised_bytes: int | None = None
+    """Content-Length, where it is not that of the body."""
+    wait_s: float = 0.0
+    """Before the first byte."""
+    chunk_wait_s: float = 0.0
+    """After every 1,000 bytes."""
+
+
+@dataclass
+class Site:
+    url: str = ""
+    answers: dict[str, Callable[[int], Answer]] = field(default_factory=dict)
+    """By path: the answer to the n-th request for it, from 0."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of each request, in order."""
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    site = Site()
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(is_head=True)
+
+        def do_GET(self) -> None:
+            self._answer(is_head=False)
+
+        def _answer(self, *, is_head: bool) -> None:
+            path = self.path.split("?")[0]
+            with lock:
+                num = sum(asked == path for method, asked in site.asked if method == self.command)
+                site.asked.append((self.command, path))
+            answer = site.answers.get(path, lambda _: Answer(status=404))(num)
+            time.sleep(answer.wait_s)
+            self.send_response(answer.status)
+            length = len(answer.body) if answer.promised_bytes is None else answer.promised_bytes
+            for name, value in {"Content-Length": str(length), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if is_head:
+                return
+            for start in range(0, len(answer.body), 1000):
+                self.wfile.write(answer.body[start : start + 1000])
+                time.sleep(answer.chunk_wait_s)
+
+        def log_message(self, *_: object) -> None: ...
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the client gave up, as some tests want it to
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    site.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
