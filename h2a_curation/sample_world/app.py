@@ -1,0 +1,148 @@
+"""The site's routes as a Starlette application, with the faults that a platform has."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TextIO
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from h2a_curation.sample_world.faults import Fault
+from h2a_curation.sample_world.platform import Platform
+
+_MAX_COUNT = 50
+_PIECES = 8
+_MESSAGES = {
+    "private": "this post is private",
+    "deleted": "this post was deleted",
+    "forbidden": "this video is not available in your region",
+    "missing": "this video no longer exists",
+    "rate_limited": "too many requests",
+    "server_error": "something went wrong",
+    "hanging": "upstream timed out",
+}
+
+
+def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
+    """The whole site; each request becomes a JSON line of the log, where there is one."""
+    pages = _Pages(platform)
+    routes = [
+        Route("/tag/{tag}", pages.tag),
+        Route("/post/{post_id}", pages.post),
+        Route("/media/{name}", pages.media),
+        Route("/robots.txt", pages.robots),
+    ]
+    app = Starlette(routes=routes)
+    return _Logged(app, log) if log else app
+
+
+class _Pages:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._num_tries: Counter[tuple[str, str]] = Counter()
+
+    async def tag(self, request: Request) -> Response:
+        tag = request.path_params["tag"]
+        try:
+            page = int(request.query_params.get("page", "1"))
+            count = int(request.query_params.get("count", self._platform.page_size))
+        except ValueError:
+            page = count = 0
+        if page < 1 or not 1 <= count <= _MAX_COUNT:
+            return _error(400, f"page must be at least 1, count from 1 to {_MAX_COUNT}")
+        fault = self._fault("tag", f"{tag}/{page}")
+        if fault and (answer := await _spoilt(fault)):
+            return answer
+        ids = self._platform.listing(tag)
+        shown = ids[(page - 1) * count : page * count]
+        has_more = len(ids) > page * count
+        posts = [self._platform.post(post_id) for post_id in shown]
+        return JSONResponse({"tag": tag, "page": page, "posts": posts, "next": page + 1 if has_more else None})
+
+    async def post(self, request: Request) -> Response:
+        post_id = request.path_params["post_id"]
+        fault = self._fault("post", post_id)
+        if fault and (answer := await _spoilt(fault)):
+            return answer
+        answer_ = self._platform.post(post_id)
+        return _error(404, "no such post") if answer_ is None else JSONResponse(answer_)
+
+    async def media(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        fault = self._fault("media", name.rpartition(".")[0])
+        if fault and fault.kind not in ("slow", "hanging"):
+            return _refusal(fault)
+        file = await self._platform.file(name)
+        if file is None:
+            return _error(404, "no such file")
+        if fault:
+            return _piecemeal(file, fault)
+        return FileResponse(file, media_type="video/mp4" if file.suffix == ".mp4" else None)
+
+    async def robots(self, request: Request) -> Response:
+        return PlainTextResponse("User-agent: *\nAllow: /\n")
+
+    def _fault(self, route: str, key: str) -> Fault | None:
+        """The fault that spoils this try; None once it has cleared."""
+        fault = self._platform.fault(route, key)
+        if fault is None:
+            return None
+        self._num_tries[route, key] += 1
+        return fault if fault.num_tries is None or self._num_tries[route, key] <= fault.num_tries else None
+
+
+async def _spoilt(fault: Fault) -> Response | None:
+    """The bad answer of a page; None where it was only late."""
+    if fault.kind in ("slow", "hanging"):
+        await asyncio.sleep(fault.wait_s)
+    return None if fault.kind == "slow" else _refusal(fault)
+
+
+def _refusal(fault: Fault) -> Response:
+    headers = {"Retry-After": f"{fault.wait_s:g}"} if fault.kind == "rate_limited" else None
+    return JSONResponse({"error": fault.kind, "message": _MESSAGES[fault.kind]}, fault.status, headers)
+
+
+def _error(status: int, message: str) -> Response:
+    return JSONResponse({"error": "not_found" if status == 404 else "bad_request", "message": message}, status)
+
+
+def _piecemeal(file: Path, fault: Fault) -> Response:
+    """A file in pieces over the wait; a hanging one stops half way, and the server drops the connection."""
+    content = file.read_bytes()
+    length = -(-len(content) // _PIECES)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in range(_PIECES):
+            if fault.kind == "hanging" and piece == _PIECES // 2:
+                await asyncio.sleep(fault.wait_s)
+                return
+            if fault.kind == "slow":
+                await asyncio.sleep(fault.wait_s / _PIECES)
+            yield content[piece * length : (piece + 1) * length]
+
+    return StreamingResponse(pieces(), media_type="video/mp4", headers={"Content-Length": str(len(content))})
+
+
+class _Logged:
+    """Writes a line when an answer starts."""
+
+    def __init__(self, app: ASGIApp, log: TextIO) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def logged(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request = {"path": scope["path"], "query": scope["query_string"].decode(), "status": message["status"]}
+                self._log.write(json.dumps(request) + "\n")
+                self._log.flush()
+            await send(message)
+
+        await self._app(scope, receive, logged if scope["type"] == "http" else send)

@@ -1,0 +1,144 @@
+"""Make the files that posts serve: rendered when first asked for, spoilt where their plan says so, cached."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from tempfile import NamedTemporaryFile
+
+from h2a_curation.sample_world.cast import FilePlan
+from h2a_curation.sample_world.clip_spec import ClipSpec
+
+Render = Callable[[ClipSpec, Path], None]
+_HTML = b"""<!doctype html>
+<html><head><title>Just a moment...</title></head>
+<body><h1>Checking your browser</h1><p>This video is not available right now.</p></body></html>
+"""
+
+
+def default_cache() -> Path:
+    """The folder that all runs of a user share: rendered clips are the same for all of them."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "h2a" / "sample_world"
+
+
+def cached_file(plan: FilePlan, folder: Path) -> Path:
+    """Where the file of a plan lies in the cache, made or not: named by the plan and by what makes it."""
+    content = json.dumps([asdict(plan), maker_fingerprint()], sort_keys=True)
+    name = blake2b(content.encode(), digest_size=16).hexdigest()
+    return folder / name[:2] / f"{name}.mp4"
+
+
+def make_file(plan: FilePlan, folder: Path, render: Render | None = None) -> Path:
+    """Make the file of a plan unless it is there; written aside and renamed, so that no reader sees half of it."""
+    target = cached_file(plan, folder)
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=target.parent, suffix=".mp4") as aside:
+        unfinished = Path(aside.name)
+        _write(plan, unfinished, render or _renderer())
+        os.link(unfinished, whole := unfinished.with_suffix(".whole"))
+    whole.replace(target)
+    return target
+
+
+def prerender(plans: Iterable[FilePlan], folder: Path, workers: int = 2) -> int:
+    """Make all files of the plans that the cache lacks; return how many those were."""
+    left = {cached_file(plan, folder): plan for plan in plans}
+    left = {file: plan for file, plan in left.items() if not file.exists()}
+    if not left:
+        return 0
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for made in [pool.submit(make_file, plan, folder) for plan in left.values()]:
+            made.result()
+    return len(left)
+
+
+@cache
+def maker_fingerprint() -> str:
+    """Changes with the renderer's source, this module's, and the libraries that draw and encode."""
+    package = Path(__file__).parent
+    sources = sorted([*(package / "render").rglob("*.py"), package / "clip_spec.py", Path(__file__)])
+    digest = blake2b(digest_size=8)
+    for source in sources:
+        digest.update(source.read_bytes())
+    for library in ("av", "numpy", "opencv-python-headless", "pillow"):
+        digest.update(f"{library} {version(library)}".encode())
+    return digest.hexdigest()
+
+
+def _renderer() -> Render:
+    """Imported where it is used: drawing and encoding libraries are slow to load."""
+    from h2a_curation.sample_world.render import render
+
+    return render
+
+
+def _write(plan: FilePlan, target: Path, render: Render) -> None:
+    if plan.damage == "html":
+        target.write_bytes(_HTML)
+    elif plan.damage == "no_video_stream":
+        _write_tone(target, plan.spec.duration_s)
+    else:
+        render(plan.spec, target)
+        spoil = {"none": _as_it_is, "truncated": _truncated, "damaged": _damaged}[plan.damage]
+        content = target.read_bytes()
+        if (spoilt := spoil(content, plan.spec.seed)) != content:
+            target.write_bytes(spoilt)
+
+
+def _as_it_is(content: bytes, seed: int) -> bytes:
+    return content
+
+
+def _truncated(content: bytes, seed: int) -> bytes:
+    """The first 40 to 70 %, as of a broken download: playable in part or not at all, by where the index lies."""
+    return content[: int(len(content) * Random(seed).uniform(0.4, 0.7))]
+
+
+def _damaged(content: bytes, seed: int) -> bytes:
+    """A third of the picture data overwritten in runs; index and headers stay."""
+    rng = Random(seed)
+    start, end = _picture_data(content)
+    spoilt = bytearray(content)
+    length = (end - start) // 30
+    for part in range(10):
+        at = start + (end - start) * (2 * part + 1) // 20
+        spoilt[at : at + length] = rng.randbytes(length)
+    return bytes(spoilt)
+
+
+def _picture_data(content: bytes) -> tuple[int, int]:
+    """First and last byte of the box `mdat`."""
+    at = 0
+    while at < len(content):
+        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        if kind == b"mdat":
+            return at + 8, at + length
+        assert length >= 8, "the renderer writes no 64-bit boxes"
+        at += length
+    raise AssertionError("the renderer writes an mdat box")
+
+
+def _write_tone(target: Path, duration_s: float) -> None:
+    """An mp4 with sound only."""
+    import av
+    import numpy as np
+
+    rate = 16_000
+    times_s = np.arange(int(duration_s * rate)) / rate
+    samples = (0.3 * np.sin(2 * np.pi * 440 * times_s)).astype(np.float32)[None]
+    with av.open(str(target), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
