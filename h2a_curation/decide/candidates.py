@@ -1,0 +1,76 @@
+"""Which posts are looked at as examples of which class: those that carry, or stand under, a tag that speaks for it.
+
+No fact in the lake names a class. So a class that is renamed, split or merged costs this join and nothing else.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from h2a_curation.decide.rules import Query
+
+
+class DecidedClass(Protocol):
+    """What decisions need of a class; h2a_curation/taxonomy.py's ActionClass has it."""
+
+    @property
+    def id(self) -> str:
+        """Stable name."""
+
+    @property
+    def label(self) -> int:
+        """Stable integer."""
+
+    @property
+    def seed_hashtags(self) -> Mapping[str, str]:
+        """Hashtags that speak for the class from the start, and why."""
+
+    @property
+    def excluded_hashtags(self) -> Mapping[str, str]:
+        """Hashtags that never speak for it, also where co-occurrence proposes them."""
+
+    @property
+    def siblings(self) -> Collection[str]:
+        """Ids of classes that are easily taken for this one."""
+
+    @property
+    def person_required(self) -> bool:
+        """Whether somebody must be seen."""
+
+
+CANDIDATE_SQL = """
+    WITH speaks AS (
+        SELECT class_id, tag, 0 AS rank FROM seed_tag
+        UNION ALL SELECT class_id, tag, 1 FROM tag_claim SEMI JOIN class USING (class_id)
+    ),
+    tagged AS (SELECT post_id, unnest(hashtags) AS tag FROM post UNION SELECT post_id, tag FROM hit)
+    SELECT class_id, post_id, CASE min(rank) WHEN 0 THEN 'seed' ELSE 'learnt' END AS ground
+    FROM tagged JOIN (FROM speaks ANTI JOIN excluded_tag USING (class_id, tag)) USING (tag)
+    GROUP BY class_id, post_id ORDER BY class_id, post_id
+"""
+
+
+def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
+    """The classes as the tables that queries join: class, seed_tag, excluded_tag."""
+    return {
+        "class": pa.table(
+            {
+                "class_id": pa.array([c.id for c in classes], pa.string()),
+                "label": pa.array([c.label for c in classes], pa.int64()),
+                "person_required": pa.array([c.person_required for c in classes], pa.bool_()),
+            }
+        ),
+        "seed_tag": _tags([(c.id, tag) for c in classes for tag in c.seed_hashtags]),
+        "excluded_tag": _tags([(c.id, tag) for c in classes for tag in c.excluded_hashtags]),
+    }
+
+
+def tagged_candidates(query: Query, tables: dict[str, pa.Table]) -> pa.Table:
+    """Candidate rows, each class and post once; `tables` from class_tables."""
+    return query(CANDIDATE_SQL, tables)
+
+
+def _tags(pairs: list[tuple[str, str]]) -> pa.Table:
+    class_ids, tags = [c for c, _ in pairs], [t for _, t in pairs]
+    return pa.table({"class_id": pa.array(class_ids, pa.string()), "tag": pa.array(tags, pa.string())})

@@ -1,0 +1,139 @@
+"""The order of decisions on one page: from rows and rules to verdicts. Pure: the same of both give the same tables.
+
+    candidates -> screen_post -> [fetch, measure] -> screen_clip -> validate -> dedup -> select
+
+Each stage looks at what the stages before it keep. A clip is accepted for a class when every stage keeps it; what has
+not been fetched or measured yet has no verdict there, and is undecided.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from h2a_curation.decide.candidates import DecidedClass, class_tables, tagged_candidates
+from h2a_curation.decide.dedup import DedupRules, dedup
+from h2a_curation.decide.rules import Query, fingerprint
+from h2a_curation.decide.screen import CLAIM_SQL, ClipRules, PostRules, screen_clip, screen_post
+from h2a_curation.decide.select import SelectRules, select
+from h2a_curation.decide.validate import SCORED, PromptVectors, ValidateRules, VectorBlocks, score_claims, validate
+from schemas import Candidate, Score, Verdict, arrow_schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """A stage that is off keeps everything with the reason `off`: to measure what it is worth."""
+
+    screen: bool = True
+    validate: bool = True
+    dedup: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideRules:
+    """The rules of all deciding stages."""
+
+    post: PostRules = field(default_factory=PostRules)
+    clip: ClipRules = field(default_factory=ClipRules)
+    validate: ValidateRules = field(default_factory=ValidateRules)
+    dedup: DedupRules = field(default_factory=DedupRules)
+    select: SelectRules = field(default_factory=SelectRules)
+    stages: Stages = field(default_factory=Stages)
+
+
+def screen_posts(query: Query, rules: DecideRules, classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
+    """What is known before anything is fetched: the tables `candidate` and `verdict` (stage screen_post)."""
+    candidate = tagged_candidates(query, class_tables(classes))
+    return {"candidate": candidate, "verdict": screen_post(query, candidate, rules.post, on=rules.stages.screen)}
+
+
+def decide(
+    query: Query,
+    vectors: VectorBlocks,
+    prompts: PromptVectors,
+    rules: DecideRules,
+    classes: Sequence[DecidedClass],
+) -> dict[str, pa.Table]:
+    """All decisions on the rows at hand: the tables candidate, verdict, score, duplicate and selection."""
+    tables = class_tables(classes)
+    candidate = tagged_candidates(query, tables)
+    scored = _score(query, candidate, vectors, prompts, classes)
+    if rules.validate.allow_sight and rules.stages.validate and rules.validate.mode == "decide":
+        candidate = _with_sight(query, candidate, scored, rules.validate)
+
+    post_verdict = screen_post(query, candidate, rules.post, on=rules.stages.screen)
+    claim = query(CLAIM_SQL, {**tables, "candidate": candidate, "post_verdict": post_verdict})
+    clip_verdict = screen_clip(query, claim, rules.clip, on=rules.stages.screen)
+
+    claim = _kept(query, claim, clip_verdict)
+    validated = validate(query, claim, scored, rules.validate, fingerprint_prompts(prompts), on=rules.stages.validate)
+    claim = _kept(query, claim, validated)
+    duplicate, dedup_verdict = dedup(query, claim, rules.dedup, on=rules.stages.dedup)
+    claim = _kept(query, claim, dedup_verdict)
+    decisive = rules.stages.validate and rules.validate.mode == "decide"
+    selection, select_verdict = select(
+        query, claim, scored if decisive else SCORED.empty_table(), duplicate, rules.select
+    )
+
+    verdicts = [post_verdict, clip_verdict, validated, dedup_verdict, select_verdict]
+    return {
+        "candidate": candidate.cast(arrow_schema(Candidate)),
+        "verdict": pa.concat_tables([v.cast(arrow_schema(Verdict)) for v in verdicts]),
+        "score": scored.select(arrow_schema(Score).names).cast(arrow_schema(Score)),
+        "duplicate": duplicate,
+        "selection": selection,
+    }
+
+
+def fingerprint_prompts(prompts: PromptVectors) -> str:
+    """Changes with the model, any prompt's vector, or the names of classes and negatives."""
+    content = prompts.matrix.astype("<f4").tobytes().hex()
+    return fingerprint([prompts.model, prompts.class_ids, prompts.negative_ids, prompts.logit_scale, content])
+
+
+def _score(
+    query: Query,
+    candidate: pa.Table,
+    vectors: VectorBlocks,
+    prompts: PromptVectors,
+    classes: Sequence[DecidedClass],
+) -> pa.Table:
+    column = {class_id: i for i, class_id in enumerate(prompts.class_ids)}
+    if missing := sorted({c.id for c in classes} - column.keys()):
+        raise ValueError(f"class {missing[0]} has no prompts: give it at least one in its class file")
+    sql = """SELECT DISTINCT clip_id, class_id FROM candidate JOIN media USING (post_id) JOIN clip USING (media_id)
+             WHERE clip_id IS NOT NULL"""
+    pairs = query(sql, {"candidate": candidate})
+    claims: dict[str, list[int]] = defaultdict(list)
+    for clip_id, class_id in zip(pairs["clip_id"].to_pylist(), pairs["class_id"].to_pylist(), strict=True):
+        claims[clip_id].append(column[class_id])
+    return score_claims(vectors, prompts, claims, _siblings(classes, column))
+
+
+def _siblings(classes: Sequence[DecidedClass], column: dict[str, int]) -> NDArray[np.bool_]:
+    """[class, class], symmetric: a class that is easily taken for another is so in both directions."""
+    related = np.zeros((len(column), len(column)), dtype=np.bool_)
+    for c in classes:
+        for sibling in c.siblings:
+            if sibling in column:
+                related[column[c.id], column[sibling]] = related[column[sibling], column[c.id]] = True
+    return related
+
+
+def _with_sight(query: Query, candidate: pa.Table, scored: pa.Table, rules: ValidateRules) -> pa.Table:
+    """The candidates, and those posts whose frames show a class that none of their tags names."""
+    sql = f"""
+        FROM candidate UNION ALL
+        SELECT DISTINCT class_id, post_id, 'sight' AS ground
+        FROM scored JOIN clip USING (clip_id) JOIN media USING (media_id) ANTI JOIN candidate USING (class_id, post_id)
+        WHERE is_best AND probability >= {rules.sight_probability} ORDER BY class_id, post_id
+    """
+    return query(sql, {"candidate": candidate, "scored": scored})
+
+
+def _kept(query: Query, claim: pa.Table, verdict: pa.Table) -> pa.Table:
+    kept = "(SELECT class_id, subject_id AS clip_id FROM verdict WHERE keep)"
+    return query(f"FROM claim SEMI JOIN {kept} kept USING (class_id, clip_id)", {"claim": claim, "verdict": verdict})

@@ -1,0 +1,203 @@
+"""Validate clips by what their frames show: stored frame vectors against the classes' prompts and against negatives.
+
+The sums are numpy, over blocks of clips, so that memory does not grow with the lake; the verdicts are named rules over
+the numbers. A changed prompt costs this product and no image model.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from h2a_curation.decide.rules import Mode, Query, Rule, check_mode, fingerprint, verdict_sql
+
+VectorBlocks = Iterable[tuple[list[str], NDArray[np.float16]]]
+"""Clip ids and the unit vectors of their frames [clip, frame, dim], each clip once."""
+_BLOCK_VALUES = 1 << 21
+"""Cosines that are held at once: 8 MiB, which stays in the processor's caches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateRules:
+    """What the frames must show of a class that a tag claims for them."""
+
+    mode: Mode = "decide"
+    """`record` keeps every clip and stores its scores: for a model that has not seen this kind of video."""
+    min_margin: float = 0.0
+    """Cosine over the best other class or negative. Above 0, close classes lose clips that a person would accept."""
+    min_sibling_margin: float = 0.0
+    """The same over siblings; below 0, the tag's word counts where frames cannot tell them apart:
+    then lower min_agreement and min_probability as well."""
+    min_agreement: float = 0.5
+    """Share of frames that show the class best of all: less means that half of the clip is something else."""
+    min_probability: float = 0.5
+    """Mean over frames; a start value, to be calibrated on audited clips."""
+    allow_sight: bool = False
+    """Also accept clips that no tag claims for the class: they were found under another class's tag."""
+    sight_probability: float = 0.95
+    """What such a clip needs, as no tag speaks for it."""
+    extra: tuple[Rule, ...] = ()
+    """Rules of your own over probability, margin, agreement, the three margins of SCORED and CLAIM_SQL's columns."""
+
+    def __post_init__(self) -> None:
+        check_mode("validate", mode=self.mode)
+        for name in ("min_agreement", "min_probability", "sight_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"validate.{name} is a share from 0 to 1, not {getattr(self, name)}")
+
+    def named(self) -> list[Rule]:
+        """The rules in the order in which they are tried: who wins first, then by how much."""
+        return [
+            Rule("negative", "negative_margin", "<", 0.0),
+            Rule("other_class", "other_margin", "<", 0.0),
+            Rule("sibling", "sibling_margin", "<", min(0.0, self.min_sibling_margin)),
+            Rule("low_margin", "least(negative_margin, other_margin)", "<", self.min_margin),
+            Rule("low_margin", "sibling_margin", "<", self.min_sibling_margin),
+            Rule("low_agreement", "agreement", "<", self.min_agreement),
+            Rule("low_probability", "probability", "<", self.min_probability),
+            *self.extra,
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptVectors:
+    """Classes and negatives as the text tower sees them."""
+
+    model: str
+    class_ids: tuple[str, ...]
+    negative_ids: tuple[str, ...]
+    matrix: NDArray[np.float32]
+    """[classes + negatives, dim], rows of length 1: see mean_prompts."""
+    logit_scale: float
+    """The model's own: what its cosines were multiplied with in training."""
+
+    def __post_init__(self) -> None:
+        assert len(self.matrix) == len(self.class_ids) + len(self.negative_ids)
+
+
+SCORED = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("class_id", pa.string()),
+        ("probability", pa.float64()),
+        ("margin", pa.float64()),
+        ("agreement", pa.float64()),
+        ("negative_margin", pa.float64()),
+        ("other_margin", pa.float64()),
+        ("sibling_margin", pa.float64()),
+        ("is_best", pa.bool_()),
+    ]
+)
+"""schemas.Score, the margin's three parts (over negatives, classes that are no siblings, siblings; NULL where there are
+none) and whether the class is the best of all classes for the clip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipScores:
+    """A block of clips against all classes and negatives [clip, class or negative]."""
+
+    probability: NDArray[np.float32]
+    """Mean over frames of the softmax over all classes and negatives."""
+    cosine: NDArray[np.float32]
+    """Mean over frames."""
+    best: NDArray[np.intp]
+    """[clip, frame]: the column that wins the frame."""
+
+
+def mean_prompts(vectors: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """One row of length 1 a class: the mean of its prompts' vectors, each [prompt, dim]."""
+    means = np.stack([v.astype(np.float32).mean(axis=0) for v in vectors])
+    unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
+
+
+def score_clips(
+    vectors: NDArray[np.float16], matrix: NDArray[np.float32], logit_scale: float
+) -> Iterable[tuple[slice, ClipScores]]:
+    """Score [clip, frame, dim] against [class or negative, dim], in blocks of clips that fit the caches."""
+    num_clips, num_frames, dim = vectors.shape
+    step = max(1, _BLOCK_VALUES // (num_frames * len(matrix)))
+    for start in range(0, num_clips, step):
+        block = slice(start, min(start + step, num_clips))
+        frames = vectors[block].astype(np.float32)
+        cosine = frames.mean(axis=1) @ matrix.T
+        logits = frames.reshape(-1, dim) @ matrix.T
+        best = logits.argmax(axis=1)
+        logits -= np.take_along_axis(logits, best[:, None], axis=1)
+        logits *= np.float32(logit_scale)
+        np.exp(logits, out=logits)
+        weights = (1 / logits.sum(axis=1) / num_frames).reshape(-1, 1, num_frames)
+        probability = (weights @ logits.reshape(-1, num_frames, len(matrix)))[:, 0]
+        yield block, ClipScores(probability=probability, cosine=cosine, best=best.reshape(-1, num_frames))
+
+
+def score_claims(
+    vectors: VectorBlocks, prompts: PromptVectors, claims: Mapping[str, Sequence[int]], siblings: NDArray[np.bool_]
+) -> pa.Table:
+    """Rows of SCORED: for each clip the classes that are claimed for it, and the best.
+
+    `claims` maps clip ids to columns of the prompts' matrix; `siblings` is [class, class].
+    """
+    tables = [SCORED.empty_table()]
+    for clip_ids, block_vectors in vectors:
+        for block, scores in score_clips(block_vectors, prompts.matrix, prompts.logit_scale):
+            tables.append(_rows(clip_ids[block], scores, prompts, claims, siblings))
+    return pa.concat_tables(tables)
+
+
+def validate(
+    query: Query, claim: pa.Table, scored: pa.Table, rules: ValidateRules, prompts: str, *, on: bool
+) -> pa.Table:
+    """One Verdict for each row of `claim` that has scores (without: undecided); `prompts` is their fingerprint.
+
+    Where the stage does not decide, each claim is kept, scored or not.
+    """
+    decides = on and rules.mode == "decide"
+    kept = "ok" if decides else "recorded" if on and rules.mode == "record" else "off"
+    name = fingerprint([rules, prompts])
+    source = "(FROM claim JOIN scored USING (clip_id, class_id))" if decides else "claim"
+    sql = verdict_sql("validate", "clip_id", rules.named() if decides else [], name, source=source, kept=kept)
+    return query(sql, {"claim": claim, "scored": scored})
+
+
+def _rows(
+    clip_ids: list[str],
+    scores: ClipScores,
+    prompts: PromptVectors,
+    claims: Mapping[str, Sequence[int]],
+    siblings: NDArray[np.bool_],
+) -> pa.Table:
+    num_classes = len(prompts.class_ids)
+    top = scores.probability[:, :num_classes].argmax(axis=1)
+    wanted = [sorted({*claims.get(clip, ()), int(top[i])}) for i, clip in enumerate(clip_ids)]
+    clip = np.repeat(np.arange(len(clip_ids)), [len(w) for w in wanted])
+    column = np.array([c for w in wanted for c in w], dtype=np.intp)
+    pick = np.arange(len(column))
+    own = scores.cosine[clip, column]
+    others = scores.cosine[clip]
+    others[pick, column] = -np.inf
+    is_sibling = siblings[column]
+    classes = others[:, :num_classes]
+    rivals = {
+        "negative_margin": others[:, num_classes:].max(axis=1, initial=-np.inf),
+        "other_margin": np.where(is_sibling, -np.inf, classes).max(axis=1, initial=-np.inf),
+        "sibling_margin": np.where(is_sibling, classes, -np.inf).max(axis=1, initial=-np.inf),
+    }
+    columns: dict[str, pa.Array] = {
+        "clip_id": pa.array(clip_ids, pa.string()).take(pa.array(clip)),
+        "class_id": pa.array(prompts.class_ids, pa.string()).take(pa.array(column)),
+        "probability": _float(scores.probability[clip, column]),
+        "margin": _float(own - others.max(axis=1)),
+        "agreement": _float((scores.best[clip] == column[:, None]).mean(axis=1)),
+        **{name: _float(own - rival) for name, rival in rivals.items()},
+        "is_best": pa.array(top[clip] == column),
+    }
+    return pa.table(columns, schema=SCORED)
+
+
+def _float(values: NDArray[np.floating]) -> pa.Array:
+    """As float64; infinite, where there is nobody to compare with, is NULL."""
+    wide = values.astype(np.float64)
+    return pa.array(wide, mask=~np.isfinite(wide))

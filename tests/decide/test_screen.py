@@ -1,0 +1,133 @@
+import pytest
+
+from h2a_curation.decide.decision import DecideRules, Stages, screen_posts
+from h2a_curation.decide.rules import Rule
+from h2a_curation.decide.screen import ClipRules, PostRules
+from tests import factories
+from tests.decide.small_lake import CLASSES, SmallLake, open_query, verdict
+
+
+def screened(rules: PostRules | None = None, on: bool = True, **changed):
+    query = open_query({"post": [factories.post(**changed)], "hit": [factories.hit()]})
+    decide = DecideRules(post=rules or PostRules(), stages=Stages(screen=on))
+    [v] = screen_posts(query, decide, CLASSES)["verdict"].to_pylist()
+    return v
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, "ok"),
+        ({"duration_s": 2.1}, "too_short"),
+        ({"duration_s": 2.2}, "ok"),
+        ({"duration_s": None}, "ok"),
+        ({"duration_s": 61.0}, "too_long"),
+        ({"width_px": 239}, "too_small"),
+        ({"width_px": 239, "duration_s": 61.0}, "too_long"),
+        ({"hashtags": ["x"] * 31}, "tag_spam"),
+        ({"num_views": 0}, "ok"),
+    ],
+)
+def test_first_failing_post_rule_is_the_reason(changed, reason):
+    v = screened(**changed)
+    assert (v["stage"], v["keep"], v["reason"]) == ("screen_post", reason == "ok", reason)
+
+
+def test_a_rejection_says_what_was_compared_with_what():
+    v = screened(duration_s=61.0)
+    assert (v["value"], v["threshold"]) == (61.0, 60.0)
+
+
+def test_a_recipe_adds_a_rule_of_its_own():
+    rules = PostRules(extra=(Rule("no_likes", "num_likes", "<", 10, "unknown_likes"),))
+    assert screened(rules)["reason"] == "no_likes"
+    assert screened(rules, num_likes=None)["reason"] == "unknown_likes"
+    assert screened(rules, num_likes=10)["reason"] == "ok"
+
+
+def test_switched_off_everything_passes_and_says_so():
+    v = screened(on=False, duration_s=1.0)
+    assert (v["keep"], v["reason"]) == (True, "off")
+
+
+def clip_verdict(rules: ClipRules | None = None, **changed):
+    lake = SmallLake()
+    lake.add("a", **changed)
+    decided = lake.decide(DecideRules(clip=rules or ClipRules()))
+    [v] = [v for v in decided["verdict"].to_pylist() if v["stage"] == "screen_clip"]
+    return v
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, "ok"),
+        ({"probe_decoded_s": 1.9, "probe_declared_s": 1.9}, "too_short"),
+        ({"probe_decoded_s": 61.0, "probe_declared_s": 61.0}, "too_long"),
+        ({"probe_decoded_s": 2.5}, "duration_mismatch"),
+        ({"probe_declared_s": None}, "ok"),
+        ({"probe_declared_s": 0.0}, "ok"),
+        ({"clip_start_s": 2.5}, "scene_too_short"),
+        ({"clip_start_s": 1.9}, "ok"),
+        ({"probe_height_px": 120}, "too_small"),
+        ({"probe_fps": 5.0}, "low_fps"),
+        ({"signals": {"motion": 0.0}}, "still"),
+        ({"signals": {"black": 0.9}}, "black"),
+        ({"signals": {"person": 1.0}}, "no_person"),
+        ({"signals": {"person": 2.0}}, "ok"),
+    ],
+)
+def test_first_failing_clip_rule_is_the_reason(changed, reason):
+    v = clip_verdict(**changed)
+    assert (v["subject_id"], v["keep"], v["reason"]) == ("c-a", reason == "ok", reason)
+
+
+@pytest.mark.parametrize("mode", ["record", "off"])
+def test_a_signal_that_does_not_decide_rejects_nobody(mode):
+    rules = ClipRules(person=mode, motion=mode, black=mode)
+    assert clip_verdict(rules, signals={"person": 0.0, "motion": 0.0, "black": 1.0})["reason"] == "ok"
+
+
+def test_a_class_without_people_needs_none():
+    lake = SmallLake()
+    lake.add("a", shows="surf", signals={"person": 0.0}, post_hashtags=["surf"])
+    assert verdict(lake.decide(), "c-a", "surf")["keep"]
+
+
+def test_an_absent_signal_passes():
+    lake = SmallLake()
+    lake.add("a")
+    lake.rows["sighting"] = []
+    assert verdict(lake.decide(), "c-a")["keep"]
+
+
+def test_any_signal_can_be_named_in_a_rule():
+    rules = ClipRules(extra=(Rule("text_card", "signals['text_area']", ">", 0.3),))
+    assert clip_verdict(rules, signals={"text_area": 0.4})["reason"] == "text_card"
+    assert clip_verdict(rules)["reason"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"probe_outcome": "truncated", "probe_decoded_s": None},
+        {"clip_outcome": "undecodable", "clip_clip_id": None},
+    ],
+)
+@pytest.mark.parametrize("on", [True, False])
+def test_a_file_that_does_not_decode_never_becomes_a_clip_and_stands_under_its_media_id(changed, on):
+    lake = SmallLake()
+    lake.add("a", **changed)
+    decided = lake.decide(DecideRules(stages=Stages(screen=on)))
+    subject = changed.get("clip_clip_id", "c-a") or "m-a"
+    v = verdict(decided, subject)
+    assert (v["stage"], v["keep"], v["reason"]) == ("screen_clip", False, "not_decodable")
+    assert decided["selection"].num_rows == 0
+
+
+@pytest.mark.parametrize("missing", ["media", "probe", "clip"])
+def test_what_is_not_measured_yet_is_undecided(missing):
+    lake = SmallLake()
+    lake.add("a")
+    lake.rows[missing] = []
+    assert {v["stage"] for v in lake.decide()["verdict"].to_pylist()} == {"screen_post"}
