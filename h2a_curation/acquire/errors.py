@@ -7,6 +7,8 @@ from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
+    """What went wrong, in one word."""
+
     GONE = "gone"
     """Deleted, or never there."""
     PRIVATE = "private"
@@ -34,6 +36,8 @@ class ErrorKind(StrEnum):
 
 
 class Policy(StrEnum):
+    """What is done about an error."""
+
     NEVER = "never"
     """A fact about the post: a row, not tried again."""
     RETRY = "retry"
@@ -75,6 +79,7 @@ class FetchError(Exception):
 
     @property
     def policy(self) -> Policy:
+        """What is done about it."""
         return POLICIES[self.kind]
 
 

@@ -16,6 +16,8 @@ from schemas import Media, Post
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRules(RetryRules):
+    """Patience and limits for one file."""
+
     max_file_bytes: int = 200_000_000
     """Larger files are `too_large`. The source stops at it while reading; what came is measured again."""
     timeout_s: float = 120.0

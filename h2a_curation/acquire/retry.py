@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
+    """How often and how patiently one request is made."""
+
     max_tries: int = 4
     first_wait_s: float = 0.5
     """Doubles with every try; half to one and a half of it is waited, by a hash of what is asked for."""
