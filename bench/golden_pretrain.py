@@ -30,6 +30,7 @@ GRADIENT = (1e-4, 1e-5)
 
 
 def config_of(meta: Meta) -> ModelConfig:
+    """The model of a golden file."""
     width, depth, num_heads = meta["enc"]
     decoder_width, decoder_depth, decoder_num_heads = meta["dec"]
     return ModelConfig(
@@ -56,7 +57,9 @@ def check_model(path: Path, meta: Meta) -> Iterator[Claim]:
     patches = model.patchify(golden["in.video_uint8"].permute(0, 2, 3, 4, 1))
     hidden, not_decoded = golden["in.encoder_mask"], golden["in.decoder_mask"]
     visible, decoded = token_indices(~hidden), token_indices(~not_decoded)
-    yield Claim("embedding", model.encoder.patch_embed(patches).detach(), golden["out.patch_tokens_before_pos"], FORWARD)
+    yield Claim(
+        "embedding", model.encoder.patch_embed(patches).detach(), golden["out.patch_tokens_before_pos"], FORWARD
+    )
     features = model.encoder(take_tokens(patches, visible), visible)
     yield Claim("encoder", features.detach(), golden["out.encoder_features"], FORWARD)
     predicted = model(patches, visible, decoded)
@@ -139,6 +142,7 @@ def check_groups(path: Path, meta: Meta) -> Iterator[Claim]:
 
 
 def check_sinusoid(path: Path, meta: Meta) -> Iterator[Claim]:
+    """Whole position tables, or some rows and the sums."""
     golden = np.load(path)
     for name in golden.files:
         kind, _, shape = name.partition("_")
@@ -154,6 +158,7 @@ def check_sinusoid(path: Path, meta: Meta) -> Iterator[Claim]:
 
 
 def check_masks(path: Path, meta: Meta) -> Iterator[Claim]:
+    """Both masks from many seeds, alone and drawn one after the other."""
     golden = np.load(path)
     for i, spec in enumerate(meta["specs"]):
         window, tube, cell = tuple(spec["window"]), spec["mask_ratio"], spec["decoder_ratio"]
@@ -196,7 +201,7 @@ def check_augment(path: Path, meta: Meta) -> Iterator[Claim]:
         rng = np.random.RandomState(meta["seed"] + i)
         drawn: Box = multi_scale_box(frames.shape[2], frames.shape[1], size, random.Random(meta["seed"] + i))
         pixels = crop_and_resize(frames, drawn, size).astype(np.float32) / np.float32(255)
-        normalised = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        normalised = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
         yield Claim(f"{name} clip", normalised.transpose(3, 0, 1, 2), clip, (0.0, 1e-5))
         ratio = float(hidden.mean()) + 1e-9  # a whole number of places, in spite of rounding
         masks = dual_masks((hidden.shape[0], side, side), ratio, float(golden[f"{name}_dec"].mean()), rng)
@@ -205,6 +210,7 @@ def check_augment(path: Path, meta: Meta) -> Iterator[Claim]:
 
 
 def check_schedules(path: Path, meta: Meta) -> Iterator[Claim]:
+    """Warm-up and cosine, one value a step."""
     golden = np.load(path)
     for i, spec in enumerate(meta["specs"]):
         per_epoch = spec["niter_per_ep"]

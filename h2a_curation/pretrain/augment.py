@@ -15,6 +15,8 @@ OFFSETS = ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
+    """A crop, in pixels."""
+
     left: int
     top: int
     width: int

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# What official files hold besides tensors: their arguments, and schedule values that numpy made.
-ALLOWED = [argparse.Namespace, np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
+_NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
+# What official files hold besides tensors: their arguments, and schedule values that numpy, 1 or 2, made.
+ALLOWED = [
+    argparse.Namespace,
+    np.dtype,
+    np.dtypes.Float64DType,
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
+    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
+]
 LAST = "checkpoint-last.pth"
 """The newest state between two kept checkpoints. Official readers pass over a name without a number."""
 
@@ -33,7 +41,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Any:
     try:
         with torch.serialization.safe_globals(ALLOWED):
             return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, torch.serialization.pickle.UnpicklingError) as broken:
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as broken:
         raise ValueError(f"{path} is no readable checkpoint: {str(broken).splitlines()[0]}") from broken
 
 
@@ -51,7 +59,9 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     resized = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
     for what, keys in (("lacks", missing), ("has another size of", resized), ("has besides", unknown)):
         if keys:
-            raise ValueError(f"{source} is of another model: it {what} {keys[0]} and {len(keys) - 1} more; check --preset")
+            raise ValueError(
+                f"{source} is of another model: it {what} {keys[0]} and {len(keys) - 1} more; check --preset"
+            )
     model.load_state_dict(tensors)
 
 

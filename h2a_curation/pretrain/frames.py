@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 Frames = NDArray[np.uint8]
 """[frame, height, width, rgb]"""
 
@@ -35,7 +37,7 @@ def decode(data: bytes, indices: Sequence[int]) -> Frames:
     """
     wanted = set(indices)
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             packets = [p for p in container.demux(stream) if p.pts is not None]
@@ -55,13 +57,13 @@ def decode(data: bytes, indices: Sequence[int]) -> Frames:
     return np.stack([found[i] for i in indices])
 
 
-def _needed(packets: list[av.Packet], wanted: set[int]) -> list[av.Packet]:
+def _needed(packets: list[VideoPacket], wanted: set[int]) -> list[VideoPacket]:
     """The packets to decode, in stream order; all where frames are stored out of order."""
     pts = [p.pts for p in packets if p.pts is not None]
     if pts != sorted(pts):
         return packets
-    needed: list[av.Packet] = []
-    group: list[av.Packet] = []
+    needed: list[VideoPacket] = []
+    group: list[VideoPacket] = []
     for packet in packets:
         if packet.is_keyframe:
             group = []

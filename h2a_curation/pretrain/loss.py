@@ -28,10 +28,11 @@ def targets(patches_BnP: Tensor, *, normalise: bool = True) -> Tensor:
     pixels = patches_BnP.float() / 255
     if not normalise:
         return pixels
-    by_channel = pixels.unflatten(-1, (-1, 3))
+    by_channel = pixels.view(*pixels.shape[:-1], -1, 3)
     mean = by_channel.mean(dim=-2, keepdim=True)
     deviation = by_channel.var(dim=-2, unbiased=True, keepdim=True).sqrt()
-    return ((by_channel - mean) / (deviation + 1e-6)).flatten(-2)
+    normalised: Tensor = (by_channel - mean) / (deviation + 1e-6)
+    return normalised.flatten(-2)
 
 
 def token_errors(predicted_BnP: Tensor, target_BnP: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ def cell_mask(window: Window, ratio: float, rng: np.random.RandomState) -> Mask:
 
 
 def cell_mask_of_phase(window: Window, ratio: float, phase: int) -> Mask:
+    """One of the four running cells. ValueError for a grid with odd sides: official masks are then too small."""
     slices, rows, columns = window
     num_masked = int(4 * ratio)
     if not 0 < num_masked < 4:

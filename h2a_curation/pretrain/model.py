@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from h2a_curation.pretrain.loss import patchify, take_tokens
@@ -16,6 +16,8 @@ MAX_LOG_SCALE = 4.6052
 
 
 class Attention(nn.Module):
+    """Self-attention; by cosines, if asked, with a learnt scale for each head."""
+
     def __init__(self, dim: int, num_heads: int, *, qkv_bias: bool, cosine: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -26,14 +28,17 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x_BND: Tensor) -> Tensor:
+        """Of the same shape."""
         b, n, d = x_BND.shape
-        qkv = F.linear(x_BND, self.qkv.weight, self._bias())
+        qkv = functional.linear(x_BND, self.qkv.weight, self._bias())
         q, k, v = qkv.view(b, n, 3, self.num_heads, d // self.num_heads).permute(2, 0, 3, 1, 4)
         if self.scale is None:
-            out = F.scaled_dot_product_attention(q, k, v)
+            out = functional.scaled_dot_product_attention(q, k, v)
         else:
-            q = F.normalize(q, dim=-1) * self.scale.clamp(max=MAX_LOG_SCALE).exp()
-            out = F.scaled_dot_product_attention(q.to(v.dtype), F.normalize(k, dim=-1).to(v.dtype), v, scale=1.0)
+            q = functional.normalize(q, dim=-1) * self.scale.clamp(max=MAX_LOG_SCALE).exp()
+            out = functional.scaled_dot_product_attention(
+                q.to(v.dtype), functional.normalize(k, dim=-1).to(v.dtype), v, scale=1.0
+            )
         projected: Tensor = self.proj(out.transpose(1, 2).reshape(b, n, d))
         return projected
 
@@ -45,17 +50,22 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
+    """Two matrices with an exact GELU between them."""
+
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden)
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(F.gelu(self.fc1(x)))
+        """Of the same shape."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
         return out
 
 
 class Block(nn.Module):
+    """Attention, then the MLP, each behind a norm and added to what came in."""
+
     def __init__(self, dim: int, num_heads: int, config: ModelConfig) -> None:
         super().__init__()
         scale = config.layer_scale
@@ -67,6 +77,7 @@ class Block(nn.Module):
         self.mlp = Mlp(dim, int(dim * config.mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Of the same shape."""
         attended = self.attn(self.norm1(x))
         x = x + (attended if self.gamma_1 is None else self.gamma_1 * attended)
         mixed = self.mlp(self.norm2(x))
@@ -89,13 +100,15 @@ class PatchEmbed(nn.Module):
 
     def forward(self, patches_BnP: Tensor) -> Tensor:
         """[batch, n, width] of uint8 patches."""
-        pixels = patches_BnP.unflatten(-1, (-1, 3)).float() / 255
+        pixels = patches_BnP.view(*patches_BnP.shape[:-1], -1, 3).float() / 255
         normalised = ((pixels - self.mean) / self.std).flatten(-2)
         weight = self.proj.weight.permute(0, 2, 3, 4, 1).flatten(1)
-        return F.linear(normalised, weight, self.proj.bias)
+        return functional.linear(normalised, weight, self.proj.bias)
 
 
 class Encoder(nn.Module):
+    """Reads the visible patches."""
+
     positions: Tensor
 
     def __init__(self, config: ModelConfig, *, recompute: bool) -> None:
@@ -108,12 +121,15 @@ class Encoder(nn.Module):
         self.apply(_init)
 
     def forward(self, patches_BnP: Tensor, index_Bn: Tensor) -> Tensor:
+        """[batch, n, width] features of uint8 patches that lie at these tokens."""
         x = self.patch_embed(patches_BnP) + self.positions[index_Bn]
         out: Tensor = self.norm(_through(self.blocks, x, self.recompute))
         return out
 
 
 class Decoder(nn.Module):
+    """Predicts pixels at the end of its sequence."""
+
     positions: Tensor
 
     def __init__(self, config: ModelConfig, *, recompute: bool) -> None:
@@ -127,6 +143,7 @@ class Decoder(nn.Module):
         self.apply(_init)
 
     def forward(self, x_BND: Tensor, num_predicted: int) -> Tensor:
+        """[batch, num_predicted, patch_dim], of the last tokens."""
         x = _through(self.blocks, x_BND, self.recompute)
         out: Tensor = self.head(self.norm(x[:, -num_predicted:]))
         return out

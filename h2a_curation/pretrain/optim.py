@@ -11,9 +11,12 @@ NEVER_DECAYED = {"pos_embed", "cls_token", "mask_token"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSize:
+    """How far one step goes."""
+
     learning_rate: float
     weight_decay: float
     clip_grad: float | None
+    """Largest 2-norm of all gradients; None leaves them as they are."""
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Model sizes and training recipes by name: the official ones of VideoMAE V2, and two small ones for the sample world."""
+"""Model sizes and training recipes by name: those of VideoMAE V2, and two small ones for the sample world."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,7 @@ class ModelConfig:
 
     @property
     def num_tokens(self) -> int:
+        """Of the whole grid."""
         slices, rows, columns = self.window
         return slices * rows * columns
 
@@ -82,6 +83,8 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
+    """A model and how it is trained."""
+
     name: str
     model: ModelConfig
     recipe: Recipe
@@ -141,9 +144,7 @@ _ALL = [
             decoder_width=512,
             decoder_num_heads=8,
         ),
-        recipe=Recipe(
-            epochs=300, warmup_epochs=30, save_epochs=5, recompute=True, learning_rate=6e-4, clip_grad=0.02
-        ),
+        recipe=Recipe(epochs=300, warmup_epochs=30, save_epochs=5, recompute=True, learning_rate=6e-4, clip_grad=0.02),
     ),
 ]
 PRESETS = {p.name: p for p in _ALL}
