@@ -2,19 +2,19 @@
 
 import asyncio
 import json
+import logging
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TextIO
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from h2a_curation.sample_world.content import Platform
 from h2a_curation.sample_world.faults import Fault
-from h2a_curation.sample_world.platform import Platform
 
 _MAX_COUNT = 50
 _PIECES = 8
@@ -32,6 +32,7 @@ _MESSAGES = {
 def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
     """The whole site; each request becomes a JSON line of the log, where there is one."""
     pages = _Pages(platform)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_dropped_answer)
     routes = [
         Route("/tag/{tag}", pages.tag),
         Route("/post/{post_id}", pages.post),
@@ -40,6 +41,11 @@ def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
     ]
     app = Starlette(routes=routes)
     return _Logged(app, log) if log else app
+
+
+def _is_no_dropped_answer(record: logging.LogRecord) -> bool:
+    """A hanging answer is meant to break off: uvicorn need not report it."""
+    return "without completing response" not in record.getMessage()
 
 
 class _Pages:
@@ -73,7 +79,7 @@ class _Pages:
         answer_ = self._platform.post(post_id)
         return _error(404, "no such post") if answer_ is None else JSONResponse(answer_)
 
-    async def media(self, request: Request) -> Response:
+    async def media(self, request: Request) -> ASGIApp:
         name = request.path_params["name"]
         fault = self._fault("media", name.rpartition(".")[0])
         if fault and fault.kind not in ("slow", "hanging"):
@@ -82,7 +88,7 @@ class _Pages:
         if file is None:
             return _error(404, "no such file")
         if fault:
-            return _piecemeal(file, fault)
+            return _Piecemeal(file, fault)
         return FileResponse(file, media_type="video/mp4" if file.suffix == ".mp4" else None)
 
     async def robots(self, request: Request) -> Response:
@@ -113,21 +119,26 @@ def _error(status: int, message: str) -> Response:
     return JSONResponse({"error": "not_found" if status == 404 else "bad_request", "message": message}, status)
 
 
-def _piecemeal(file: Path, fault: Fault) -> Response:
+class _Piecemeal:
     """A file in pieces over the wait; a hanging one stops half way, and the server drops the connection."""
-    content = file.read_bytes()
-    length = -(-len(content) // _PIECES)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        for piece in range(_PIECES):
-            if fault.kind == "hanging" and piece == _PIECES // 2:
-                await asyncio.sleep(fault.wait_s)
-                return
-            if fault.kind == "slow":
-                await asyncio.sleep(fault.wait_s / _PIECES)
-            yield content[piece * length : (piece + 1) * length]
+    def __init__(self, file: Path, fault: Fault) -> None:
+        self._content = file.read_bytes()
+        self._fault = fault
 
-    return StreamingResponse(pieces(), media_type="video/mp4", headers={"Content-Length": str(len(content))})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_hanging = self._fault.kind == "hanging"
+        length = -(-len(self._content) // _PIECES)
+        headers = [(b"content-type", b"video/mp4"), (b"content-length", str(len(self._content)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in range(_PIECES // 2 if is_hanging else _PIECES):
+            await asyncio.sleep(0 if is_hanging else self._fault.wait_s / _PIECES)
+            body = self._content[piece * length : (piece + 1) * length]
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        if is_hanging:
+            await asyncio.sleep(self._fault.wait_s)
+        else:
+            await send({"type": "http.response.body", "body": b""})
 
 
 class _Logged:

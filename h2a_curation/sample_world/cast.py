@@ -1,9 +1,9 @@
 """What each post of a world shows and does, before it has a name, an author or hashtags."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from random import Random
 from typing import Literal
 
@@ -21,7 +21,17 @@ _TINY_PX = ((108, 192), (144, 256), (192, 108))
 _LIMITS = ("too_short", "too_long", "too_small")
 _DAMAGES: tuple[Damage, ...] = ("truncated", "damaged", "no_video_stream", "html")
 _SPAM_SHOWS = ("talking-head", "slides", "text-card", "scenery")
-_WORDS = ("wait for it", "day 12", "POV", "no days off", "part 2", "how it started", "link in bio", "watch till the end")
+_WORDS = (
+    "wait for it",
+    "day 12",
+    "POV",
+    "no days off",
+    "part 2",
+    "how it started",
+    "link in bio",
+    "watch till the end",
+)
+_SECOND_SCENE_EVERY = 8
 _ACTIONS_ELSEWHERE = 0.015
 _GONE_ELSEWHERE = 0.08
 
@@ -62,10 +72,8 @@ def cast(seed: int, size: Size, class_sizes: dict[str, int], rng: Random) -> lis
         *maker.of(Role.OFF_TOPIC, maker.off_topic),
     ]
     drafts += maker.copies(drafts)
-    limits = [f"{limit}" for limit in islice(cycle(_LIMITS), size.num_roles[Role.DECLARED])]
-    drafts += [maker.out_of_limits(Role.DECLARED, limit) for limit in limits]
-    hidden = islice(cycle(_LIMITS), size.num_roles[Role.UNDECLARED])
-    drafts += [maker.out_of_limits(Role.UNDECLARED, limit) for limit in hidden]
+    for role in (Role.DECLARED, Role.UNDECLARED):
+        drafts += [maker.out_of_limits(role, limit) for limit in islice(cycle(_LIMITS), size.num_roles[role])]
     drafts += [maker.bad_file(damage) for damage in islice(cycle(_DAMAGES), size.num_roles[Role.BAD_FILE])]
     drafts += [maker.gone(fault) for fault in islice(cycle(PERMANENT), size.num_roles[Role.GONE])]
     drafts += maker.of(Role.SPAM, maker.spam)
@@ -80,20 +88,19 @@ class _Maker:
         self.rng = rng
         self.num_clips = 0
 
-    def of(self, role: Role, make: object) -> list[Draft]:
-        assert callable(make)
+    def of(self, role: Role, make: Callable[[], Draft]) -> list[Draft]:
         return [make() for _ in range(self.size.num_roles[role])]
 
     def right(self) -> Iterator[Draft]:
         """Half of a class's posts can only be found by its synonyms; most of the others lead to these."""
+        numbers = count(1)
         for class_id, num in self.class_sizes.items():
-            num_synonym = num // 2
+            num_synonym = num // 2 if num < 7 else (num + 1) // 2
             num_both = min(num - num_synonym, 3 + (num >= 9))
             reaches: list[Reach] = ["both"] * num_both + ["synonym"] * num_synonym
             reaches += ["seed"] * (num - len(reaches))
-            for i, reach in enumerate(reaches):
-                with_second_scene = i % 8 == 7 or (i == 4 and self.rng.random() < 0.3)
-                shots = [class_id, self.filler()] if with_second_scene else [class_id]
+            for reach in reaches:
+                shots = [class_id] if next(numbers) % _SECOND_SCENE_EVERY else [class_id, self.filler()]
                 yield self.whole(Role.RIGHT, class_id, reach, self.clip(shots))
 
     def wrong_class(self) -> Draft:

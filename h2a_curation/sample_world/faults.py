@@ -8,9 +8,7 @@ from typing import Literal
 class Fault:
     """What goes wrong on one route of one post."""
 
-    kind: Literal[
-        "private", "deleted", "forbidden", "missing", "rate_limited", "server_error", "slow", "hanging"
-    ]
+    kind: Literal["private", "deleted", "forbidden", "missing", "rate_limited", "server_error", "slow", "hanging"]
     route: Literal["post", "media", "tag"]
     status: int
     """HTTP status of the bad answer; 200 where the answer comes whole, only late."""

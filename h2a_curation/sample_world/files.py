@@ -8,13 +8,15 @@ from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 
 from h2a_curation.sample_world.cast import FilePlan
 from h2a_curation.sample_world.clip_spec import ClipSpec
+from h2a_curation.sample_world.world import World
 
 Render = Callable[[ClipSpec, Path], None]
 _HTML = b"""<!doctype html>
@@ -42,18 +44,17 @@ def make_file(plan: FilePlan, folder: Path, render: Render | None = None) -> Pat
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, suffix=".mp4") as aside:
-        unfinished = Path(aside.name)
+    with TemporaryDirectory(dir=folder, prefix="unfinished-") as aside:
+        unfinished = Path(aside) / target.name
         _write(plan, unfinished, render or _renderer())
-        os.link(unfinished, whole := unfinished.with_suffix(".whole"))
-    whole.replace(target)
+        unfinished.replace(target)
     return target
 
 
-def prerender(plans: Iterable[FilePlan], folder: Path, workers: int = 2) -> int:
-    """Make all files of the plans that the cache lacks; return how many those were."""
-    left = {cached_file(plan, folder): plan for plan in plans}
-    left = {file: plan for file, plan in left.items() if not file.exists()}
+def prerender(world: World, folder: Path, post_ids: Iterable[str], workers: int = 2) -> int:
+    """Make the files of these posts that the cache lacks; return how many those were."""
+    plans = {cached_file(plan, folder): plan for plan in (world.posts[i].file for i in post_ids)}
+    left = {file: plan for file, plan in plans.items() if not file.exists()}
     if not left:
         return 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -100,7 +101,8 @@ def _as_it_is(content: bytes, seed: int) -> bytes:
 
 
 def _truncated(content: bytes, seed: int) -> bytes:
-    """The first 40 to 70 %, as of a broken download: playable in part or not at all, by where the index lies."""
+    """The first 40 to 70 %, as of a broken download: every other file plays in part, as its index comes first."""
+    content = _index_first(content) if seed % 2 else content
     return content[: int(len(content) * Random(seed).uniform(0.4, 0.7))]
 
 
@@ -114,6 +116,21 @@ def _damaged(content: bytes, seed: int) -> bytes:
         at = start + (end - start) * (2 * part + 1) // 20
         spoilt[at : at + length] = rng.randbytes(length)
     return bytes(spoilt)
+
+
+def _index_first(content: bytes) -> bytes:
+    """The same streams in an mp4 that can be played while it arrives."""
+    import av
+
+    target = BytesIO()
+    options = {"movflags": "faststart"}
+    with av.open(BytesIO(content), "r") as whole, av.open(target, "w", "mp4", options=options) as moved:
+        stream = moved.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                moved.mux(packet)
+    return target.getvalue()
 
 
 def _picture_data(content: bytes) -> tuple[int, int]:

@@ -10,8 +10,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from h2a_curation.sample_world.sizes import SizeName
+
+if TYPE_CHECKING:
+    from h2a_curation.sample_world.content import ClipPlatform, SamplePlatform
 
 _START_S = 60.0
 _END_S = 10.0
@@ -99,22 +103,22 @@ def _serve(options: argparse.Namespace) -> None:
     platform.close()
 
 
-def _world_platform(options: argparse.Namespace):
+def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
+    from h2a_curation.sample_world.content import SamplePlatform
     from h2a_curation.sample_world.files import default_cache
-    from h2a_curation.sample_world.platform import SamplePlatform
     from h2a_curation.sample_world.truth import truth
     from h2a_curation.sample_world.world import make_world
     from h2a_curation.taxonomy import load_classes
 
-    world = make_world(options.seed, options.size, [(c.id, c.tags) for c in load_classes()])
+    world = make_world(options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in load_classes()])
     if options.truth:
         options.truth.parent.mkdir(parents=True, exist_ok=True)
         options.truth.write_text(json.dumps(truth(world), indent=1), encoding="utf-8")
     return SamplePlatform(world, options.cache or default_cache())
 
 
-def _clip_platform(options: argparse.Namespace):
-    from h2a_curation.sample_world.platform import ClipPlatform
+def _clip_platform(options: argparse.Namespace) -> "ClipPlatform":
+    from h2a_curation.sample_world.content import ClipPlatform
     from h2a_curation.sample_world.real_clips import read_labels
 
     return ClipPlatform(options.clips, read_labels(options.clips))

@@ -10,7 +10,7 @@ from h2a_curation.sample_world.vocabulary import GENERAL, OFF_TOPIC, Vocabulary
 MAX_HASHTAGS = 15
 """More than any honest post carries."""
 _SPAM_HASHTAGS = (16, 40)
-_BROAD_SHARE = 0.3
+_BROAD_SHARE = 0.2
 _OFF_TOPIC_SHARE = 0.6
 
 
@@ -61,7 +61,7 @@ def _place_homonyms(tags: list[list[str]], drafts: Sequence[Draft], words: Vocab
     for tag, classes in words.homonyms.items():
         for class_id in classes:
             right = [i for i, d in enumerate(drafts) if d.role is Role.RIGHT and d.topic == class_id]
-            for i in rng.sample(right, rng.randint(1, 2)):
+            for i in rng.sample(right, rng.choice((1, 1, 2))):
                 tags[i].append(tag)
         for i in rng.sample(elsewhere, min(len(elsewhere) // 3, rng.randint(13, 18))):
             tags[i].append(tag)

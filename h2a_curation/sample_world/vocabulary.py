@@ -9,7 +9,7 @@ from h2a_curation.hashtags import normalise
 ClassTags = tuple[str, Sequence[str]]
 """Class id and the tags that its class file gives, best first."""
 
-GENERAL = {"fyp": 0.45, "viral": 0.3, "foryou": 0.25, "explore": 0.12, "trending": 0.12}
+GENERAL = {"fyp": 0.5, "viral": 0.35, "foryou": 0.3, "explore": 0.2, "trending": 0.2}
 """Tags that mean nothing, and the share of all posts that carry each."""
 OFF_TOPIC = {"storytime": "talking-head", "motivationquotes": "text-card", "foodie": "food", "petsoftoday": "pet"}
 """Tags of what no class is, and what their posts show."""
@@ -70,7 +70,7 @@ class Vocabulary:
     seeds: dict[str, tuple[str, ...]]
     """Of each class: the class file's tags that are in use here; the others of the file list nothing."""
     synonyms: dict[str, tuple[str, ...]]
-    """Of each class: tags that only co-occurrence tells; the second one co-occurs with the first, hardly with a seed."""
+    """Of each class: tags that only co-occurrence tells; the second one co-occurs with the first, not with a seed."""
     homonyms: dict[str, tuple[str, ...]]
     broad: dict[str, tuple[str, ...]]
     dead: dict[str, str]
@@ -84,9 +84,7 @@ class Vocabulary:
         return sorted([*by_class, *self.homonyms, *self.broad, *self.dead, *self.general, *self.off_topic])
 
 
-def make_vocabulary(
-    classes: Sequence[ClassTags], used: Sequence[str], counts: "TagCounts", rng: Random
-) -> Vocabulary:
+def make_vocabulary(classes: Sequence[ClassTags], used: Sequence[str], counts: "TagCounts", rng: Random) -> Vocabulary:
     """Tags for the classes `used`, popular ones first; none but the seeds stands in any of the class files."""
     taken = {tag for _, tags in classes for tag in tags} | {normalise(class_id) for class_id, _ in classes}
     named = dict(classes)
