@@ -39,7 +39,7 @@ class Sensors:
 def available(folder: Path) -> Sensors:
     """Load the sensors from a model folder (weights.model_folder()); none, with a reason, when something is missing."""
     if importlib.util.find_spec("ai_edge_litert") is None:
-        return _absent("the extra is not installed: pip install 'hashtag2action[vision]'")
+        return _absent("the extra is not installed: pip install 'hashtag2action-builder[vision]'")
     missing = [weights.file for weights in (PERSON, FACE) if not is_present(weights, folder)]
     if missing:
         return _absent(f"{' and '.join(missing)} not in {folder}: run h2a models fetch")
@@ -72,6 +72,7 @@ class PersonSensor:
         self._scores = next(d["index"] for d in self._interpreter.get_output_details() if d["shape"][-1] == 1)
 
     def scores(self, frames: Frames) -> NDArray[np.float32]:
+        """[frame], 0 to 1."""
         return np.array([self._score(frame) for frame in frames], np.float32)
 
     def _score(self, frame: Frames) -> float:
@@ -89,6 +90,7 @@ class FaceSensor:
         self._net = cv2.dnn.readNetFromONNX(str(weights))
 
     def scores(self, frames: Frames) -> NDArray[np.float32]:
+        """[frame], 0 to 1."""
         return np.array([self._score(frame) for frame in frames], np.float32)
 
     def _score(self, frame: Frames) -> float:

@@ -1,0 +1,43 @@
+"""What probe and cut are told by the decoder and the encoder that are passed to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFacts:
+    """One file as its container declares it and as decoding showed it; the fields of schemas.Probe."""
+
+    outcome: str
+    detail: str = ""
+    container: str | None = None
+    codec: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    fps: float | None = None
+    declared_s: float | None = None
+    decoded_s: float | None = None
+    num_frames: int | None = None
+    is_variable_rate: bool | None = None
+    has_audio: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """The longest scene of a file: times count from the file's first video frame."""
+
+    start_s: float
+    end_s: float
+    """Where the next scene's first frame would be shown, or the video's end."""
+    num_scenes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFile:
+    """A clip that has just been encoded, on its way into the lake."""
+
+    file: Path
+    width_px: int
+    height_px: int
+    fps: float
+    num_frames: int

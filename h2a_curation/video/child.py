@@ -1,0 +1,97 @@
+"""Probes untrusted files in a child process with a time and a memory limit.
+
+A fresh interpreter costs 100 ms a file, so a child lives on and takes one file after the other, until it dies: then
+its death is the outcome, and the next file gets a new one. A child is started from scratch, never forked: forking a
+process that runs threads can deadlock.
+"""
+
+import atexit
+import json
+import queue
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+
+from h2a_curation.measure.facts import ProbeFacts
+
+_idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
+"""Children without work. A thread takes one out while it probes, so there are at most as many as threads at once."""
+
+
+def probe_in_child(file: str, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
+    """As `probe`, but whatever the file does: a child that runs over a limit or crashes is a row like any other."""
+    child = _take()
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(json.dumps([file, timeout_s, max_memory_bytes]) + "\n")
+    child.stdin.flush()
+    answer = child.stdout.readline()
+    if answer.endswith("\n"):
+        _idle.put(child)
+        return ProbeFacts(**json.loads(answer))
+    code = child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    return _death(code, timeout_s, max_memory_bytes)
+
+
+def _take() -> subprocess.Popen[str]:
+    while not _idle.empty():
+        try:
+            child = _idle.get_nowait()
+        except queue.Empty:
+            break
+        if child.poll() is None:
+            return child
+    # A session of its own, so that Ctrl-C ends the parent, which then closes the pipe, which ends the child.
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _death(code: int, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
+    if code == -signal.SIGALRM:
+        return ProbeFacts(outcome="timeout", detail=f"not decoded within {timeout_s:g} s")
+    if code in (-signal.SIGKILL, -signal.SIGABRT):
+        return ProbeFacts(outcome="too_much_memory", detail=f"the decoder was killed by signal {-code}")
+    if code < 0:
+        return ProbeFacts(outcome="damaged", detail=f"the decoder crashed with signal {-code}")
+    raise RuntimeError(f"the probing child left with exit code {code}: run python -m {__name__} to see why")
+
+
+@atexit.register
+def _end_children() -> None:
+    while not _idle.empty():
+        child = _idle.get_nowait()
+        assert child.stdin is not None
+        child.stdin.close()
+        child.wait()
+
+
+def _serve() -> None:
+    """The child: one JSON line in, one JSON line out. The alarm's default action ends the process, C code or not."""
+    from h2a_curation.video.probe import probe
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for line in sys.stdin:
+        file, timeout_s, max_memory_bytes = json.loads(line)
+        resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, resource.RLIM_INFINITY))
+        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        try:
+            facts = probe(file)
+        except MemoryError:
+            facts = ProbeFacts(outcome="too_much_memory", detail=f"more than {max_memory_bytes} bytes")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.stdout.write(json.dumps(asdict(facts)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()

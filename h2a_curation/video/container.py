@@ -1,0 +1,54 @@
+"""Opens untrusted video files: only formats that hold their own data, and no damage glossed over."""
+
+import contextlib
+from collections.abc import Iterator
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,mp3,wav,aac,flac"
+"""Demuxers that may open a file. Playlists (hls, concat, sdp) are not among them: they name other files and servers."""
+
+MAX_SIDE_PX = 8192
+
+_STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+
+av.logging.set_level(av.logging.PANIC)
+
+
+def decoder_fingerprint() -> str:
+    """PyAV's version stands for the FFmpeg libraries that its wheel carries."""
+    return f"av-{av.__version__}"
+
+
+@contextlib.contextmanager
+def opened(file: str) -> Iterator[InputContainer]:
+    """The file's container. Raises av.FFmpegError when it is not one of FORMATS or its index is broken."""
+    with av.open(
+        file, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="replace"
+    ) as container:
+        yield container
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures: a cover picture is none."""
+    return next((s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic), None)
+
+
+def make_strict(stream: VideoStream, **options: str) -> None:
+    """Decode on one thread, and raise on damage instead of concealing it."""
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {**_STRICT, **options}
+
+
+def shown_size(stream: VideoStream, frame: VideoFrame | None = None) -> tuple[int, int]:
+    """Width and height in square pixels, after rotation (which only a decoded frame tells)."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if aspect := stream.sample_aspect_ratio:
+        width = round(width * aspect)
+    if frame is not None and frame.rotation % 180:
+        width, height = height, width
+    return width, height
