@@ -118,17 +118,13 @@ def _split(ids: list[tuple[int, str]], max_clips: int, depth: int) -> Iterator[l
 
 def shard_name(clips: Sequence[PackClip]) -> str:
     """`<split>-<hash of all that the shard holds>.tar`."""
-    digest = sha256(b"h2a shard 1\n")
-    for clip in sorted(clips, key=lambda c: c.clip_id):
-        digest.update(clip.metadata() + b"\n")
-    [split] = {c.split for c in clips}
-    return f"{split}-{digest.hexdigest()[:32]}.tar"
+    return _name(_with_metadata(clips))
 
 
 def members(clips: Sequence[PackClip]) -> list[Member]:
-    """Where each clip's bytes lie in the shard of these clips, known before it is written."""
-    name = shard_name(clips)
-    offsets = {file: offset for file, _, offset in _layout(clips)}
+    """Where each clip's bytes lie in the shard of these clips, known before it is written; sorted by clip."""
+    described = _with_metadata(clips)
+    name = _name(described)
     return [
         Member(
             clip_id=c.clip_id,
@@ -138,7 +134,7 @@ def members(clips: Sequence[PackClip]) -> list[Member]:
             post_id=c.post_id,
             creator=c.creator,
             shard=name,
-            offset=offsets[f"{c.clip_id}.mp4"],
+            offset=offset,
             num_bytes=c.num_bytes,
             sha256=c.clip_id,
             width_px=c.width_px,
@@ -146,7 +142,7 @@ def members(clips: Sequence[PackClip]) -> list[Member]:
             fps=c.fps,
             num_frames=c.num_frames,
         )
-        for c in sorted(clips, key=lambda c: c.clip_id)
+        for (c, _), offset in zip(described, _offsets(described), strict=True)
     ]
 
 
@@ -156,12 +152,13 @@ def write_shard(clips: Sequence[PackClip], read: Callable[[str], bytes], lake: P
     `read(clip_id)` gives a clip's mp4. Raises DamagedClipError where those bytes are not the ones that the clip is
     named after; then nothing is left in `shards`.
     """
-    target = lake / "shards" / shard_name(clips)
-    if not target.exists() or target.stat().st_size != _num_bytes(clips):
+    described = _with_metadata(clips)
+    target = lake / "shards" / _name(described)
+    if not target.exists() or target.stat().st_size != _num_bytes(described):
         unfinished = aside(lake)
         try:
             with synced(unfinished) as file:
-                _write_tar(file, clips, read)
+                _write_tar(file, described, read)
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished.replace(target)
         finally:
@@ -170,11 +167,48 @@ def write_shard(clips: Sequence[PackClip], read: Callable[[str], bytes], lake: P
     return members(clips)
 
 
-def _write_tar(file: IO[bytes], clips: Sequence[PackClip], read: Callable[[str], bytes]) -> None:
+def _with_metadata(clips: Sequence[PackClip]) -> list[tuple[PackClip, bytes]]:
+    return [(clip, clip.metadata()) for clip in sorted(clips, key=lambda c: c.clip_id)]
+
+
+def _name(described: Sequence[tuple[PackClip, bytes]]) -> str:
+    [split] = {clip.split for clip, _ in described}
+    digest = sha256(b"h2a shard 1\n")
+    for _, metadata in described:
+        digest.update(metadata + b"\n")
+    return f"{split}-{digest.hexdigest()[:32]}.tar"
+
+
+def _offsets(described: Sequence[tuple[PackClip, bytes]]) -> Iterator[int]:
+    """First byte of each mp4.
+
+    A member is a header block, then its bytes, filled up to whole blocks; the mp4 is the last of its clip's three.
+    """
+    end = 0
+    for clip, metadata in described:
+        start = end + 3 * _BLOCK + _filled(len(str(clip.label)), _BLOCK) + _filled(len(metadata), _BLOCK)
+        yield start
+        end = start + _filled(clip.num_bytes, _BLOCK)
+
+
+def _num_bytes(described: Sequence[tuple[PackClip, bytes]]) -> int:
+    """Size of the whole tar: it ends in two empty blocks and is filled up to whole records."""
+    *_, start = _offsets(described)
+    end = start + _filled(described[-1][0].num_bytes, _BLOCK)
+    return _filled(end + 2 * _BLOCK, tarfile.RECORDSIZE)
+
+
+def _filled(num_bytes: int, unit: int) -> int:
+    return -(-num_bytes // unit) * unit
+
+
+def _write_tar(file: IO[bytes], described: Sequence[tuple[PackClip, bytes]], read: Callable[[str], bytes]) -> None:
+    """Members are sorted by name: WebDataset makes one sample of neighbours with one stem."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for clip in sorted(clips, key=lambda c: c.clip_id):
-            for name, content in _files(clip, _checked(clip, read(clip.clip_id))):
-                header = tarfile.TarInfo(name)
+        for clip, metadata in described:
+            video = _checked(clip, read(clip.clip_id))
+            for suffix, content in (("cls", str(clip.label).encode()), ("json", metadata), ("mp4", video)):
+                header = tarfile.TarInfo(f"{clip.clip_id}.{suffix}")
                 header.size = len(content)
                 header.mode = 0o644
                 tar.addfile(header, BytesIO(content))  # TarInfo's own mtime, uid and gid are 0, and its names empty
@@ -188,32 +222,3 @@ def _checked(clip: PackClip, video: bytes) -> bytes:
         )
     assert len(video) == clip.num_bytes, "the clip's row gives another size than its file has"
     return video
-
-
-def _files(clip: PackClip, video: bytes) -> list[tuple[str, bytes]]:
-    """The members of one clip, sorted by name: WebDataset makes one sample of neighbours with one stem."""
-    return [
-        (f"{clip.clip_id}.cls", str(clip.label).encode()),
-        (f"{clip.clip_id}.json", clip.metadata()),
-        (f"{clip.clip_id}.mp4", video),
-    ]
-
-
-def _layout(clips: Sequence[PackClip]) -> Iterator[tuple[str, int, int]]:
-    """Name, size and offset of each member: a header block, then the bytes, filled up to whole blocks."""
-    offset = 0
-    for clip in sorted(clips, key=lambda c: c.clip_id):
-        sizes = [(name, len(content)) for name, content in _files(clip, b"")[:-1]] + [
-            (f"{clip.clip_id}.mp4", clip.num_bytes)
-        ]
-        for name, size in sizes:
-            offset += _BLOCK
-            yield name, size, offset
-            offset += -(-size // _BLOCK) * _BLOCK
-
-
-def _num_bytes(clips: Sequence[PackClip]) -> int:
-    """Size of the whole tar: it ends in two empty blocks and is filled up to whole records."""
-    *_, (_, size, offset) = _layout(clips)
-    end = offset + -(-size // _BLOCK) * _BLOCK + 2 * _BLOCK
-    return -(-end // tarfile.RECORDSIZE) * tarfile.RECORDSIZE

@@ -95,7 +95,7 @@ def write_version(
         raise ValueError(f"{name!r} cannot name a version: use letters, digits, dots, dashes and underscores")
     target = lake / "versions" / name
     if target.exists():
-        if read_members(lake, name) != _sorted(members):
+        if not _holds(lake, name, members):
             raise ValueError(f"version {name} exists and holds other clips: choose another name, or remove {target}")
         return target
     unfinished = aside(lake)
@@ -138,7 +138,7 @@ def version_names(lake: Path) -> list[str]:
 def same_as(lake: Path, members: Sequence[Member]) -> str | None:
     """The newest version's name if it holds just these members, in these shards: then there is nothing to publish."""
     newest = version_names(lake)[-1:]
-    return next((name for name in newest if read_members(lake, name) == _sorted(members)), None)
+    return next((name for name in newest if _holds(lake, name, members)), None)
 
 
 def read_manifest(lake: Path, name: str) -> Manifest:
@@ -191,6 +191,11 @@ def _damaged_members(lake: Path, members: Sequence[Member]) -> Iterator[str]:
             shard.seek(member.offset)
             if sha256(shard.read(member.num_bytes)).hexdigest() != member.sha256:
                 yield f"shards/{member.shard}: clip {member.clip_id} is damaged"
+
+
+def _holds(lake: Path, name: str, members: Sequence[Member]) -> bool:
+    published = pq.read_table(lake / "versions" / name / "clip.parquet")
+    return published.num_rows == len(members) and bool(published.equals(to_arrow(Member, _sorted(members))))
 
 
 def _sorted(members: Sequence[Member]) -> list[Member]:
