@@ -97,9 +97,8 @@ class _Maker:
         for class_id, num in self.class_sizes.items():
             num_synonym = num // 2 if num < 7 else (num + 1) // 2
             num_both = min(num - num_synonym, 3 + (num >= 9))
-            reaches: list[Reach] = ["both"] * num_both + ["synonym"] * num_synonym
-            reaches += ["seed"] * (num - len(reaches))
-            for reach in reaches:
+            nums: dict[Reach, int] = {"both": num_both, "synonym": num_synonym, "seed": num - num_both - num_synonym}
+            for reach in [reach for reach, num_of in nums.items() for _ in range(num_of)]:
                 shots = [class_id] if next(numbers) % _SECOND_SCENE_EVERY else [class_id, self.filler()]
                 yield self.whole(Role.RIGHT, class_id, reach, self.clip(shots))
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
-from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -90,20 +89,18 @@ def _write(plan: FilePlan, target: Path, render: Render) -> None:
         _write_tone(target, plan.spec.duration_s)
     else:
         render(plan.spec, target)
-        spoil = {"none": _as_it_is, "truncated": _truncated, "damaged": _damaged}[plan.damage]
-        content = target.read_bytes()
-        if (spoilt := spoil(content, plan.spec.seed)) != content:
-            target.write_bytes(spoilt)
+    if plan.damage == "truncated":
+        _truncate(target, plan.spec.seed)
+    elif plan.damage == "damaged":
+        target.write_bytes(_damaged(target.read_bytes(), plan.spec.seed))
 
 
-def _as_it_is(content: bytes, seed: int) -> bytes:
-    return content
-
-
-def _truncated(content: bytes, seed: int) -> bytes:
-    """The first 40 to 70 %, as of a broken download: every other file plays in part, as its index comes first."""
-    content = _index_first(content) if seed % 2 else content
-    return content[: int(len(content) * Random(seed).uniform(0.4, 0.7))]
+def _truncate(file: Path, seed: int) -> None:
+    """Keep the first 40 to 70 %, as of a broken download: every other file plays in part, as its index comes first."""
+    if seed % 2:
+        _move_index_first(file)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * Random(seed).uniform(0.4, 0.7))])
 
 
 def _damaged(content: bytes, seed: int) -> bytes:
@@ -118,19 +115,18 @@ def _damaged(content: bytes, seed: int) -> bytes:
     return bytes(spoilt)
 
 
-def _index_first(content: bytes) -> bytes:
-    """The same streams in an mp4 that can be played while it arrives."""
+def _move_index_first(file: Path) -> None:
+    """Write the same stream as an mp4 that can be played while it arrives."""
     import av
 
-    target = BytesIO()
-    options = {"movflags": "faststart"}
-    with av.open(BytesIO(content), "r") as whole, av.open(target, "w", "mp4", options=options) as moved:
-        stream = moved.add_stream_from_template(whole.streams.video[0])
-        for packet in whole.demux(video=0):
+    moved = file.with_suffix(".moved.mp4")
+    with av.open(str(file), "r") as source, av.open(str(moved), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
-                moved.mux(packet)
-    return target.getvalue()
+                target.mux(packet)
+    moved.replace(file)
 
 
 def _picture_data(content: bytes) -> tuple[int, int]:

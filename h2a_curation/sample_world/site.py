@@ -23,16 +23,23 @@ _END_S = 10.0
 
 @contextmanager
 def serve(
-    seed: int, size: SizeName, cache: Path, truth: Path | None = None, *, log: Path | None = None
+    seed: int,
+    size: SizeName,
+    cache: Path | None = None,
+    truth: Path | None = None,
+    *,
+    log: Path | None = None,
+    classes: Path | None = None,
 ) -> Iterator[str]:
     """Run the site of a world in a process of its own while the context is open; yields its base URL.
 
-    The truth is written to the file `truth`; each request becomes a JSON line of the file `log`.
-    RuntimeError when the site does not start.
+    `cache` keeps rendered files (default: the user's cache folder). The truth is written to the file `truth`; each
+    request becomes a JSON line of the file `log`; seed hashtags come from the class files `classes` (default: those
+    that are shipped). RuntimeError when the site does not start.
     """
-    options = ["--seed", str(seed), "--size", size, "--cache", str(cache)]
-    options += ["--truth", str(truth)] if truth else []
-    with _running(options + (["--log", str(log)] if log else [])) as url:
+    files = {"--cache": cache, "--truth": truth, "--log": log, "--classes": classes}
+    given = [word for name, file in files.items() if file for word in (name, str(file))]
+    with _running(["--seed", str(seed), "--size", size, *given]) as url:
         yield url
 
 
@@ -78,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", choices=["full", "mini"], default="full")
     parser.add_argument("--cache", type=Path, help="folder of rendered files (default: the user's cache folder)")
     parser.add_argument("--truth", type=Path, help="write the world's truth to this file")
+    parser.add_argument("--classes", type=Path, help="class file or folder (default: the shipped ones)")
     parser.add_argument("--clips", type=Path, help="serve this folder of real clips with labels.csv instead")
     parser.add_argument("--log", type=Path, help="append a JSON line for each request to this file")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
@@ -110,7 +118,9 @@ def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
     from h2a_curation.sample_world.world import make_world
     from h2a_curation.taxonomy import load_classes
 
-    world = make_world(options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in load_classes()])
+    world = make_world(
+        options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in load_classes(options.classes)]
+    )
     if options.truth:
         options.truth.parent.mkdir(parents=True, exist_ok=True)
         options.truth.write_text(json.dumps(truth(world), indent=1), encoding="utf-8")
