@@ -14,6 +14,8 @@ class Arm:
     """That the tag speaks for, sorted; empty for a listing that was asked for and no longer counts."""
     origin: str
     """`seed` (it stands in a class file) or `learnt`."""
+    rank: int
+    """Its least place among the tags of a class, from 0: class files name the best first."""
     num_bytes: int
     """That came with its pages."""
     new_by_page: Sequence[int]
@@ -22,8 +24,10 @@ class Arm:
     """Those of them that are accepted or rejected by now."""
     valid_by_page: Sequence[int]
     """Those of them that are accepted for one class or more."""
+    num_tagged: int
+    """Posts that carry the tag, wherever they were listed."""
     num_tagged_judged: int
-    """Judged posts that carry the tag, wherever they were listed."""
+    """Those of them that are accepted or rejected by now."""
     num_tagged_valid: int
     """Those of them that are accepted for one of the tag's classes."""
     is_dry: bool
@@ -51,7 +55,8 @@ def arm_sql() -> str:
     """SQL that yields one Arm a row, sorted by source and tag, over these tables (DuckDB).
 
     `request`, `hit`, `post`: as in `schemas`, one row a key. `accepted(post_id, class_id)`. `judged(post_id)`: posts
-    that no stage has still to decide, accepted or not. `arm_tag(source, tag, class_id, origin)`: what may be mined.
+    that no stage has still to decide, accepted or not. `arm_tag(source, tag, class_id, origin, rank)`: what may be
+    mined.
 
     Pages are ordered by following cursors, not by the clock. A post listed by several pages is credited to the one of
     the earliest round, then the earliest page; among listings that were read side by side, to one picked by hash.
@@ -92,13 +97,13 @@ def arm_sql() -> str:
     ),
     mined AS (
         SELECT source, tag, list_sort(list(DISTINCT class_id)) AS class_ids,
-               CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin
+               CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
         FROM arm_tag GROUP BY source, tag
     ),
     carried AS (
-        SELECT tag, count(*) AS num_judged
-        FROM (SELECT DISTINCT post_id, unnest(hashtags) AS tag FROM post) JOIN (SELECT DISTINCT post_id FROM judged)
-        USING (post_id) GROUP BY tag
+        SELECT p.tag, count(*) AS num_posts, count(j.post_id) AS num_judged
+        FROM (SELECT DISTINCT post_id, unnest(hashtags) AS tag FROM post) p
+        LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) GROUP BY p.tag
     ),
     carried_valid AS (
         SELECT t.source, t.tag, count(DISTINCT p.post_id) AS num_valid
@@ -107,9 +112,10 @@ def arm_sql() -> str:
         GROUP BY t.source, t.tag
     )
     SELECT source, tag, coalesce(class_ids, []) AS class_ids, coalesce(origin, 'learnt') AS origin,
+           coalesce(rank, 0) AS rank,
            coalesce(num_bytes, 0) AS num_bytes, coalesce(new_by_page, []) AS new_by_page,
            coalesce(judged_by_page, []) AS judged_by_page, coalesce(valid_by_page, []) AS valid_by_page,
-           coalesce(carried.num_judged, 0) AS num_tagged_judged,
+           coalesce(carried.num_posts, 0) AS num_tagged, coalesce(carried.num_judged, 0) AS num_tagged_judged,
            coalesce(carried_valid.num_valid, 0) AS num_tagged_valid,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
            CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor

@@ -1,8 +1,9 @@
 """What an arm's next page is expected to yield: posts that are new, times the share of them that is accepted."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from h2a_curation.acquire.arms import Arm
 
@@ -39,6 +40,8 @@ class Prior:
     """New posts of a page against those of the page before it."""
     acceptance: float = 0.4
     """Share of judged posts that is accepted."""
+    num_valid: Mapping[str, int] = field(default_factory=dict)
+    """Accepted posts that arms of a class listed first, by class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,11 @@ def pooled(arms: Sequence[Arm]) -> Prior:
     pairs = [(a, b) for arm in arms for a, b in zip(arm.new_by_page, arm.new_by_page[1:], strict=False)]
     num_judged = sum(sum(arm.judged_by_page) for arm in arms)
     num_valid = sum(sum(arm.valid_by_page) for arm in arms)
+    by_class: Counter[str] = Counter()
+    for arm in arms:
+        by_class.update(dict.fromkeys(arm.class_ids, arm.num_valid_new))
     return Prior(
+        num_valid=by_class,
         new_posts=(4 * start.new_posts + sum(first)) / (4 + len(first)),
         decline=(20 * start.decline + sum(b for _, b in pairs)) / (20 + sum(a for a, _ in pairs)),
         acceptance=(20 * start.acceptance + num_valid) / (20 + num_judged),
@@ -69,6 +76,8 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     weights = [rules.discount ** (arm.num_pages - 1 - page) for page in range(arm.num_pages)]
     expected = [prior.decline ** (arm.num_pages - page) * new for page, new in enumerate(arm.new_by_page)]
     prior_new = prior.new_posts * prior.decline**arm.num_pages
+    if arm.num_pages == 0:
+        prior_new *= _use(arm, sum(prior.num_valid.get(class_id, 0) for class_id in arm.class_ids))
     num_pages = rules.prior_pages + sum(weights)
     new_posts = (rules.prior_pages * prior_new + _dot(weights, expected)) / num_pages
 
@@ -81,6 +90,16 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     mean = new_posts * acceptance
     spread = math.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
     return Belief(mean=mean, hope=mean + rules.optimism * spread)
+
+
+def _use(arm: Arm, num_valid: int) -> float:
+    """How likely an untried tag is in use: class files name tags that nobody uses, the best first.
+
+    The more posts of its classes there are that do not carry it, the less.
+    """
+    if arm.num_tagged > 0:
+        return arm.num_tagged / (arm.num_tagged + 0.5)
+    return 0.7**arm.rank / (1 + num_valid / 2) ** 2
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:

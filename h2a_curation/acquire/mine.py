@@ -31,17 +31,19 @@ class MineRules(BeliefRules):
     """In one round: a listing that looks good must show it before it gets more. The first round gives one each."""
     probation_pages: int = 1
     """What a learnt tag gets before anything is known of its own listing."""
-    probation_share: float = 0.5
+    probation_share: float = 0.8
     """Of a round's pages, at most this goes to learnt tags on probation."""
-    min_belief: float = 0.1
-    """Accepted new posts a page below which an arm is not asked for more: pages are kept for tags yet to be learnt."""
+    min_belief: float = 0.05
+    """Accepted new posts a page below which no arm is worth asking."""
+    patience: float = 0.3
+    """The same before the last round: pages are kept for tags yet to be learnt."""
 
     def __post_init__(self) -> None:
         BeliefRules.__post_init__(self)
         if min(self.num_rounds, self.pages_per_round, self.max_pages_per_arm, self.probation_pages) < 1:
             raise ValueError(f"num_rounds and the numbers of pages must be at least 1: {self}")
-        if not 0 <= self.probation_share <= 1 or self.min_belief < 0:
-            raise ValueError(f"probation_share must lie between 0 and 1, min_belief be at least 0: {self}")
+        if not 0 <= self.probation_share <= 1 or min(self.min_belief, self.patience) < 0:
+            raise ValueError(f"probation_share must lie between 0 and 1, min_belief and patience be at least 0: {self}")
 
 
 def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
@@ -63,7 +65,8 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
     num_left -= sum(granted.values())
     most = 1 if round == 0 else rules.max_pages_per_arm
     others = [arm for arm in ranked if _key(arm) not in granted]
-    granted |= _by_yield(others, beliefs, num_left, most, prior.decline, rules.min_belief, short)
+    least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
+    granted |= _by_yield(others, beliefs, num_left, most, prior.decline, least, short)
     return [
         Allocation(
             round=round,
@@ -84,14 +87,14 @@ def _by_yield(
     num_pages: int,
     most: int,
     decline: float,
-    min_belief: float,
+    least: float,
     short: Mapping[str, int],
 ) -> dict[Key, int]:
     """Pages one by one to the arm whose next is worth most; each further page of a round is worth less by `decline`."""
     heap = [(-min(beliefs[_key(arm)].hope, _num_wanted(arm, short)), place) for place, arm in enumerate(ranked)]
     heapq.heapify(heap)
     granted: dict[Key, int] = {}
-    while heap and num_pages > 0 and -heap[0][0] >= min_belief:
+    while heap and num_pages > 0 and -heap[0][0] >= least:
         worth, place = heapq.heappop(heap)
         key = _key(ranked[place])
         granted[key] = granted.get(key, 0) + 1

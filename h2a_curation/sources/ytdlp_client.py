@@ -29,6 +29,7 @@ class Meter:
     """The last network error: yt-dlp drops it on some of its ways out, keeping the words alone."""
 
     def add(self, num_bytes: int) -> None:
+        """Count bytes that came; FetchError beyond the limits."""
         self.num_bytes += num_bytes
         if self.num_bytes > self.max_bytes:
             raise FetchError(ErrorKind.TOO_LARGE, f"more than {self.max_bytes} bytes")
@@ -46,6 +47,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         super().__init__(params)
 
     def urlopen(self, req: Any) -> Any:
+        """All of yt-dlp's own requests go through here: pages, files and fragments."""
         self._pace.wait(urlsplit(req if isinstance(req, str) else req.url).hostname or "")
         self.meter.num_requests += 1
         try:
@@ -85,10 +87,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 class SilentLogger:
     """What yt-dlp says goes into the error's detail, not to the terminal."""
 
-    def debug(self, message: str) -> None: ...
+    def debug(self, message: str) -> None:
+        """Nothing."""
 
-    def info(self, message: str) -> None: ...
-
-    def warning(self, message: str) -> None: ...
-
-    def error(self, message: str) -> None: ...
+    info = warning = error = debug

@@ -31,7 +31,7 @@ WORDS: list[tuple[str, ErrorKind]] = [
     (r"bytes read|more expected|content too short|expected \d+ bytes|any data blocks", ErrorKind.TRUNCATED),
     (r"timed? ?out", ErrorKind.TIMEOUT),
     (r"rate.?limit|too many requests", ErrorKind.RATE_LIMITED),
-    (r"is private|private (video|account|post)|friends only", ErrorKind.PRIVATE),
+    (r"is private|private (video|account|post)|^private:|friends only", ErrorKind.PRIVATE),
     (r"ip address is blocked|in your (country|region|location)|from your location|geo.?restrict", ErrorKind.BLOCKED),
     (r"impersonat", ErrorKind.IMPERSONATION),
     (r"log ?in|sign ?in|--cookies|authenticat|members.only|age.restricted", ErrorKind.LOGIN),
@@ -57,10 +57,11 @@ def fetch_error(error: BaseException, last_network_error: Exception | None = Non
         if isinstance(cause, FetchError):
             return cause
         if isinstance(cause, HTTPError):
-            return FetchError(status_kind(cause.status), detail, _retry_after_s(cause))
+            return FetchError(_kind_by_status(cause.status, detail), detail, _retry_after_s(cause))
         if (kind := _kind_by_type(cause)) is not None:
             return FetchError(kind, detail)
-    return FetchError(_kind_by_words(chain), detail)
+    told = _kind_by_words(" ".join(_plain(str(cause)) for cause in chain))
+    return FetchError(told or ErrorKind.EXTRACTOR_BROKEN, detail)
 
 
 def status_kind(status: int) -> ErrorKind:
@@ -68,6 +69,13 @@ def status_kind(status: int) -> ErrorKind:
     if status in STATUS:
         return STATUS[status]
     return ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.GONE
+
+
+def _kind_by_status(status: int, detail: str) -> ErrorKind:
+    """A refusal may say in words what its number leaves open."""
+    told = _kind_by_words(detail) if status in (401, 403) else None
+    is_refusal = told in (ErrorKind.PRIVATE, ErrorKind.LOGIN, ErrorKind.BLOCKED, ErrorKind.IMPERSONATION)
+    return told if told is not None and is_refusal else status_kind(status)
 
 
 def _kind_by_type(error: BaseException) -> ErrorKind | None:
@@ -82,9 +90,8 @@ def _kind_by_type(error: BaseException) -> ErrorKind | None:
     return None
 
 
-def _kind_by_words(chain: list[BaseException]) -> ErrorKind:
-    text = " ".join(_plain(str(error)) for error in chain).lower()
-    return next((kind for pattern, kind in WORDS if re.search(pattern, text)), ErrorKind.EXTRACTOR_BROKEN)
+def _kind_by_words(text: str) -> ErrorKind | None:
+    return next((kind for pattern, kind in WORDS if re.search(pattern, text.lower())), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ only; tags of two meanings, tags that everybody uses, spam with every tag, and m
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -88,8 +89,10 @@ class TagWorld:
 class Miner:
     """The loop of a build, in memory: plan, list, fetch what is promising, judge by the truth, learn."""
 
-    def __init__(self, world: TagWorld, rules: MineRules, *, planner: Planner = plan, learns: bool = True, files: int = 300) -> None:
+    def __init__(self, world: TagWorld, rules: MineRules, *, planner: Planner = plan, learns: bool = True, files: int = 300, learn_rules: LearnRules = LearnRules()) -> None:
         self.world, self.rules, self.planner, self.learns, self.files = world, rules, planner, learns, files
+        self.learn_rules = learn_rules
+        self.front = [(i + 1) / rules.num_rounds for i in range(rules.num_rounds)]
         self.requests: list[Request] = []
         self.posts: dict[str, Post] = {}
         self.hits: list[Hit] = []
@@ -118,10 +121,10 @@ class Miner:
     def recall(self) -> float:
         return len(self.accepted) / sum(c is not None for c in self.world.truth.values())
 
-    def arm_tags(self) -> list[dict[str, str]]:
-        seeds = [(f"{c}seed", c, "seed") for c in self.world.classes]
-        learnt = [(claim.tag, claim.class_id, "learnt") for claim in self.claims]
-        return [{"source": "s", "tag": t, "class_id": c, "origin": o} for t, c, o in seeds + learnt]
+    def arm_tags(self) -> list[dict[str, Any]]:
+        seeds = [(f"{c}{s}", c, "seed", i) for c in self.world.classes for i, s in enumerate(("seed", "unused"))]
+        learnt = [(claim.tag, claim.class_id, "learnt", 0) for claim in self.claims]
+        return [{"source": "s", "tag": t, "class_id": c, "origin": o, "rank": r} for t, c, o, r in seeds + learnt]
 
     def arms(self) -> list[Arm]:
         return arms_of(self.requests, self.hits, list(self.posts.values()), self.accepted, self.judged, self.arm_tags())
@@ -146,7 +149,7 @@ class Miner:
         ]
         self.judged |= {p.post_id for p in self.posts.values() if len(p.hashtags) > 15}
         fetched = sum(len(p.hashtags) <= 15 for p in map(self.posts.__getitem__, self.judged))
-        left = min(self.files - fetched, -(-self.files * (round + 1) // self.rules.num_rounds) - fetched)
+        left = min(self.files - fetched, int(self.files * self.front[min(round, len(self.front) - 1)]) - fetched)
         short = dict.fromkeys(self.world.classes, 1000)
         order = fetch_order(
             candidates, self.posts, accepted=self.accepted, judged=self.judged, short=short, round=round, seed=seed
@@ -160,7 +163,7 @@ class Miner:
             known={(row["tag"], row["class_id"]) for row in self.arm_tags()},
             excluded={},
             round=round,
-            rules=LearnRules(),
+            rules=self.learn_rules,
         )
 
 
@@ -170,7 +173,7 @@ def arms_of(
     posts: Sequence[Post],
     accepted: set[tuple[str, str]],
     judged: set[str],
-    arm_tags: Sequence[dict[str, str]],
+    arm_tags: Sequence[dict[str, Any]],
 ) -> list[Arm]:
     """`arm_sql` run by DuckDB on these rows."""
     text = pa.string()
@@ -183,13 +186,13 @@ def arms_of(
         ),
         "judged": pa.table({"post_id": pa.array(sorted(judged), text)}),
         "arm_tag": pa.Table.from_pylist(
-            list(arm_tags), pa.schema([(n, text) for n in ("source", "tag", "class_id", "origin")])
+            list(arm_tags), pa.schema([(n, text) for n in ("source", "tag", "class_id", "origin")] + [("rank", pa.int64())])
         ),
     }
     with duckdb.connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        rows = connection.execute(arm_sql()).to_arrow_table().to_pylist()
+        rows = connection.sql(arm_sql()).to_arrow_table().to_pylist()
     return [Arm(**row) for row in rows]
 
 
