@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
 # What official files hold besides tensors: their arguments, and schedule values that numpy, 1 or 2, made.
-ALLOWED = [
+ALLOWED: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     argparse.Namespace,
     np.dtype,
     np.dtypes.Float64DType,
@@ -42,7 +43,9 @@ def load(path: Path, device: torch.device | str = "cpu") -> Any:
         with torch.serialization.safe_globals(ALLOWED):
             return torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as broken:
-        raise ValueError(f"{path} is no readable checkpoint: {str(broken).splitlines()[0]}") from broken
+        raise ValueError(
+            f"{path} is no readable checkpoint: damaged, or more than weights and plain values"
+        ) from broken
 
 
 def weights(content: Any) -> dict[str, Tensor]:
@@ -59,9 +62,7 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     resized = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
     for what, keys in (("lacks", missing), ("has another size of", resized), ("has besides", unknown)):
         if keys:
-            raise ValueError(
-                f"{source} is of another model: it {what} {keys[0]} and {len(keys) - 1} more; check --preset"
-            )
+            raise ValueError(f"{source} is of another model: it {what} {keys[0]} ({len(keys)} such); check the preset")
     model.load_state_dict(tensors)
 
 

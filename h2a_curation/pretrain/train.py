@@ -162,10 +162,12 @@ def _loop(run: _Run, workers: int, progress: Progress | None) -> tuple[float, fl
             )
             if (step + 1) % per_epoch == 0 or step + 1 == run.num_steps:
                 run.history.end_epoch(step // per_epoch)
-            _save_if_due(run, step + 1, stopping=stop.signal is not None)
             if progress is not None:
                 progress(step + 1, run.num_steps, loss)
-            stop.obey()
+            stopping = stop.signal is not None
+            _save_if_due(run, step + 1, stopping=stopping)
+            if stopping:
+                stop.obey()
     return time.monotonic() - began_s, waited_s
 
 

@@ -1,4 +1,4 @@
-"""A small lake by the published contract: moving shapes on soft backgrounds, as mp4s in tars with their clip.parquet."""
+"""A small lake by the published contract: moving shapes on soft backgrounds, as mp4s in a tar, and clip.parquet."""
 
 import hashlib
 import io

@@ -1,0 +1,23 @@
+import random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from h2a_curation.pretrain.augment import Box, crop_and_resize, multi_scale_box
+
+sides = st.integers(16, 700)
+
+
+@given(width=sides, height=sides, size=st.sampled_from([64, 96, 224]), seed=st.integers(0, 999))
+def test_a_crop_lies_within_the_frame(width, height, size, seed):
+    box = multi_scale_box(width, height, size, random.Random(seed))
+    assert 0 <= box.left <= width - box.width
+    assert 0 <= box.top <= height - box.height
+    assert min(width, height) * 0.66 - 1 <= box.width <= max(min(width, height), size)
+
+
+def test_a_crop_of_the_target_size_keeps_its_pixels():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), dtype=np.uint8)
+    cropped = crop_and_resize(frames, Box(left=7, top=3, width=32, height=32), 32)
+    assert np.array_equal(cropped, frames[:, 3:35, 7:39])

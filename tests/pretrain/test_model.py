@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
+from h2a_curation.pretrain.presets import ModelConfig, preset
+
+SMALL = ModelConfig(
+    image_px=32, num_frames=4, width=32, depth=2, num_heads=2, decoder_width=16, decoder_depth=1, decoder_num_heads=1
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "num_parameters", "of_encoder"),
+    [
+        ("small", 24_029_376, 21_879_936),
+        ("base", 94_210_944, 86_227_200),
+        ("large", 317_782_016, 303_860_736),
+        ("huge", 645_659_392, 631_607_040),
+        ("giant", 1_026_306_560, 1_011_610_752),
+    ],
+)
+def test_presets_have_the_official_number_of_parameters(name, num_parameters, of_encoder):
+    with torch.device("meta"):
+        model = MaskedAutoencoder(preset(name).model)
+    assert sum(p.numel() for p in model.parameters()) == num_parameters
+    assert sum(p.numel() for p in model.encoder.parameters()) == of_encoder
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(ValueError, match="no preset 'vit_b'; known: micro, tiny, small, base"):
+        preset("vit_b")
+
+
+def test_weights_start_as_in_the_official_code():
+    model = MaskedAutoencoder(SMALL)
+    block = model.encoder.blocks[0]
+    bound = (6 / (32 + 96)) ** 0.5
+    assert 0.9 * bound < block.attn.qkv.weight.abs().max() <= bound
+    assert 0.01 < model.mask_token.abs().max() <= 0.02
+    assert block.mlp.fc1.bias.abs().max() == 0
+    assert model.encoder.patch_embed.proj.bias.abs().max() > 0
+    assert model.encoder_to_decoder.weight.abs().max() <= 32**-0.5
+
+
+def test_hidden_tokens_do_not_reach_the_prediction():
+    model = MaskedAutoencoder(SMALL)
+    video = torch.randint(0, 256, (1, 4, 32, 32, 3), dtype=torch.uint8)
+    visible, decoded = torch.tensor([[0, 5]]), torch.tensor([[1, 2, 7]])
+    patches = model.patchify(video)
+    other = patches.clone()
+    other[0, [1, 2, 3, 4, 6, 7]] = 0
+    assert torch.equal(model(patches, visible, decoded), model(other, visible, decoded))
+
+
+def test_computing_activations_again_changes_nothing():
+    patches = torch.randint(0, 256, (1, 8, 1536), dtype=torch.uint8)
+    visible, decoded = torch.tensor([[0, 5]]), torch.tensor([[1, 2, 7]])
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        model = MaskedAutoencoder(SMALL, recompute=recompute)
+        model(patches, visible, decoded).square().mean().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    assert torch.equal(*gradients)
+
+
+def test_masks_that_leave_unequal_numbers_of_tokens_are_refused():
+    assert token_indices(torch.tensor([[True, False, True], [False, True, True]])).tolist() == [[0, 2], [1, 2]]
+    with pytest.raises(ValueError, match="equally many"):
+        token_indices(torch.tensor([[True, False, True, True], [False, False, False, True]]))
+
+
+def test_clips_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"takes clips of shape \(4, 32, 32, 3\), not \(4, 48, 32, 3\)"):
+        MaskedAutoencoder(SMALL).patchify(torch.zeros(1, 4, 48, 32, 3, dtype=torch.uint8))
