@@ -31,6 +31,8 @@ _WINDOW = 16
 """In a crowd of equal keys (black frames, title cards) each is compared with so many neighbours, not with all."""
 _PAIRS_AT_ONCE = 1 << 18
 _SEED = 20
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""Multiplying by it brings all bits of a key into the high ones; the low ones then carry the key's place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +95,16 @@ def clusters(valid: pa.Table, rules: DedupRules) -> pa.Table:
 
 def distances(left: Hashes, right: Hashes, max_shift: int) -> NDArray[np.float64]:
     """Mean bits that differ over aligned frames [pair, frame], at the best shift of one against the other."""
-    num_frames = left.shape[1]
-    best = np.full(len(left), 64.0)
-    for shift in range(-min(max_shift, num_frames - 1), min(max_shift, num_frames - 1) + 1):
-        a = left[:, max(0, shift) : num_frames + min(0, shift)]
-        b = right[:, max(0, -shift) : num_frames + min(0, -shift)]
-        np.minimum(best, np.bitwise_count(a ^ b).mean(axis=1), out=best)
+    num_pairs, num_frames = left.shape
+    left, right = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
+    best = np.full(num_pairs, 64.0)
+    most = min(max_shift, num_frames - 1)
+    for shift in range(-most, most + 1):
+        bits = np.zeros(num_pairs, dtype=np.uint16)
+        aligned = range(max(0, shift), num_frames + min(0, shift))
+        for frame in aligned:
+            bits += np.bitwise_count(left[frame] ^ right[frame - shift])
+        np.minimum(best, bits / len(aligned), out=best)
     return best
 
 
@@ -134,14 +140,19 @@ def _meeting_pairs(hashes: Hashes) -> Pairs:
     """Pairs of clips that agree in some random subset of some frame's bits."""
     num_clips, num_frames = hashes.shape
     flat = hashes.reshape(-1)
-    num_bits = int(np.ceil(np.log2(flat.size)))
+    num_bits = flat.size.bit_length()
+    places = np.arange(flat.size, dtype=np.uint64)
+    low = np.uint64((1 << num_bits) - 1)
     rng = np.random.default_rng(_SEED)
-    codes = np.empty(0, dtype=np.int64)
+    found = []
     for _ in range(_NUM_SUBSETS):
-        bits = rng.choice(64, size=num_bits, replace=False).astype(np.uint64)
-        mask = np.bitwise_or.reduce(np.uint64(1) << bits)
-        order = np.argsort(flat & mask, kind="stable")
-        codes = np.union1d(codes, _window(flat[order] & mask, order // num_frames, num_clips))
+        subset = rng.choice(64, size=num_bits, replace=False).astype(np.uint64)
+        mask = np.bitwise_or.reduce(np.uint64(1) << subset)
+        entries = (flat & mask) * _SPREAD & ~low | places
+        entries.sort()
+        found.append(_window(entries & ~low, (entries & low).astype(np.int64) // num_frames, num_clips))
+    codes = np.sort(np.concatenate(found))
+    codes = codes[np.diff(codes, prepend=-1) > 0]
     return np.stack([codes // num_clips, codes % num_clips], axis=1)
 
 

@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import softmax
 
 from h2a_curation.decide import validate as module
@@ -100,12 +102,17 @@ def test_blocks_do_not_change_scores(monkeypatch):
     matrix = mean_prompts([rng.standard_normal((5, 16)) for _ in range(7)])
     logits = vectors.astype(np.float64) @ matrix.T
     for values in (1, 8 * 7 * 5, 1 << 20):
-        monkeypatch.setattr(module, "_BLOCK_VALUES", values)
-        blocks = [scores for _, scores in score_clips(vectors, matrix, 3.0)]
-        assert np.concatenate([b.best for b in blocks]) == pytest.approx(logits.argmax(axis=2))
-        assert np.concatenate([b.cosine for b in blocks]) == pytest.approx(logits.mean(axis=1), abs=1e-5)
-        expected = softmax(3.0 * logits, axis=2).mean(axis=1)
-        assert np.concatenate([b.probability for b in blocks]) == pytest.approx(expected, abs=1e-5)
+        monkeypatch.setattr(module, "_VALUES_AT_ONCE", values)
+        scores = score_clips(vectors, matrix, 3.0)
+        assert (scores.best == logits.argmax(axis=2)).all()
+        assert scores.cosine == pytest.approx(logits.mean(axis=1), abs=1e-5)
+        assert scores.probability == pytest.approx(softmax(3.0 * logits, axis=2).mean(axis=1), abs=1e-5)
+
+
+@given(st.lists(st.floats(-60000, 60000, width=16), min_size=1))
+def test_halves_become_the_same_numbers(values):
+    halves = np.array(values, dtype=np.float16)
+    assert (module._single(halves) == halves.astype(np.float32)).all()
 
 
 def test_a_class_is_the_normalised_mean_of_its_prompts():
