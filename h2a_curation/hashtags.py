@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 _HASH_SIGNS = "#\uff03\ufe5f"
-_TAG_START = re.compile(rf"(?<![\w&/{_HASH_SIGNS}])[{_HASH_SIGNS}]([^\s{_HASH_SIGNS}]+)")
+_RUN_OF_TAGS = re.compile(rf"(?<![\w&/])(?:[{_HASH_SIGNS}][^\s{_HASH_SIGNS}]+)+")
+_TAG = re.compile(rf"[{_HASH_SIGNS}]([^{_HASH_SIGNS}]+)")
 _JOINERS = "_\u200c\u200d"
 
 
@@ -33,7 +34,8 @@ def in_text(text: str) -> list[str]:
     >>> in_text("Leg day! #Squat #GYM-time https://example.org/#top #1 #squat")
     ['squat', 'gym']
     """
-    found = ("".join(takewhile(_is_tag_character, match)) for match in _TAG_START.findall(text))
+    written = (tag for run in _RUN_OF_TAGS.findall(text) for tag in _TAG.findall(run))
+    found = ("".join(takewhile(_is_tag_character, tag)) for tag in written)
     return unique(tag for tag in found if any(c.isalpha() for c in tag))
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,6 +13,7 @@ class Answer:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    """An empty value leaves a header out."""
     promised_bytes: int | None = None
     """Content-Length, where it is not that of the body."""
     wait_s: float = 0.0
@@ -25,7 +26,7 @@ class Answer:
 class Site:
     url: str = ""
     answers: dict[str, Callable[[int], Answer]] = field(default_factory=dict)
-    """By path: the answer to the n-th request for it, from 0."""
+    """By path, with or without its query: the answer to the n-th request for it, from 0."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request, in order."""
 
@@ -43,7 +44,7 @@ def serving() -> Iterator[Site]:
             self._answer(is_head=False)
 
         def _answer(self, *, is_head: bool) -> None:
-            path = self.path.split("?")[0]
+            path = self.path if self.path in site.answers else self.path.split("?")[0]
             with lock:
                 num = sum(asked == path for method, asked in site.asked if method == self.command)
                 site.asked.append((self.command, path))
@@ -52,7 +53,8 @@ def serving() -> Iterator[Site]:
             self.send_response(answer.status)
             length = len(answer.body) if answer.promised_bytes is None else answer.promised_bytes
             for name, value in {"Content-Length": str(length), **answer.headers}.items():
-                self.send_header(name, value)
+                if value:
+                    self.send_header(name, value)
             self.end_headers()
             if is_head:
                 return
@@ -63,10 +65,8 @@ def serving() -> Iterator[Site]:
         def log_message(self, *_: object) -> None: ...
 
         def handle(self) -> None:
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client gave up, as some tests want it to
                 super().handle()
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the client gave up, as some tests want it to
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

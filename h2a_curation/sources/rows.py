@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
-
 _MAX_CELL_CHARACTERS = 16_000_000
 """Captions of a megabyte exist; Python's own limit is 131,072."""
 

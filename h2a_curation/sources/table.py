@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from h2a_curation import hashtags
 from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.sources.errors import ErrorKind, FetchError, Policy
 from h2a_curation.sources.rows import Row, is_empty, read_rows
 from h2a_curation.sources.ytdlp import YtDlp
 from schemas import Post
@@ -70,11 +70,20 @@ class TableOfUrls:
         """Copy a local file; all else is downloaded."""
         path = local_path(post.url)
         if path is None:
-            self._downloads.fetch(post, target)
+            self._download(post, target)
             return
         if not path.is_file():
             raise FetchError(ErrorKind.GONE, f"no file {path}")
         shutil.copyfile(path, target)
+
+    def _download(self, post: Post, target: Path) -> None:
+        """A table names many sites: one that cannot be reached or read is its posts' fault, and stops no others."""
+        try:
+            self._downloads.fetch(post, target)
+        except FetchError as error:
+            if error.policy is not Policy.STOP:
+                raise
+            raise FetchError(ErrorKind.SERVER_ERROR, f"{error.kind}: {error.detail}") from error
 
 
 def local_path(url: str) -> Path | None:
