@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,11 @@ class ActionClass:
     siblings: tuple[str, ...]
     person_required: bool
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that speak for the class from the start, in the file's order."""
+        return tuple(self.seed_hashtags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFile:
@@ -99,15 +104,20 @@ def load_classes(path: Path | None = None) -> list[ActionClass]:
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path}: no class file here; a class file ends in .yaml")
-    given = [(c, group.group) for group in (yaml_file.load(file, ClassFile) for file in files) for c in group.classes]
+    return complete([yaml_file.load(file, ClassFile) for file in files], str(path))
+
+
+def complete(files: Sequence[ClassFile], where: str) -> list[ActionClass]:
+    """The classes of class files, with what they leave out filled by rule; ValueError where two share what none may."""
+    given = [(c, file.group) for file in files for c in file.classes]
     if not given:
-        raise ValueError(f"{path}: no class in it; list at least one under 'classes'")
+        raise ValueError(f"{where}: no class in it; list at least one under 'classes'")
     free = 1 + max((c.label for c, _ in given if c.label is not None), default=-1)
     numbers = itertools.count(free)
     classes = [_complete(c, group, next(numbers) if c.label is None else c.label) for c, group in given]
-    _refuse_twice(path, "class id", (c.id for c in classes))
-    _refuse_twice(path, "label", (str(c.label) for c in classes))
-    _refuse_twice(path, "prompt", (p for c in classes for p in c.prompts))
+    _refuse_twice(where, "class id", (c.id for c in classes))
+    _refuse_twice(where, "label", (str(c.label) for c in classes))
+    _refuse_twice(where, "prompt", (p for c in classes for p in c.prompts))
     return sorted(classes, key=lambda c: c.label)
 
 
@@ -133,7 +143,7 @@ def _complete(given: GivenClass, group: str, label: int) -> ActionClass:
     )
 
 
-def _refuse_twice(path: Path, what: str, values: Iterable[str]) -> None:
+def _refuse_twice(where: str, what: str, values: Iterable[str]) -> None:
     twice = [v for v, n in Counter(values).items() if n > 1]
     if twice:
-        raise ValueError(f"{path}: {what} '{twice[0]}' stands twice; each may stand once")
+        raise ValueError(f"{where}: {what} '{twice[0]}' stands twice; each may stand once")

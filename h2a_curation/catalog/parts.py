@@ -61,6 +61,15 @@ def replace_file(lake: Path, target: Path, content: bytes) -> None:
         fsync_folder(target.parent)
 
 
+def keep_file(file: Path, target: Path) -> None:
+    """Move a finished file to its place, named by its content: what is there already is the same file."""
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
+    fsync_folder(target.parent)
+
+
 @contextmanager
 def written_aside(lake: Path) -> Iterator[Path]:
     """A folder on the lake's own filesystem for what is not finished; gone afterwards."""

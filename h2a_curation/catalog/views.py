@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -50,12 +51,14 @@ class Catalog:
         self.lake = lake
         self.connection = connection
 
-    def query(self, sql: str, tables: Mapping[str, pa.Table] | None = None) -> pa.Table:
+    def query(
+        self, sql: str, tables: Mapping[str, pa.Table] | None = None, params: Mapping[str, object] | None = None
+    ) -> pa.Table:
         """Run SQL on the views, with Arrow tables registered beside them for this one query."""
         for name, table in (tables or {}).items():
             self.connection.register(name, table)
         try:
-            return self.connection.sql(sql).to_arrow_table()
+            return self.connection.sql(sql, params=dict(params or {})).to_arrow_table()
         finally:
             for name in tables or {}:
                 self.connection.unregister(name)
@@ -128,16 +131,14 @@ def _empty(record: type) -> pa.Table:
 
 
 def _block(batch: pa.RecordBatch, model: str, seen: set[str]) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
-    ids = batch["clip_id"].to_pylist()
-    right = np.array([m == model for m in batch["model"].to_pylist()], dtype=bool)
-    new = np.array([i not in seen for i in ids], dtype=bool)
-    first = {i: k for k, i in reversed(list(enumerate(ids)))}
-    keep = np.array([right[k] and new[k] and first[i] == k for k, i in enumerate(ids)], dtype=bool)
-    if not keep.any():
-        return
-    batch = batch.filter(pa.array(keep))
-    num_frames = len(batch["times_s"][0])
-    flat = batch["vectors"].flatten().to_numpy(zero_copy_only=False)
-    ids = batch["clip_id"].to_pylist()
-    seen.update(ids)
-    yield ids, flat.reshape(len(ids), num_frames, -1)
+    """The batch's rows of this model that were not seen yet, grouped by their number of frames."""
+    rows: dict[int, list[int]] = {}
+    num_frames = pc.list_value_length(batch["times_s"]).to_pylist()
+    for row, (clip_id, of) in enumerate(zip(batch["clip_id"].to_pylist(), batch["model"].to_pylist(), strict=True)):
+        if of == model and clip_id not in seen:
+            seen.add(clip_id)
+            rows.setdefault(num_frames[row], []).append(row)
+    for frames, chosen in rows.items():
+        block = batch if len(chosen) == batch.num_rows else batch.take(pa.array(chosen))
+        flat = block["vectors"].flatten().to_numpy(zero_copy_only=False)
+        yield block["clip_id"].to_pylist(), flat.reshape(len(chosen), frames, -1)

@@ -1,0 +1,47 @@
+"""The flow `build-h2a`: the same build as `h2a build --recipe`, run by Prefect.
+
+prefect deployment run build-h2a/build-h2a
+"""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.executor import run_parts
+from h2a_curation import overview
+from h2a_curation.build import Built, build
+from h2a_curation.catalog import lake as lakes
+from h2a_curation.catalog.views import connect
+from h2a_curation.job import reachable
+from h2a_curation.recipes import load
+from h2a_curation.report.page import FunnelStage
+from h2a_curation.work import models_of, source_of
+
+
+@flow(name="build-h2a", task_runner=ThreadPoolTaskRunner(max_workers=4))  # its own default has no bound
+def build_h2a(recipe: str = "sample-mini", lake: str = "build/prefect-lake", version: str | None = None) -> str:
+    """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
+
+    `recipe`: a recipe's name or file. A failed run goes on from its rows when it is run again.
+    """
+    logger = get_run_logger()
+
+    def progress(step: str, done: int, total: int) -> None:
+        if done in (0, total):
+            logger.info("%s: %d of %d", step, done, total)
+
+    with reachable(load(recipe)) as ready:
+        source_of(ready).check()
+        built = build(lakes.create(Path(lake), ready.salt), ready, run_parts, progress, version)
+        models = models_of(ready)
+    decided = connect(Path(lake).resolve(), models=models, decision=built.decision)
+    create_markdown_artifact(key="build-h2a", markdown=_summary(built, overview.funnel(decided)))
+    return built.version
+
+
+def _summary(built: Built, funnel: list[FunnelStage]) -> str:
+    rows = [f"| {s.stage} | {s.num_in} {s.unit} | {s.num_kept} |" for s in funnel]
+    return "\n".join([f"Version **{built.version}**", "", "| stage | in | kept |", "|---|---|---|", *rows])

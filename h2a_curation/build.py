@@ -1,0 +1,185 @@
+"""The whole job on one page: posts found by hashtag in, a decision and a version of finished shards out.
+
+    each round   plan -> mine -> screen posts -> fetch -> probe -> cut -> look (hash, embed, sense)
+    at the end   decide (screen, validate, dedup, select) -> pack -> version
+
+Acquiring and measuring add rows and skip what has rows; a decision between rounds serves the next plan and is dropped;
+the last one is kept, and is what is published. So the same command after a kill goes on, and after an end does nothing.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from more_itertools import chunked
+
+from h2a_curation import knowledge, publishing
+from h2a_curation.catalog import decisions, parts, todo
+from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.decide import decision as deciding
+from h2a_curation.recipes import Recipe
+from h2a_curation.work import Part, models_of, prompts_of
+
+Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
+"""`run(lake, recipe, parts)` does each part's work somewhere and yields the number of rows that each added."""
+Progress = Callable[[str, int, int], None]
+"""`progress(step, done, total)`: keys done of a step's keys."""
+
+
+class NothingKeptError(RuntimeError):
+    """A step had input and kept none: there is nothing to go on with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every step needs: the lake, the recipe, who does the work, and whom to tell."""
+
+    lake: Lake
+    recipe: Recipe
+    run: Executor
+    progress: Progress
+    models: dict[str, str]
+    """Fingerprint of the program or model by measuring stage."""
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Wall seconds by step, filled as they end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Where a build's result lies."""
+
+    decision: Path
+    version: str
+    seconds: dict[str, float]
+    """Wall seconds by step."""
+
+
+def build(lake: Lake, recipe: Recipe, run: Executor, progress: Progress, version: str | None = None) -> Built:
+    """Do all that is not done yet. Raises NothingKeptError where a step had input and kept none, FetchError where a
+    source must not be asked any more, ValueError for what the user can mend.
+    """
+    job = Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe))
+    for round in range(recipe.mine.num_rounds):
+        plan_round(job, round)
+        mine(job, round)
+        fetch(job, round)
+        measure(job)
+    path = decide(job)
+    decided = connect(lake.path, models=job.models, decision=path)
+    if not decided.query("FROM selection LIMIT 1").num_rows:
+        raise NothingKeptError(f"no clip was accepted: {knowledge.reasons(decided)}")
+    with _timed(job, "publish"):
+        name = publishing.publish(lake, recipe, path, job.models, version, progress)
+    return Built(decision=path, version=name, seconds=dict(job.seconds))
+
+
+def plan_round(job: Job, round: int) -> None:
+    """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
+    if _facts(job).query(f"FROM allocation WHERE round = {round}").num_rows:
+        return
+    with _timed(job, "plan"):
+        facts = _facts(job, before_round=round)
+        known = knowledge.of(facts, _decided(job, facts) if round else None)
+        tables = knowledge.plan(facts, known, job.recipe, round)
+        parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round)]), tables)
+
+
+def mine(job: Job, round: int) -> None:
+    """Ask for the pages that the round's plan grants and that have not come yet."""
+    facts = _facts(job)
+    left = facts.query(
+        f"SELECT source, tag FROM allocation WHERE round = {round}"
+        f" ANTI JOIN (FROM request WHERE round = {round}) USING (source, tag) ORDER BY tag"
+    )
+    _do(job, "mine", left["tag"].to_pylist(), round)
+    if not _facts(job).query("FROM post LIMIT 1").num_rows:
+        raise NothingKeptError(f"mining listed no post: {knowledge.outcomes(_facts(job), 'request')}")
+
+
+def fetch(job: Job, round: int) -> None:
+    """Fetch the files of posts that the post screen keeps, the most promising first, as far as the budget goes."""
+    earlier = _facts(job, before_round=round)
+    facts = _facts(job, before_round=round + 1)
+    screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
+    known = knowledge.of(earlier, _decided(job, earlier) if round else None)
+    wanted = knowledge.fetch_plan(facts, screened, known, job.recipe, round)
+    _do(job, "fetch", knowledge.unfetched(_facts(job), wanted, job.recipe), round)
+    after = _facts(job)
+    if (
+        after.query("FROM media LIMIT 1").num_rows
+        and not after.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
+    ):
+        raise NothingKeptError(f"no file came: {knowledge.outcomes(after, 'media')}")
+
+
+def measure(job: Job) -> None:
+    """Probe, cut and look at every file that came and has no row of these programs and models."""
+    steps = {
+        "probe": ("probe", "SELECT DISTINCT media_id AS key FROM media WHERE outcome = 'ok'"),
+        "cut": ("clip", "SELECT media_id AS key FROM probe WHERE outcome = 'ok'"),
+    }
+    for step, (table, wanted) in steps.items():
+        facts = _facts(job)
+        _do(job, step, todo.missing(facts, table, facts.query(wanted)["key"].to_pylist()))
+    facts = _facts(job)
+    clips = facts.query("SELECT DISTINCT clip_id AS key FROM clip WHERE clip_id IS NOT NULL")["key"].to_pylist()
+    tables = ("fingerprint", "frame_embedding", "sighting")
+    _do(job, "look", sorted({key for table in tables for key in todo.missing(facts, table, clips)}))
+    measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
+    if measured["n"][0].as_py() and not measured["kept"][0].as_py():
+        raise NothingKeptError(f"no file could be cut into a clip: {knowledge.outcomes(facts, 'probe')}")
+
+
+def decide(job: Job) -> Path:
+    """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
+    with _timed(job, "decide"):
+        name = knowledge.decision_name(job.lake.path, job.recipe, job.models)
+        path = job.lake.path / "decisions" / name
+        if not path.exists():
+            tables = _decided(job, _facts(job))
+            about = {"recipe": job.recipe.name, "models": job.models, "decided_at": datetime.now(UTC).isoformat()}
+            decisions.save(job.lake.path, name, tables, about)
+        decisions.name(job.lake.path, job.recipe.name, name)
+    return path
+
+
+def _decided(job: Job, facts: Catalog) -> dict[str, pa.Table]:
+    """The tables of a decision on these facts."""
+    recipe = job.recipe
+    prompts = prompts_of(recipe, facts, lambda texts: _do(job, "prompt", texts))
+    return deciding.decide(
+        facts.query, facts.vectors(job.models["embed"]), prompts, recipe.decide, recipe.action_classes
+    )
+
+
+def _facts(job: Job, before_round: int | None = None) -> Catalog:
+    return connect(job.lake.path, models=job.models, before_round=before_round)
+
+
+def _do(job: Job, step: str, keys: Iterable[str], round: int = 0) -> None:
+    """Have the keys' work done in parts."""
+    keys = list(keys)
+    if not keys:
+        return
+    with _timed(job, step):
+        todo_parts = [Part(step, tuple(chunk), round) for chunk in chunked(keys, job.recipe.part_size)]
+        done = 0
+        job.progress(step, 0, len(keys))
+        for part, _ in zip(todo_parts, job.run(job.lake.path, job.recipe, todo_parts), strict=True):
+            done += len(part.keys)
+            job.progress(step, done, len(keys))
+
+
+@contextmanager
+def _timed(job: Job, step: str) -> Iterator[None]:
+    start_s = time.monotonic()
+    try:
+        yield
+    finally:
+        job.seconds[step] += time.monotonic() - start_s

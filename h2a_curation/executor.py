@@ -1,0 +1,83 @@
+"""Build's executor on one machine: processes for what computes, threads for what waits on the network."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor as Pool
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from h2a_curation.recipes import Recipe
+from h2a_curation.work import WAITING_STAGES, Part, do_part
+
+_ORPHAN_POLL_S = 0.5
+
+
+class LocalExecutor:
+    """Parts in `workers` processes, which are started when the first computing part comes, or in `lanes` threads."""
+
+    def __init__(self, workers: int, lanes: int) -> None:
+        self._workers = workers
+        self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="lane")
+        self._processes: ProcessPoolExecutor | None = None
+
+    def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
+        """Numbers of rows added, part by part in order; the first part that fails ends the step."""
+        futures = [self._pool(part).submit(do_part, lake, recipe, part) for part in parts]
+        try:
+            for future in futures:
+                yield _result(future)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def close(self) -> None:
+        """Drop what has not begun, and wait for what has."""
+        self._threads.shutdown(cancel_futures=True)
+        if self._processes is not None:
+            self._processes.shutdown(cancel_futures=True)
+
+    def _pool(self, part: Part) -> Pool:
+        if part.stage in WAITING_STAGES:
+            return self._threads
+        if self._processes is None:
+            self._processes = ProcessPoolExecutor(
+                self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+            )
+        return self._processes
+
+
+@contextmanager
+def local_executor(workers: int = 0, lanes: int = 4) -> Iterator[LocalExecutor]:
+    """`workers` 0: one a core."""
+    executor = LocalExecutor(workers or os.cpu_count() or 1, lanes)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _result(future: "Future[int]") -> int:
+    try:
+        return future.result()
+    except BrokenProcessPool as dead:
+        raise RuntimeError(
+            "a worker process was killed, perhaps for want of memory: run the same command again, with fewer --workers"
+        ) from dead
+
+
+def _begin_worker(parent: int) -> None:
+    """Ctrl-C is the parent's to handle, and a worker must not outlive a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_POLL_S)
+    os._exit(1)

@@ -1,0 +1,239 @@
+"""What a build did, in rows for the report, the terminal and summary.json: funnel, classes, rounds, tags, sheets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.recipes import Recipe
+from h2a_curation.report.contact_sheet import NUM_FRAMES, strip
+from h2a_curation.report.page import ClassCount, FunnelStage, Measured, MiningRound, Sheet, SheetClip, TagYield
+
+_VERDICTS = (
+    ("screen_post", "posts"),
+    ("screen_clip", "files"),
+    ("validate", "clips"),
+    ("dedup", "clips"),
+    ("select", "clips"),
+)
+_CLIPS_OF_A_SHEET = 6
+_SHEETS_OF_REASONS = 14
+
+
+def funnel(decided: Catalog) -> list[FunnelStage]:
+    """Every stage in its order: what came in, what it kept, and why not the rest."""
+    stages = {stage: _verdict_stage(decided, stage, unit) for stage, unit in _VERDICTS}
+    listed = _count(decided, "SELECT count(*) FROM post")
+    candidates = _count(decided, "SELECT count(DISTINCT post_id) FROM candidate SEMI JOIN post USING (post_id)")
+    return [
+        FunnelStage(
+            stage="mine",
+            unit="posts",
+            num_in=listed,
+            num_kept=candidates,
+            reasons=_left({"no_class": listed - candidates}),
+        ),
+        stages["screen_post"],
+        _outcome_stage(decided, "fetch", "posts", "SELECT outcome FROM media"),
+        _outcome_stage(decided, "probe", "files", "SELECT outcome FROM probe"),
+        _outcome_stage(decided, "cut", "files", "SELECT outcome FROM clip"),
+        *(stages[stage] for stage, _ in _VERDICTS[1:]),
+    ]
+
+
+def reasons(decided: Catalog) -> dict[str, dict[str, int]]:
+    """Verdicts that reject, by stage and reason."""
+    rows = decided.query(
+        "SELECT stage, reason, count(*) AS n FROM verdict WHERE NOT keep GROUP BY ALL ORDER BY stage, n DESC, reason"
+    ).to_pylist()
+    stages: dict[str, dict[str, int]] = {}
+    for row in rows:
+        stages.setdefault(row["stage"], {})[row["reason"]] = row["n"]
+    return stages
+
+
+def classes(decided: Catalog, recipe: Recipe) -> list[ClassCount]:
+    """How far the posts of each class came."""
+    rows = decided.query("""
+        WITH listed AS (SELECT class_id, count(DISTINCT post_id) AS n FROM candidate GROUP BY class_id),
+        fetched AS (
+            SELECT class_id, count(DISTINCT post_id) AS n FROM candidate JOIN media USING (post_id)
+            WHERE outcome = 'ok' GROUP BY class_id
+        ),
+        valid AS (SELECT class_id, count(*) AS n FROM verdict WHERE stage = 'validate' AND keep GROUP BY class_id),
+        split AS (
+            SELECT class_id, count(*) FILTER (split = 'train') AS train, count(*) FILTER (split = 'val') AS val,
+                   count(*) FILTER (split = 'test') AS test
+            FROM selection GROUP BY class_id
+        )
+        SELECT class_id, listed.n AS listed, fetched.n AS fetched, valid.n AS valid, train, val, test
+        FROM listed FULL JOIN fetched USING (class_id) FULL JOIN valid USING (class_id) FULL JOIN split USING (class_id)
+    """).to_pylist()
+    by_id = {row["class_id"]: row for row in rows}
+    return [_class_count(c.id, c.name, by_id.get(c.id, {})) for c in recipe.action_classes]
+
+
+def rounds(decided: Catalog) -> list[MiningRound]:
+    """What each round asked for and learnt."""
+    rows = decided.query("""
+        WITH page AS (SELECT round, count(*) AS pages FROM request GROUP BY round),
+        seen AS (SELECT post_id, round FROM hit JOIN request USING (source, tag, cursor)),
+        first AS (SELECT post_id, min(round) AS round FROM seen GROUP BY post_id),
+        new AS (SELECT round, count(*) AS posts FROM first GROUP BY round),
+        kept AS (
+            SELECT round, count(DISTINCT clip_id) AS clips FROM selection JOIN first USING (post_id) GROUP BY round
+        ),
+        learnt AS (SELECT round, list(DISTINCT tag ORDER BY tag) AS tags FROM tag_claim GROUP BY round)
+        SELECT round, pages, coalesce(posts, 0) AS posts, coalesce(clips, 0) AS clips, coalesce(tags, []) AS tags
+        FROM page LEFT JOIN new USING (round) LEFT JOIN kept USING (round) LEFT JOIN learnt USING (round) ORDER BY round
+    """).to_pylist()
+    return [
+        MiningRound(
+            round=r["round"],
+            num_pages=r["pages"],
+            num_new_posts=r["posts"],
+            num_accepted=r["clips"],
+            tags_learnt=r["tags"],
+        )
+        for r in rows
+    ]
+
+
+def tags(decided: Catalog, recipe: Recipe) -> list[TagYield]:
+    """What each tag cost and gave, the most fruitful first."""
+    rows = decided.query("""
+        WITH page AS (SELECT tag, count(*) AS pages FROM request GROUP BY tag),
+        gave AS (
+            SELECT tag, count(DISTINCT post_id) AS posts, count(DISTINCT s.clip_id) AS clips
+            FROM hit LEFT JOIN selection s USING (post_id) GROUP BY tag
+        ),
+        claim AS (SELECT tag, list(DISTINCT class_id ORDER BY class_id) AS class_ids FROM tag_claim GROUP BY tag)
+        SELECT tag, pages, coalesce(posts, 0) AS posts, coalesce(clips, 0) AS clips, class_ids
+        FROM page LEFT JOIN gave USING (tag) LEFT JOIN claim USING (tag) ORDER BY clips DESC, pages, tag
+    """).to_pylist()
+    seeds: dict[str, list[str]] = {}
+    for c in recipe.action_classes:
+        for tag in c.seed_hashtags:
+            seeds.setdefault(tag, []).append(c.id)
+    return [
+        TagYield(
+            tag=r["tag"],
+            class_ids=seeds.get(r["tag"]) or r["class_ids"] or [],
+            ground="seed" if r["tag"] in seeds else "learnt",
+            num_pages=r["pages"],
+            num_posts=r["posts"],
+            num_accepted=r["clips"],
+        )
+        for r in rows
+    ]
+
+
+def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe) -> list[Sheet]:
+    """Some selected clips of each class."""
+    names = {c.id: c.name for c in recipe.action_classes}
+    rows = decided.query("""
+        SELECT class_id, clip_id, post_id, caption, probability, margin, agreement,
+               count(*) OVER (PARTITION BY class_id) AS num_clips
+        FROM selection JOIN post USING (post_id) LEFT JOIN score USING (clip_id, class_id)
+        QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY probability, clip_id) <= 6
+        ORDER BY class_id, probability, clip_id
+    """).to_pylist()
+    return _sheets(rows, lake, "class_id", lambda r: (names[r["class_id"]], "the least sure first"), _score_numbers)
+
+
+def rejected_sheets(decided: Catalog, lake: Lake) -> list[Sheet]:
+    """Some clips of each reason for which a clip was rejected."""
+    rows = decided.query("""
+        WITH rejected AS (
+            SELECT stage || ': ' || reason AS why, stage, reason, class_id, subject_id AS clip_id, value, threshold
+            FROM verdict WHERE NOT keep AND stage <> 'screen_post'
+        )
+        SELECT why, clip_id, any_value(class_id) AS class_id, any_value(caption) AS caption, any_value(value) AS value,
+               any_value(threshold) AS threshold, count(*) OVER (PARTITION BY why) AS num_clips
+        FROM rejected JOIN (SELECT DISTINCT clip_id, media_id FROM clip WHERE clip_id IS NOT NULL) USING (clip_id)
+             JOIN (SELECT media_id, min(post_id) AS post_id FROM media GROUP BY media_id) USING (media_id)
+             JOIN post USING (post_id)
+        GROUP BY why, clip_id
+        QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= 6 ORDER BY num_clips DESC, why, clip_id
+    """).to_pylist()
+    return _sheets(rows, lake, "why", lambda r: (r["why"].replace("_", " "), ""), _rule_numbers)[:_SHEETS_OF_REASONS]
+
+
+def _sheets(rows: Sequence[dict[str, Any]], lake: Lake, by: str, title: Any, numbers: Any) -> list[Sheet]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[by], []).append(row)
+    sheets = []
+    for group in groups.values():
+        heading, subtitle = title(group[0])
+        clips = [_sheet_clip(row, lake, numbers(row)) for row in group[:_CLIPS_OF_A_SHEET]]
+        sheets.append(Sheet(title=heading, subtitle=subtitle, num_clips=group[0]["num_clips"], clips=clips))
+    return sheets
+
+
+def _sheet_clip(row: Mapping[str, Any], lake: Lake, numbers: Sequence[Measured]) -> SheetClip:
+    from h2a_curation.measure.look import LookRules
+    from h2a_curation.video.look import look
+
+    seen = look(str(lake.clip_file(row["clip_id"])), LookRules(num_frames=NUM_FRAMES))
+    caption = f"{row['class_id']}: {row['caption']}"
+    return SheetClip(strip=strip(list(seen.frames)), caption=caption, numbers=numbers)
+
+
+def _score_numbers(row: Mapping[str, Any]) -> list[Measured]:
+    return [Measured(name=n, value=row[n]) for n in ("probability", "margin", "agreement") if row[n] is not None]
+
+
+def _rule_numbers(row: Mapping[str, Any]) -> list[Measured]:
+    return [] if row["value"] is None else [Measured(name="value", value=row["value"], threshold=row["threshold"])]
+
+
+def _class_count(class_id: str, name: str, row: Mapping[str, Any]) -> ClassCount:
+    return ClassCount(
+        class_id=class_id,
+        name=name,
+        num_listed=row.get("listed") or 0,
+        num_fetched=row.get("fetched") or 0,
+        num_valid=row.get("valid") or 0,
+        num_train=row.get("train") or 0,
+        num_val=row.get("val") or 0,
+        num_test=row.get("test") or 0,
+    )
+
+
+def _verdict_stage(decided: Catalog, stage: str, unit: str) -> FunnelStage:
+    """By subject: one that is kept for any class is kept, one that is not is counted under one of its reasons."""
+    rows = decided.query(
+        """SELECT reason, count(*) AS n FROM (
+               SELECT CASE WHEN bool_or(keep) THEN '' ELSE arg_min(reason, class_id) END AS reason
+               FROM verdict WHERE stage = $stage GROUP BY subject_id
+           ) GROUP BY reason ORDER BY n DESC, reason""",
+        params={"stage": stage},
+    )
+    return _stage(stage, unit, rows, kept="")
+
+
+def _outcome_stage(decided: Catalog, stage: str, unit: str, sql: str) -> FunnelStage:
+    rows = decided.query(
+        f"SELECT outcome AS reason, count(*) AS n FROM ({sql}) GROUP BY reason ORDER BY n DESC, reason"
+    )
+    return _stage(stage, unit, rows, kept="ok")
+
+
+def _stage(stage: str, unit: str, rows: pa.Table, kept: str) -> FunnelStage:
+    counts = {row["reason"]: row["n"] for row in rows.to_pylist()}
+    num_kept = counts.pop(kept, 0)
+    return FunnelStage(
+        stage=stage, unit=unit, num_in=num_kept + sum(counts.values()), num_kept=num_kept, reasons=counts
+    )
+
+
+def _left(reasons: Mapping[str, int]) -> dict[str, int]:
+    return {reason: n for reason, n in reasons.items() if n}
+
+
+def _count(decided: Catalog, sql: str) -> int:
+    [n] = decided.query(sql)[0].to_pylist()
+    return int(n)

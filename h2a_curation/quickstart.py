@@ -1,0 +1,197 @@
+"""The whole job in one command: a sample world, or a folder of real clips, to shards, a checkpoint and a report."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from h2a_curation import overview, taxonomy, yaml_file
+from h2a_curation.build import Built, build
+from h2a_curation.catalog import lake as lakes
+from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.executor import local_executor
+from h2a_curation.job import at, reachable
+from h2a_curation.progress import shown
+from h2a_curation.recipes import Recipe, load
+from h2a_curation.report.page import FunnelStage, Pretraining, ReportData, Score, write_report
+from h2a_curation.sample_world import real_clips
+from h2a_curation.sample_world.score import Score as TruthScore
+from h2a_curation.sample_world.score import score
+from h2a_curation.sample_world.site import serve_clips
+from h2a_curation.work import models_of, sensors_missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quickstart:
+    """Where everything lies, and the numbers to show; `summary.json` has them too."""
+
+    summary: dict[str, Any]
+    paths: dict[str, str]
+    notes: list[str]
+    funnel: list[FunnelStage]
+
+
+def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Quickstart:
+    """Build the recipe's sample world, score it against its truth, and train `preset` on its shards."""
+    assert recipe.source.world, "a recipe of a sample world"
+    truth = out / "truth.json"
+    with reachable(recipe, truth) as ready:
+        lake, built = _build(out, ready, workers)
+    decided = connect(lake.path, models=models_of(recipe), decision=built.decision)
+    kept = decided.query("SELECT post_id, class_id FROM selection ORDER BY post_id")
+    pairs = zip(kept["post_id"].to_pylist(), kept["class_id"].to_pylist(), strict=True)
+    found = score(truth, pairs)
+    notes = [
+        "The sample world's small CLIP model knows this world only; docs/real-data.md names models for real video."
+    ]
+    return _conclude(out, recipe, lake, built, decided, preset, notes, found=found)
+
+
+def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
+    """Serve a folder of real clips, build it, and train `preset` on what is kept."""
+    recipe = clips_recipe(folder)
+    with serve_clips(folder) as url:
+        lake, built = _build(out, at(recipe, url), workers)
+    decided = connect(lake.path, models=models_of(recipe), decision=built.decision)
+    notes = ["The CLIP scores are recorded and decide nothing: this small model has never seen the real world."]
+    if missing := sensors_missing(recipe):
+        notes.append(f"The person signal is absent: {missing}.")
+    return _conclude(out, recipe, lake, built, decided, preset, notes, clips=_clips(decided, folder))
+
+
+def clips_recipe(folder: Path) -> Recipe:
+    """The recipe `clips` with the classes that the folder's labels.csv names."""
+    labels = real_clips.read_labels(folder)
+    file = yaml_file.check({"classes": real_clips.classes_of(labels)}, taxonomy.ClassFile)
+    return dataclasses.replace(load("clips"), action_classes=tuple(taxonomy.complete([file], str(folder))))
+
+
+def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:
+    lake = lakes.create(out / "lake", recipe.salt)
+    with local_executor(workers, recipe.lanes) as executor, shown() as progress:
+        return lake, build(lake, recipe, executor, progress)
+
+
+def _conclude(
+    out: Path,
+    recipe: Recipe,
+    lake: Lake,
+    built: Built,
+    decided: Catalog,
+    preset: str,
+    notes: list[str],
+    found: TruthScore | None = None,
+    clips: list[dict[str, Any]] | None = None,
+) -> Quickstart:
+    """Train, report, and write the summary."""
+    seconds = dict(built.seconds)
+    with _timed(seconds, "pretrain"):
+        trained = _pretrain(lake, built.version, preset, out / "pretrain")
+    paths = {
+        "lake": str(lake.path),
+        "version": str(lake.path / "versions" / built.version),
+        "shards": str(lake.path / "shards"),
+        "checkpoint": str(trained.checkpoint),
+        "report": str(out / "report.html"),
+        "summary": str(out / "summary.json"),
+    }
+    funnel = overview.funnel(decided)
+    with _timed(seconds, "report"):
+        data = ReportData(
+            title=f"Build of {recipe.name}",
+            built_at=datetime.now(UTC),
+            recipe=recipe.name,
+            notes=notes,
+            funnel=funnel,
+            classes=overview.classes(decided, recipe),
+            score=Score(precision=found.precision, recall=found.recall) if found else None,
+            rounds=overview.rounds(decided),
+            tags=overview.tags(decided, recipe),
+            kept=overview.kept_sheets(decided, lake, recipe),
+            rejected=overview.rejected_sheets(decided, lake),
+            seconds=seconds,
+            pretraining=_pretraining(trained, preset, out / "pretrain"),
+            paths=paths,
+        )
+        write_report(data, out / "report.html")
+    summary: dict[str, Any] = {
+        "precision": found.precision if found else None,
+        "recall": found.recall if found else None,
+        "funnel": [dataclasses.asdict(stage) for stage in funnel],
+        "reasons": overview.reasons(decided),
+        "seconds": seconds,
+        "num_kept": found.num_kept if found else decided.query("FROM selection").num_rows,
+        "pretrain": {
+            "held_out_ratio": trained.held_out_ratio,
+            "num_steps": trained.num_steps,
+            "wall_s": trained.wall_s,
+        },
+        "notes": notes,
+        "paths": paths,
+    }
+    if found:
+        summary |= {"num_wanted": found.num_wanted, "wrong": found.wrong, "missed": found.missed}
+    if clips is not None:
+        summary["clips"] = clips
+    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    return Quickstart(summary=summary, paths=paths, notes=notes, funnel=funnel)
+
+
+def _pretrain(lake: Lake, version: str, preset: str, out: Path) -> Any:
+    from h2a_curation.pretrain.train import pretrain
+
+    with shown() as progress:
+        return pretrain(
+            lake.path, version, preset, out, progress=lambda done, total, _: progress("pretrain", done, total)
+        )
+
+
+def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
+    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
+    return Pretraining(
+        preset=preset,
+        losses=[(step["step"], step["loss"]) for step in steps],
+        held_out_loss=trained.held_out_after,
+        of_mean_loss=trained.held_out_mean_predictor,
+        picture=trained.picture,
+    )
+
+
+def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
+    """Each file of the folder: whether it was kept for a class, else the reason of the last stage that looked at it."""
+    rows = decided.query("""
+        WITH subject AS (
+            SELECT post_id, post_id AS subject_id FROM post
+            UNION SELECT post_id, media_id FROM media WHERE media_id IS NOT NULL
+            UNION SELECT post_id, clip_id FROM media JOIN clip USING (media_id) WHERE clip_id IS NOT NULL
+        ),
+        said AS (
+            SELECT post_id, keep, reason, class_id,
+                   list_position(['screen_post', 'screen_clip', 'validate', 'dedup', 'select'], stage) AS place
+            FROM verdict JOIN subject USING (subject_id)
+        )
+        SELECT post_id, arg_max(reason, (place, NOT keep)) AS reason,
+               bool_or(keep AND place = 5) AS keep, any_value(outcome) AS outcome
+        FROM said LEFT JOIN media USING (post_id) GROUP BY post_id
+    """).to_pylist()
+    said = {row["post_id"].rpartition(":")[2]: row for row in rows}
+    listed = []
+    for label in real_clips.read_labels(folder):
+        row = said.get(real_clips.clip_id(label.file), {"keep": False, "reason": "not_listed", "outcome": None})
+        failed = row["outcome"] not in (None, "ok")
+        reason = "ok" if row["keep"] else row["outcome"] if failed else row["reason"]
+        listed.append({"file": label.file, "keep": bool(row["keep"]), "reason": reason})
+    return listed
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start_s = time.monotonic()
+    yield
+    seconds[step] = time.monotonic() - start_s

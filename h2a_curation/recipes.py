@@ -1,0 +1,158 @@
+"""A recipe: where posts come from, and every stage's rules. YAML, checked into these dataclasses."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from h2a_curation import yaml_file
+from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.acquire.learn import LearnRules
+from h2a_curation.acquire.mine import MineRules
+from h2a_curation.data_folder import data_folder
+from h2a_curation.decide.decision import DecideRules
+from h2a_curation.measure.cut import CutRules
+from h2a_curation.measure.hash import HashRules
+from h2a_curation.measure.look import LookRules
+from h2a_curation.measure.probe import ProbeRules
+from h2a_curation.measure.sense import SenseRules
+from h2a_curation.publish.pack import PackRules
+from h2a_curation.taxonomy import ActionClass, Negative, load_classes, load_negatives
+
+LOCAL_MODEL = "local-dir:"
+"""open_clip's own prefix for a model in a folder; in a recipe, relative to the recipe's file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRules:
+    """Where posts come from."""
+
+    kind: Literal["ytdlp", "table"] = "ytdlp"
+    """`ytdlp`: listings by tag that yt-dlp can read. `table`: a file of URLs."""
+    name: str = "ytdlp"
+    """Prefix of its posts' ids."""
+    listing_url: str = ""
+    """With `{tag}` where the hashtag belongs."""
+    post_url: str = ""
+    """With `{id}`; empty where the listed address is the one to fetch."""
+    page_size: int = 30
+    """Posts that one request lists."""
+    min_interval_s: float = 1.0
+    """Between two requests to one host, whatever the number of lanes."""
+    extractor_args: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """As yt-dlp's --extractor-args."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """yt-dlp's own options: cookiefile, proxy, impersonate, ..."""
+    file: Path | None = None
+    """The table."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Our column's name to the table's, where they differ."""
+    world: Literal["", "full", "mini"] = ""
+    """Serve the built-in sample world of this size while the build runs, and mine that."""
+
+    @property
+    def by_tag(self) -> bool:
+        """Whether it lists posts by hashtag; a table is one listing."""
+        return self.kind == "ytdlp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRules:
+    """The open_clip model that sees frames and reads prompts."""
+
+    model: str = "ViT-L-14"
+    """Any open_clip model name, `hf-hub:...`, or `local-dir:FOLDER`."""
+    pretrained: str | None = "datacomp_xl_s13b_b90k"
+    """A tag that open_clip knows, or a file of weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeFile:
+    """What stands in a recipe file; all of it may be left out."""
+
+    about: str = ""
+    """One line for the reader."""
+    seed: int = 0
+    """Of the sample world, and of every draw in mining."""
+    salt: str | None = None
+    """Of the pseudonyms, for fictional creators only; else each lake has a secret one."""
+    classes: Path | None = None
+    """A class file or folder, relative to the recipe's file; default: those that ship."""
+    only_classes: tuple[str, ...] = ()
+    """Ids of the classes to build; empty for all."""
+    source: SourceRules = field(default_factory=SourceRules)
+    adapt: bool = True
+    """Learn tags from validated posts; without, the seed tags are all that is mined."""
+    mine: MineRules = field(default_factory=MineRules)
+    learn: LearnRules = field(default_factory=LearnRules)
+    files_per_round: int = 1000
+    """Files to have by the end of a round, on top of those of the rounds before."""
+    fetch: FetchRules = field(default_factory=FetchRules)
+    lanes: int = 4
+    """Requests and downloads at a time."""
+    probe: ProbeRules = field(default_factory=ProbeRules)
+    cut: CutRules = field(default_factory=CutRules)
+    look: LookRules = field(default_factory=LookRules)
+    hash: HashRules = field(default_factory=HashRules)
+    embed: EmbedRules = field(default_factory=EmbedRules)
+    sense: SenseRules = field(default_factory=SenseRules)
+    decide: DecideRules = field(default_factory=DecideRules)
+    pack: PackRules = field(default_factory=PackRules)
+    part_size: int = 256
+    """Keys of one commit: some minutes of work, which is what a kill can cost."""
+
+    def __post_init__(self) -> None:
+        if min(self.files_per_round, self.lanes, self.part_size) < 1:
+            raise ValueError("files_per_round, lanes and part_size must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(RecipeFile):
+    """A recipe with the classes that it names, ready to build."""
+
+    name: str
+    text: str
+    """The file's own text, kept in each version's manifest."""
+    action_classes: tuple[ActionClass, ...]
+    negatives: tuple[Negative, ...]
+
+
+def names() -> list[str]:
+    """The recipes that ship."""
+    return sorted(file.stem for file in (data_folder() / "recipes").glob("*.yaml"))
+
+
+def load(name_or_file: str, *, classes: Path | None = None) -> Recipe:
+    """A recipe that ships, by name, or one of the user's, by file; `classes` takes the place of the recipe's own.
+
+    ValueError names file, line and remedy.
+    """
+    file = Path(name_or_file)
+    if file.suffix not in (".yaml", ".yml"):
+        file = data_folder() / "recipes" / f"{name_or_file}.yaml"
+        if not file.exists():
+            raise ValueError(f"no recipe '{name_or_file}': give a .yaml file or one of {', '.join(names())}")
+    return resolve(yaml_file.load(file, RecipeFile), file, classes)
+
+
+def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recipe:
+    """Load the classes that a recipe names; paths in it are relative to `file`."""
+    own = file.parent / given.classes if given.classes else None
+    chosen = load_classes(classes or own)
+    if given.only_classes and classes is None:
+        known = {c.id: c for c in chosen}
+        if unknown := [c for c in given.only_classes if c not in known]:
+            raise ValueError(f"{file}: only_classes names '{unknown[0]}', which no class file has; `h2a classes list`")
+        chosen = [known[c] for c in given.only_classes]
+    model = given.embed.model
+    if model.startswith(LOCAL_MODEL):
+        folder = (file.parent / model.removeprefix(LOCAL_MODEL)).resolve()
+        given = dataclasses.replace(given, embed=dataclasses.replace(given.embed, model=f"{LOCAL_MODEL}{folder}"))
+    fields = {f.name: getattr(given, f.name) for f in dataclasses.fields(RecipeFile)}
+    return Recipe(
+        **fields,
+        name=file.stem,
+        text=file.read_text(encoding="utf-8") if file.exists() else "",
+        action_classes=tuple(chosen),
+        negatives=tuple(load_negatives()),
+    )

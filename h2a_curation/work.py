@@ -1,0 +1,315 @@
+"""The work of one part: a pure stage, bound to the decoder, model or source that it needs, and committed.
+
+A part carries ids. Workers may be threads, processes or hosts: what they share is the lake.
+"""
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+import schemas
+from h2a_curation.acquire.fetch import fetch_post
+from h2a_curation.acquire.listing import list_pages
+from h2a_curation.catalog import lake as lakes
+from h2a_curation.catalog import parts, todo
+from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.decide.rules import fingerprint
+from h2a_curation.decide.validate import PromptVectors, mean_prompts
+from h2a_curation.measure.look import Look
+from h2a_curation.recipes import Recipe
+
+if TYPE_CHECKING:
+    from h2a_curation.clip_model import ClipModel
+    from h2a_curation.sensors import Sensors
+    from h2a_curation.sources.base import Source
+
+WAITING_STAGES = frozenset({"mine", "fetch"})
+"""Stages that wait on a network: threads serve them, all others compute."""
+Tables = dict[str, pa.Table]
+_SOURCES: "dict[str, Source]" = {}
+_SOURCES_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one worker does before it commits."""
+
+    stage: str
+    keys: tuple[str, ...]
+    """Tags to list, posts to fetch, media to probe and cut, clips to look at, prompts to embed."""
+    round: int = 0
+    """Of mining, where the stage belongs to one."""
+
+
+def do_part(lake: Path, recipe: Recipe, part: Part) -> int:
+    """Do one part's work and commit it; returns the number of rows that were added."""
+    num_rows = 0
+    for stage, fingerprint_of, tables in _STAGES[part.stage](lakes.open_lake(lake), recipe, part):
+        parts.commit(lake, stage, parts.part_name(stage, fingerprint_of, part.keys), tables)
+        num_rows += sum(table.num_rows for table in tables.values())
+    return num_rows
+
+
+def models_of(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of the program or model, and its rules, of each measuring stage. Nothing is loaded."""
+    import av
+
+    from h2a_curation import clip_model
+    from h2a_curation.video.scenes import scenes_fingerprint
+    from h2a_curation.video.transcode import ffmpeg_fingerprint
+
+    cut = fingerprint([scenes_fingerprint(), ffmpeg_fingerprint(), recipe.cut])
+    look = [cut, av.__version__, recipe.look]
+    clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
+    return {
+        "probe": fingerprint(["av", av.__version__, recipe.probe]),
+        "cut": cut,
+        "hash": fingerprint([look, recipe.hash]),
+        "embed": fingerprint([look, clip]),
+        "sense": fingerprint([look, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint]),
+        "prompt": fingerprint([clip]),
+    }
+
+
+def prompts_of(recipe: Recipe, facts: Catalog, embed: Callable[[list[str]], None]) -> PromptVectors:
+    """The classes and negatives as the text tower sees them; prompts without a row are embedded first."""
+    from h2a_curation import clip_model
+
+    groups = [(c.id, c.prompts) for c in recipe.action_classes] + [(n.id, n.prompts) for n in recipe.negatives]
+    texts = sorted({prompt for _, prompts in groups for prompt in prompts})
+    model = models_of(recipe)["prompt"]
+    if left := todo.missing(_prompts(facts.lake, model), "prompt_embedding", texts):
+        embed(left)
+    rows = _prompts(facts.lake, model).query("SELECT prompt, vector FROM prompt_embedding")
+    vectors = dict(zip(rows["prompt"].to_pylist(), rows["vector"].to_pylist(), strict=True))
+    means = mean_prompts([np.array([vectors[p] for p in prompts], np.float32) for _, prompts in groups])
+    return PromptVectors(
+        model=model,
+        class_ids=tuple(c.id for c in recipe.action_classes),
+        negative_ids=tuple(n.id for n in recipe.negatives),
+        matrix=means,
+        logit_scale=clip_model.logit_scale(recipe.embed.model, recipe.embed.pretrained),
+    )
+
+
+def sensors_missing(recipe: Recipe) -> str:
+    """Why a signal that the recipe asks for cannot be had, and which command adds it; empty where all can."""
+    return _sensors(_needs_sensors(recipe)).reason if _needs_sensors(recipe) else ""
+
+
+def source_of(recipe: Recipe) -> "Source":
+    """The recipe's source, made once a process: it keeps connections and a pace."""
+    key = repr((recipe.source, recipe.fetch))
+    with _SOURCES_LOCK:
+        if key not in _SOURCES:
+            _SOURCES[key] = _open_source(recipe)
+        return _SOURCES[key]
+
+
+def _open_source(recipe: Recipe) -> "Source":
+    from h2a_curation.sources import make_source
+
+    given, limits = recipe.source, recipe.fetch
+    downloads = {
+        "name": given.name,
+        "min_interval_s": given.min_interval_s,
+        "max_file_bytes": limits.max_file_bytes,
+        "timeout_s": limits.timeout_s,
+        "socket_timeout_s": limits.socket_timeout_s,
+        "extractor_args": given.extractor_args,
+        "options": given.options,
+    }
+    if given.kind == "table":
+        if given.file is None:
+            raise ValueError(f"recipe {recipe.name} reads a table: name one, such as `h2a build posts.csv ...`")
+        table = {"file": given.file, "columns": given.columns, "name": given.name}
+        return make_source("table", table | {"downloads": make_source("ytdlp", downloads)})
+    listings = {"listing_url": given.listing_url, "post_url": given.post_url, "page_size": given.page_size}
+    return make_source("ytdlp", downloads | listings)
+
+
+Committed = tuple[str, str, Tables]
+"""Stage, fingerprint and tables of one commit."""
+
+
+def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    """List the pages that the round's plan grants to these tags."""
+    facts = connect(lake.path)
+    granted = facts.query(f"FROM allocation WHERE round = {part.round} ORDER BY tag")
+    allocations = {a.tag: a for a in schemas.from_arrow(schemas.Allocation, granted)}
+    source = source_of(recipe)
+    requests: list[schemas.Request] = []
+    posts: dict[str, schemas.Post] = {}
+    hits: list[schemas.Hit] = []
+    for tag in part.keys:
+        cursor = _next_cursor(facts, source.name, tag, part.round)
+        of_tag = list_pages(
+            allocations[tag], cursor, source.search, _now, part.round, sleep=time.sleep, retry=recipe.fetch
+        )
+        requests += of_tag[0]
+        posts |= {post.post_id: _pseudonymous(post, lake) for post in of_tag[1]}
+        hits += of_tag[2]
+    yield (
+        "mine",
+        str(part.round),
+        {
+            "request": schemas.to_arrow(schemas.Request, requests),
+            "post": schemas.to_arrow(schemas.Post, [posts[post_id] for post_id in sorted(posts)]),
+            "hit": schemas.to_arrow(schemas.Hit, hits),
+        },
+    )
+
+
+def _fetch(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    posts = _rows(connect(lake.path), schemas.Post, "post", part.keys)
+    fetch = source_of(recipe).fetch
+    media = [
+        fetch_post(post, part.round, fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
+        for post in posts
+    ]
+    yield "fetch", str(part.round), {"media": schemas.to_arrow(schemas.Media, media)}
+
+
+def _probe(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.probe import probe
+    from h2a_curation.video.child import probe_in_child
+
+    model = models_of(recipe)["probe"]
+    rows = probe(_media(lake, part), recipe.probe, model=model, read=probe_in_child)
+    yield "probe", model, {"probe": schemas.to_arrow(schemas.Probe, rows)}
+
+
+def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.cut import cut
+    from h2a_curation.video import transcode
+    from h2a_curation.video.scenes import longest_scene
+
+    model = models_of(recipe)["cut"]
+    with parts.written_aside(lake.path) as folder:
+        rows = cut(
+            _media(lake, part),
+            recipe.cut,
+            model=model,
+            find_scene=longest_scene,
+            transcode=functools.partial(transcode.cut, folder=folder),
+            keep=lambda file, clip_id: parts.keep_file(file, lake.clip_file(clip_id)),
+        )
+        table = schemas.to_arrow(schemas.Clip, rows)
+    yield "cut", model, {"clip": table}
+
+
+def _look(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    """One decode of each clip serves its fingerprint, its vectors and its signals, whichever have no row yet."""
+    from h2a_curation.measure import embed, hash, sense
+    from h2a_curation.video.look import look
+
+    models = models_of(recipe)
+    facts = connect(lake.path, models=models)
+    tables = ("fingerprint", "frame_embedding", "sighting")
+    left = {table: set(todo.missing(facts, table, part.keys)) for table in tables}
+    looks: dict[str, list[Any]] = {table: [] for table in tables}
+    sensors = _sensors(_needs_sensors(recipe))
+    stages: dict[str, Callable[[list[tuple[str, Look]]], Iterable[Any]]] = {
+        "fingerprint": lambda seen: hash.hash_clips(seen, recipe.hash, model=models["hash"]),
+        "frame_embedding": lambda seen: embed.embed(seen, model=models["embed"], encode=_clip(recipe).encode_images),
+        "sighting": lambda seen: sense.sense(seen, recipe.sense, model=models["sense"], detectors=sensors.detectors),
+    }
+    for clip_id in sorted(set().union(*left.values())):
+        seen = [(clip_id, look(str(lake.clip_file(clip_id)), recipe.look))]
+        for table, stage in stages.items():
+            if clip_id in left[table]:
+                looks[table] += stage(seen)
+    yield "hash", models["hash"], {"fingerprint": schemas.to_arrow(schemas.Fingerprint, looks["fingerprint"])}
+    yield (
+        "embed",
+        models["embed"],
+        {"frame_embedding": schemas.to_arrow(schemas.FrameEmbedding, looks["frame_embedding"])},
+    )
+    yield "sense", models["sense"], {"sighting": schemas.to_arrow(schemas.Sighting, looks["sighting"])}
+
+
+def _prompt(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.embed import embed_prompts
+
+    model = models_of(recipe)["prompt"]
+    rows = embed_prompts(part.keys, model=model, encode=_clip(recipe).encode_texts)
+    yield "prompt", model, {"prompt_embedding": schemas.to_arrow(schemas.PromptEmbedding, rows)}
+
+
+_STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
+    "mine": _mine,
+    "fetch": _fetch,
+    "probe": _probe,
+    "cut": _cut,
+    "look": _look,
+    "prompt": _prompt,
+}
+
+
+def _next_cursor(facts: Catalog, source: str, tag: str, round: int) -> str:
+    """Where the listing goes on: the cursor that a page of an earlier round gave and no page was asked for with."""
+    sql = """
+        WITH earlier AS (FROM request WHERE source = $source AND tag = $tag AND round < $round)
+        SELECT next_cursor FROM earlier
+        WHERE next_cursor IS NOT NULL AND next_cursor NOT IN (SELECT cursor FROM earlier)
+    """
+    left = facts.query(sql, params={"source": source, "tag": tag, "round": round})["next_cursor"].to_pylist()
+    return left[0] if left else ""
+
+
+def _rows(facts: Catalog, record: type, table: str, keys: Iterable[str]) -> list[Any]:
+    """The rows of these keys, in the keys' order."""
+    wanted = pa.table({"post_id": pa.array(keys, pa.string())})
+    rows: list[Any] = schemas.from_arrow(
+        record, facts.query(f"FROM {table} SEMI JOIN wanted USING (post_id)", {"wanted": wanted})
+    )
+    by_id = {row.post_id: row for row in rows}
+    return [by_id[key] for key in keys]
+
+
+def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
+    return [(media_id, str(lake.media_file(media_id))) for media_id in part.keys]
+
+
+def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:
+    return replace(post, creator=None if post.creator is None else lake.pseudonym(post.creator))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _needs_sensors(recipe: Recipe) -> bool:
+    return recipe.decide.clip.person != "off"
+
+
+@functools.cache
+def _sensors(wanted: bool) -> "Sensors":
+    from h2a_curation.sensors import Sensors, available
+    from h2a_curation.weights import model_folder
+
+    return available(model_folder()) if wanted else Sensors(detectors={}, fingerprint="none", reason="off")
+
+
+@functools.cache
+def _clip_by_name(model: str, pretrained: str | None) -> "ClipModel":
+    from h2a_curation.clip_model import ClipModel
+
+    return ClipModel.load(model, pretrained)
+
+
+def _clip(recipe: Recipe) -> "ClipModel":
+    return _clip_by_name(recipe.embed.model, recipe.embed.pretrained)
+
+
+def _prompts(lake: Path, model: str) -> Catalog:
+    return connect(lake, models={"prompt": model})
