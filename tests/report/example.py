@@ -88,7 +88,7 @@ def kept_sheets(num: int) -> list[Sheet]:
                 sheet_clip(
                     7 * i + j, (Measured(name="margin", value=0.03 + j / 71), Measured(name="agreement", value=1))
                 )
-                for j in range(4)
+                for j in range(6)
             ],
         )
         for i, name in enumerate(NAMES[:num])
@@ -109,7 +109,7 @@ def rejected_sheets() -> list[Sheet]:
             num_clips=3 + i,
             clips=[
                 sheet_clip(100 + 5 * i + j, (Measured(name=name, value=value, threshold=against),), still=i == 0)
-                for j in range(3)
+                for j in range(min(6, 3 + i))
             ],
         )
         for i, ((stage, reason), (name, value, against)) in enumerate(reasons.items())
