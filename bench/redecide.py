@@ -29,7 +29,9 @@ def score_alone(lake: Path) -> dict[str, float]:
     prompts = synthetic_lake.prompts(changed=7)
     num_clips = 0
     for _, vectors in catalog.vectors(synthetic_lake.MODEL):
-        num_clips += len(score_clips(vectors, prompts.matrix, prompts.logit_scale).cosine)
+        for start in range(0, len(vectors), 2048):
+            scores = score_clips(vectors[start : start + 2048], prompts.matrix, prompts.logit_scale)
+            num_clips += len(scores.cosine)
     return {"clips": num_clips}
 
 

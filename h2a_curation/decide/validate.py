@@ -16,9 +16,10 @@ from h2a_curation.decide.rules import Mode, Query, Rule, check_mode, fingerprint
 
 VectorBlocks = Iterable[tuple[list[str], NDArray[np.float16]]]
 """Clip ids and the unit vectors of their frames [clip, frame, dim], each clip once."""
-_VALUES_AT_ONCE = 1 << 19
-"""Logits of a step: 2 MiB, which stay in the processor's caches from the product to the softmax."""
-_CLIPS_AT_ONCE = 4096
+_VALUES_AT_ONCE = 1 << 17
+"""Logits of a step: 512 KiB, which stay in the processor's caches throughout the softmax."""
+_CLIPS_AT_ONCE = 2048
+"""Rows of a product: 27 MB of logits, enough that threads of the linear algebra seldom wait for each other."""
 _SIGN_EXPONENT_FRACTION = 0x8FFFE000 - (1 << 32)
 """Bits of a single that a half fills, as a signed number."""
 
@@ -123,23 +124,23 @@ def mean_prompts(vectors: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]
 
 
 def score_clips(vectors: NDArray[np.float16], matrix: NDArray[np.float32], logit_scale: float) -> ClipScores:
-    """Score [clip, frame, dim] against [class or negative, dim], a few clips at a time."""
+    """Score [clip, frame, dim] against [class or negative, dim]: one large product, then a few clips at a time."""
     num_clips, num_frames, dim = vectors.shape
     shape = (num_clips, len(matrix))
     probability, cosine = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
     best = np.empty((num_clips, num_frames), dtype=np.intp)
-    scaled = np.ascontiguousarray(matrix * np.float32(logit_scale)).T
+    all_logits = _single(vectors).reshape(-1, dim) @ (matrix * np.float32(logit_scale)).T
     step = max(1, _VALUES_AT_ONCE // (num_frames * len(matrix)))
     for start in range(0, num_clips, step):
-        block = slice(start, min(start + step, num_clips))
-        frames = _single(vectors[block])
-        cosine[block] = frames.mean(axis=1) @ matrix.T
-        logits = frames.reshape(-1, dim) @ scaled
+        block = slice(start, start + step)
+        logits = all_logits[start * num_frames : (start + step) * num_frames]
+        by_clip = logits.reshape(-1, num_frames, len(matrix))
+        np.divide(by_clip.mean(axis=1), logit_scale, out=cosine[block])
         winner = logits.argmax(axis=1)
         logits -= np.take_along_axis(logits, winner[:, None], axis=1)
         np.exp(logits, out=logits)
         weights = (1 / logits.sum(axis=1) / num_frames).reshape(-1, 1, num_frames)
-        probability[block] = (weights @ logits.reshape(-1, num_frames, len(matrix)))[:, 0]
+        probability[block] = (weights @ by_clip)[:, 0]
         best[block] = winner.reshape(-1, num_frames)
     return ClipScores(probability=probability, cosine=cosine, best=best)
 
