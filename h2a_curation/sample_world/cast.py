@@ -96,9 +96,8 @@ class _Maker:
         numbers = count(1)
         for class_id, num in self.class_sizes.items():
             num_synonym = num // 2 if num < 7 else (num + 1) // 2
-            num_both = min(num - num_synonym, 3 + (num >= 9))
-            nums: dict[Reach, int] = {"both": num_both, "synonym": num_synonym, "seed": num - num_both - num_synonym}
-            for reach in [reach for reach, num_of in nums.items() for _ in range(num_of)]:
+            reaches: list[Reach] = ["both", "synonym"]
+            for reach in [r for r, n in zip(reaches, (num - num_synonym, num_synonym), strict=True) for _ in range(n)]:
                 shots = [class_id] if next(numbers) % _SECOND_SCENE_EVERY else [class_id, self.filler()]
                 yield self.whole(Role.RIGHT, class_id, reach, self.clip(shots))
 

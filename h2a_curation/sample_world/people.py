@@ -89,8 +89,8 @@ def _creators(drafts: Sequence[Draft], rng: Random) -> list[str]:
 
 def _popularity_ranks(drafts: Sequence[Draft], rng: Random) -> list[int]:
     """0 is the most popular; what keeps its tags' promise rises, spam fills the deep pages of many listings."""
-    weight = {Role.RIGHT: 1.2, Role.SPAM: 0.15}
-    appeal = [rng.random() * weight.get(d.role, 1.0) for d in drafts]
+    span = {Role.RIGHT: (0.4, 1.0), Role.WRONG_CLASS: (0.2, 1.0), Role.SPAM: (0.0, 0.15)}
+    appeal = [rng.uniform(*span.get(d.role, (0.0, 1.0))) for d in drafts]
     order = sorted(range(len(drafts)), key=lambda i: -appeal[i])
     ranks = [0] * len(drafts)
     for rank, i in enumerate(order):

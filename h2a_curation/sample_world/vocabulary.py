@@ -9,7 +9,7 @@ from h2a_curation.hashtags import normalise
 ClassTags = tuple[str, Sequence[str]]
 """Class id and the tags that its class file gives, best first."""
 
-GENERAL = {"fyp": 0.5, "viral": 0.35, "foryou": 0.3, "explore": 0.2, "trending": 0.2}
+GENERAL = {"fyp": 0.6, "viral": 0.5, "foryou": 0.4, "explore": 0.3, "trending": 0.3}
 """Tags that mean nothing, and the share of all posts that carry each."""
 OFF_TOPIC = {"storytime": "talking-head", "motivationquotes": "text-card", "foodie": "food", "petsoftoday": "pet"}
 """Tags of what no class is, and what their posts show."""

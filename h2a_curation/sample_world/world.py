@@ -150,7 +150,7 @@ def _listing(seed: int, tag: str, posts: Sequence[WorldPost], words: Vocabulary)
         is_hidden = list(words.dead).index(tag) % 2 == 0
         bearers = [] if is_hidden else [p for p in bearers if not p.is_public]
     noise = Random(f"listing {seed} {tag}")
-    appeal = {p.post_id: log10(p.num_views) + noise.gauss(0, 0.2) for p in bearers}
+    appeal = {p.post_id: log10(p.num_views) + noise.gauss(0, 0.1) for p in bearers}
     return tuple(sorted(appeal, key=lambda post_id: -appeal[post_id]))
 
 
