@@ -15,7 +15,7 @@ _WIDE = 1.2
 
 
 def strip(frames: Sequence[NDArray[np.uint8]], quality: int = 72) -> bytes:
-    """JPEG, about 440 px wide and some 25 kB, of one to four frames [height, width, rgb] of one size.
+    """JPEG, about 440 px wide and some 20 kB, of one to four frames [height, width, rgb] of one size.
 
     Upright frames stand in a row, wide ones two by two; where frames are missing, the ground shows.
     """
