@@ -63,7 +63,7 @@ def _csv(file: Path, delimiter: str = ",") -> list[Row]:
                     )
                 rows.append(Row(reader.line_num, values))
         except csv.Error as error:
-            raise ValueError(f"{file}, line {reader.line_num}: {error}") from None
+            raise ValueError(f"{file}, line {reader.line_num + 1}: {error}") from None
     return rows
 
 

@@ -31,7 +31,7 @@ WORDS: list[tuple[str, ErrorKind]] = [
     (r"bytes read|more expected|content too short|expected \d+ bytes|any data blocks", ErrorKind.TRUNCATED),
     (r"timed? ?out", ErrorKind.TIMEOUT),
     (r"rate.?limit|too many requests", ErrorKind.RATE_LIMITED),
-    (r"is private|private (video|account|post)|^private:|friends only", ErrorKind.PRIVATE),
+    (r"is private|private (video|account|post)|private:|friends only", ErrorKind.PRIVATE),
     (r"ip address is blocked|in your (country|region|location)|from your location|geo.?restrict", ErrorKind.BLOCKED),
     (r"impersonat", ErrorKind.IMPERSONATION),
     (r"log ?in|sign ?in|--cookies|authenticat|members.only|age.restricted", ErrorKind.LOGIN),
@@ -39,7 +39,7 @@ WORDS: list[tuple[str, ErrorKind]] = [
     (r"requested format is not available|no video|drm protected", ErrorKind.NO_VIDEO),
     (r"resolve|name or service|connection refused|unreachable|no route to host|proxy", ErrorKind.UNREACHABLE),
     (r"reset by peer|remote end closed|connection aborted|broken pipe|disconnected", ErrorKind.SERVER_ERROR),
-    (r"removed|deleted|no longer available|unavailable|not available|not exist|not found", ErrorKind.GONE),
+    (r"removed|deleted|no longer|unavailable|not available|not exist|not found", ErrorKind.GONE),
 ]
 """Searched in order in the error's lower-case text: extractors tell by words what they know."""
 
