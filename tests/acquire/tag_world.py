@@ -89,7 +89,16 @@ class TagWorld:
 class Miner:
     """The loop of a build, in memory: plan, list, fetch what is promising, judge by the truth, learn."""
 
-    def __init__(self, world: TagWorld, rules: MineRules, *, planner: Planner = plan, learns: bool = True, files: int = 300, learn_rules: LearnRules = LearnRules()) -> None:
+    def __init__(
+        self,
+        world: TagWorld,
+        rules: MineRules,
+        *,
+        planner: Planner = plan,
+        learns: bool = True,
+        files: int = 300,
+        learn_rules: LearnRules = LearnRules(),
+    ) -> None:
         self.world, self.rules, self.planner, self.learns, self.files = world, rules, planner, learns, files
         self.learn_rules = learn_rules
         self.front = [(i + 1) / rules.num_rounds for i in range(rules.num_rounds)]
@@ -131,7 +140,13 @@ class Miner:
 
     def _list(self, allocation: Allocation, cursor: str, round: int) -> None:
         requests, posts, hits = list_pages(
-            allocation, cursor, self.world.search, lambda: factories.DAY, round, sleep=lambda _: None, retry=RetryRules()
+            allocation,
+            cursor,
+            self.world.search,
+            lambda: factories.DAY,
+            round,
+            sleep=lambda _: None,
+            retry=RetryRules(),
         )
         self.requests += requests
         self.posts |= {p.post_id: p for p in posts if p.post_id not in self.posts}
@@ -182,11 +197,15 @@ def arms_of(
         "hit": to_arrow(Hit, hits),
         "post": to_arrow(Post, posts),
         "accepted": pa.table(
-            {"post_id": pa.array([p for p, _ in sorted(accepted)], text), "class_id": pa.array([c for _, c in sorted(accepted)], text)}
+            {
+                "post_id": pa.array([p for p, _ in sorted(accepted)], text),
+                "class_id": pa.array([c for _, c in sorted(accepted)], text),
+            }
         ),
         "judged": pa.table({"post_id": pa.array(sorted(judged), text)}),
         "arm_tag": pa.Table.from_pylist(
-            list(arm_tags), pa.schema([(n, text) for n in ("source", "tag", "class_id", "origin")] + [("rank", pa.int64())])
+            list(arm_tags),
+            pa.schema([(n, text) for n in ("source", "tag", "class_id", "origin")] + [("rank", pa.int64())]),
         ),
     }
     with duckdb.connect() as connection:
@@ -201,5 +220,6 @@ def uniform(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short:
     left = rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms)
     live = sorted((a for a in arms if not a.is_dry), key=lambda a: (a.num_pages, a.tag))
     return [
-        Allocation(round=round, source=a.source, tag=a.tag, num_pages=1, belief=0.0, reason="uniform") for a in live[:left]
+        Allocation(round=round, source=a.source, tag=a.tag, num_pages=1, belief=0.0, reason="uniform")
+        for a in live[:left]
     ]

@@ -12,7 +12,8 @@ from tests.sources.platform import VIDEO, clock
 
 ROWS = [
     {"url": "https://example.org/1.mp4", "class": "Clean and Jerk", "caption": "heavy #PR",
-     "hashtags": "#Gym, oly_lift", "duration_s": "4.5", "num_views": "1200", "posted_at": "2026-05-31T12:00:00+02:00", "width_px": ""},
+     "hashtags": "#Gym, oly_lift", "duration_s": "4.5", "num_views": "1200",
+     "posted_at": "2026-05-31T12:00:00+02:00", "width_px": ""},
     {"url": "https://example.org/2.mp4", "class": "", "caption": "", "hashtags": "", "duration_s": "", "num_views": "",
      "posted_at": "1780000000", "width_px": "360"},
 ]  # fmt: skip
