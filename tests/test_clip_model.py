@@ -1,6 +1,5 @@
 import gzip
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ CONFIG = {
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
         "text_cfg": {
             "context_length": 16,
-            "vocab_size": 530,
+            "vocab_size": 531,
             "width": 32,
             "heads": 2,
             "layers": 1,
@@ -44,11 +43,9 @@ def folder(tmp_path_factory):
     with gzip.open(source, "rt") as full, gzip.open(folder / "words.txt.gz", "wt") as own:
         own.writelines(line for _, line in zip(range(17), full, strict=False))
     torch.manual_seed(0)
-    sizes = {name: value for name, value in CONFIG["model_cfg"].items()}
-    model = open_clip.CLIP(**sizes)
-    save_file(
-        {name: value.half() for name, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
-    )
+    model = open_clip.CLIP(**CONFIG["model_cfg"])
+    halves = {name: value.half() for name, value in model.state_dict().items()}
+    save_file(halves, folder / "open_clip_model.safetensors")
     return folder
 
 
@@ -93,9 +90,8 @@ def test_comparing_models_does_not_import_torch(folder):
 def test_the_fingerprint_is_the_contents_and_not_the_place(folder, tmp_path):
     moved = shutil.copytree(folder, tmp_path / "moved")
     changed = shutil.copytree(folder, tmp_path / "changed")
-    (changed / "open_clip_config.json").write_text(
-        json.dumps({**CONFIG, "preprocess_cfg": {"resize_mode": "shortest"}})
-    )
+    other = {**CONFIG, "preprocess_cfg": {"resize_mode": "shortest"}}
+    (changed / "open_clip_config.json").write_text(json.dumps(other))
     marks = [clip_model.fingerprint(f"local-dir:{place}", None) for place in (folder, moved, changed)]
     assert marks[0] == marks[1] != marks[2]
     assert str(folder) not in marks[0]
@@ -104,7 +100,7 @@ def test_the_fingerprint_is_the_contents_and_not_the_place(folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "pretrained", "says"),
     [
-        ("ViT-L-41", "openai", "did you mean ViT-L-14"),
+        ("ViT-L-41", "openai", "did you mean ViT-"),
         ("ViT-L-14", "no_such_tag", "datacomp_xl"),
         ("ViT-L-14", None, "datacomp_xl"),
         ("local-dir:/nowhere", None, "open_clip_model.safetensors missing"),
@@ -121,11 +117,11 @@ def test_weights_of_another_model_are_refused(folder):
         ClipModel.load("RN50", str(folder / "open_clip_model.safetensors"))
 
 
-def test_weights_that_cannot_be_fetched_are_one_line(tmp_path):
-    code = "from h2a_curation.clip_model import ClipModel\nClipModel.load('ViT-B-32', 'laion2b_s34b_b79k')"
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=offline)
-    assert done.stderr.splitlines()[-1].startswith("ConnectionError: the weights of ViT-B-32 laion2b_s34b_b79k are not")
+def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConnectionError, match="the weights of hf-hub:h2a/none are not on this machine") as caught:
+        ClipModel.load("hf-hub:h2a/none", None)
+    assert "\n" not in str(caught.value)
 
 
 def test_torchvision_still_needs_the_compatibility_module():

@@ -15,9 +15,10 @@ class ProbeRules:
     """What one untrusted file may cost."""
 
     timeout_s: float = 60.0
-    """Longer decodes end as `timeout`: a minute of 1080p takes 10 s here."""
+    """Seconds of computing; longer decodes end as `timeout`: two minutes of 1080p take 10 s here."""
     max_memory_bytes: int = 2 << 30
-    """Decoders that want more address space end as `too_much_memory`: a minute of 1080p takes a quarter of it."""
+    """A decoder that wants more address space ends as `too_much_memory`, or as `damaged` where FFmpeg reports its failed
+    allocation so: 4096 x 4096 px take a sixth of it."""
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0 or self.max_memory_bytes < 256 << 20:

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from h2a_curation.measure.facts import ProbeFacts
 from h2a_curation.video.container import MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
+from h2a_curation.video.nal import is_overwritten, length_size
 
 _SHORTFALL_SHARE = 0.1
 _SHORTFALL_S = 0.5
@@ -53,6 +54,8 @@ def _probe_container(container: InputContainer) -> ProbeFacts:
     facts = ProbeFacts(
         outcome="ok", container=container.format.name.split(",")[0], has_audio=bool(container.streams.audio)
     )
+    if len(container.streams) == 0:
+        return replace(facts, outcome="truncated", detail="the index lists no stream")
     if stream is None:
         return replace(facts, outcome="no_video_stream", detail="the file has no stream of moving pictures")
     width, height = shown_size(stream)
@@ -76,10 +79,13 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
     """Decode all frames; the error that ended it early, if one did."""
     # The loop filter smooths pictures that nobody looks at here, and is a sixth of the time.
     make_strict(stream, skip_loop_filter="all")
+    length_bytes = length_size(stream.codec_context)
     try:
         for packet in container.demux(stream):
             decoded.num_packets += packet.size > 0
             decoded.num_corrupt += packet.is_corrupt
+            if length_bytes is not None and is_overwritten(bytes(packet), length_bytes):
+                return ValueError("a packet was overwritten")
             for frame in packet.decode():
                 if frame.is_corrupt:
                     return ValueError("a frame was decoded with errors")
