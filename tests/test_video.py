@@ -99,7 +99,7 @@ def test_a_cut_off_file_is_never_ok(folder, video, share):
     whole = video.read_bytes()
     file = folder / "short.mp4"
     file.write_bytes(whole[: int(len(whole) * share)])
-    assert probe(str(file)).outcome in ("truncated", "damaged", "not_video")
+    assert probe(str(file)).outcome != "ok"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -151,7 +151,7 @@ def test_a_file_that_takes_too_long_is_a_row_and_the_next_file_is_probed(folder,
 
 def test_a_file_that_takes_too_much_memory_is_a_row(folder):
     big = make(folder / "big.mp4", *moving(0.5, "4096x4096"), *H264)
-    assert probe_in_child(str(big), 60, 200 << 20).outcome in ("too_much_memory", "damaged")
+    assert probe_in_child(str(big), 60, 160 << 20).outcome in ("too_much_memory", "damaged")
     assert probe_in_child(str(big), 60, 2 * GIB).outcome == "ok"
 
 
@@ -161,7 +161,7 @@ def test_pictures_of_absurd_size_are_not_decoded(folder):
 
 
 def test_a_crash_of_the_decoder_is_a_row():
-    assert child._death(-signal.SIGSEGV, 60, GIB).outcome == "damaged"
+    assert child._death(-signal.SIGSEGV, 60).outcome == "damaged"
 
 
 def test_one_child_serves_many_files_and_a_dead_one_is_replaced(video):

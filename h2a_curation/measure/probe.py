@@ -17,8 +17,8 @@ class ProbeRules:
     timeout_s: float = 60.0
     """Seconds of computing; longer decodes end as `timeout`: two minutes of 1080p take 10 s here."""
     max_memory_bytes: int = 2 << 30
-    """A decoder that wants more address space ends as `too_much_memory`, or as `damaged` where FFmpeg reports its failed
-    allocation so: 4096 x 4096 px take a sixth of it."""
+    """A decoder that wants more address space ends as `too_much_memory`, or as `damaged` where FFmpeg reports that so:
+    4096 x 4096 px take a sixth of it."""
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0 or self.max_memory_bytes < 256 << 20:

@@ -6,6 +6,7 @@ process that runs threads can deadlock.
 """
 
 import atexit
+import contextlib
 import json
 import queue
 import resource
@@ -17,6 +18,13 @@ from dataclasses import asdict
 from h2a_curation.measure.facts import ProbeFacts
 
 _PATIENCE = 20
+"""Seconds on the wall for each second of computing that a probe may take."""
+
+_NUM_TRIES = 2
+"""A child that was killed from outside is no word on the file: only the second time it is taken for one."""
+
+_LEAVES_TRACES = ("damaged", "too_much_memory")
+"""After these, a child's heap is no longer as in the beginning, and the next file deserves a fresh one."""
 
 _idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
 """Children without work. A thread takes one out while it probes, so there are at most as many as threads at once."""
@@ -24,19 +32,41 @@ _idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
 
 def probe_in_child(file: str, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
     """As `probe`, but whatever the file does: a child that runs over a limit or crashes is a row like any other."""
-    child = _take()
+    request = json.dumps([file, timeout_s, max_memory_bytes]) + "\n"
+    for _ in range(_NUM_TRIES):
+        child = _take()
+        if facts := _ask(child, request):
+            if facts.outcome in _LEAVES_TRACES:
+                _end(child)
+            else:
+                _idle.put(child)
+            return facts
+        if (code := _end(child)) != -signal.SIGKILL:
+            break
+    return _death(code, timeout_s)
+
+
+def _ask(child: subprocess.Popen[str], request: str) -> ProbeFacts | None:
+    """The child's answer; None when it died."""
     assert child.stdin is not None
     assert child.stdout is not None
-    child.stdin.write(json.dumps([file, timeout_s, max_memory_bytes]) + "\n")
-    child.stdin.flush()
+    try:
+        child.stdin.write(request)
+        child.stdin.flush()
+    except BrokenPipeError:
+        return None
     answer = child.stdout.readline()
-    if answer.endswith("\n"):
-        _idle.put(child)
-        return ProbeFacts(**json.loads(answer))
-    code = child.wait()
-    child.stdin.close()
+    return ProbeFacts(**json.loads(answer)) if answer.endswith("\n") else None
+
+
+def _end(child: subprocess.Popen[str]) -> int:
+    """Let the child end, and return its exit code: negative, the signal that killed it."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.close()
     child.stdout.close()
-    return _death(code, timeout_s, max_memory_bytes)
+    return child.wait()
 
 
 def _take() -> subprocess.Popen[str]:
@@ -58,7 +88,7 @@ def _take() -> subprocess.Popen[str]:
     )
 
 
-def _death(code: int, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
+def _death(code: int, timeout_s: float) -> ProbeFacts:
     if code in (-signal.SIGPROF, -signal.SIGALRM):
         return ProbeFacts(outcome="timeout", detail=f"not decoded within {timeout_s:g} s of computing")
     if code in (-signal.SIGKILL, -signal.SIGABRT):
@@ -71,10 +101,7 @@ def _death(code: int, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
 @atexit.register
 def _end_children() -> None:
     while not _idle.empty():
-        child = _idle.get_nowait()
-        assert child.stdin is not None
-        child.stdin.close()
-        child.wait()
+        _end(_idle.get_nowait())
 
 
 def _serve() -> None:
@@ -87,7 +114,8 @@ def _serve() -> None:
 
     for line in sys.stdin:
         file, timeout_s, max_memory_bytes = json.loads(line)
-        resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, resource.RLIM_INFINITY))
+        if sys.platform == "linux":  # macOS knows the limit, and neither sets nor keeps it
+            resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, resource.RLIM_INFINITY))
         signal.setitimer(signal.ITIMER_PROF, timeout_s)
         signal.setitimer(signal.ITIMER_REAL, _PATIENCE * timeout_s)
         try:
