@@ -4,11 +4,13 @@ prefect deployment run build-h2a/build-h2a
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.executor import run_parts
 from h2a_curation import overview
@@ -20,8 +22,11 @@ from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.work import models_of, source_of
 
+# Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.
+_RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=4))
 
-@flow(name="build-h2a", task_runner=ThreadPoolTaskRunner(max_workers=4))  # its own default has no bound
+
+@flow(name="build-h2a", task_runner=_RUNNER)
 def build_h2a(recipe: str = "sample-mini", lake: str = "build/prefect-lake", version: str | None = None) -> str:
     """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
 

@@ -93,10 +93,10 @@ def plan_round(job: Job, round: int) -> None:
 def mine(job: Job, round: int) -> None:
     """Ask for the pages that the round's plan grants and that have not come yet."""
     facts = _facts(job)
-    left = facts.query(
-        f"SELECT source, tag FROM allocation WHERE round = {round}"
-        f" ANTI JOIN (FROM request WHERE round = {round}) USING (source, tag) ORDER BY tag"
-    )
+    left = facts.query(f"""
+        SELECT source, tag FROM (FROM allocation WHERE round = {round})
+        ANTI JOIN (FROM request WHERE round = {round}) USING (source, tag) ORDER BY tag
+    """)
     _do(job, "mine", left["tag"].to_pylist(), round)
     if not _facts(job).query("FROM post LIMIT 1").num_rows:
         raise NothingKeptError(f"mining listed no post: {knowledge.outcomes(_facts(job), 'request')}")

@@ -153,15 +153,15 @@ def _arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
     """Which listings speak for which class; a source without tags has one listing, which speaks for all."""
     source = recipe.source.name
     if not recipe.source.by_tag:
-        rows = [(source, "", c.id, "seed") for c in recipe.action_classes]
+        rows = [(source, "", c.id, "seed", 0) for c in recipe.action_classes]
     else:
-        rows = [(source, tag, c.id, "seed") for c in recipe.action_classes for tag in c.seed_hashtags]
-        seeds = {(tag, class_id) for _, tag, class_id, _ in rows}
+        rows = [(source, tag, c.id, "seed", n) for c in recipe.action_classes for n, tag in enumerate(c.seed_hashtags)]
+        seeds = {(tag, class_id) for _, tag, class_id, _, _ in rows}
         classes = {c.id for c in recipe.action_classes}
         learnt = {(c.tag, c.class_id) for c in claims if c.class_id in classes} - seeds
-        rows += [(source, tag, class_id, "learnt") for tag, class_id in sorted(learnt)]
+        rows += [(source, tag, class_id, "learnt", 0) for tag, class_id in sorted(learnt)]
     columns = zip(*rows, strict=True)
-    return pa.table(dict(zip(("source", "tag", "class_id", "origin"), map(pa.array, columns), strict=True)))
+    return pa.table(dict(zip(("source", "tag", "class_id", "origin", "rank"), map(pa.array, columns), strict=True)))
 
 
 def _short(known: Known, recipe: Recipe) -> dict[str, int]:

@@ -1,0 +1,49 @@
+"""What many tests share: one finished build of the mini world, made once a session by the command itself."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+def h2a(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
+    """Run the installed command as a user does."""
+    program = Path(sys.executable).with_name("h2a")
+    done = subprocess.run(
+        [program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "160", **env},
+        stdin=subprocess.DEVNULL,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory):
+    """The folder of a quickstart on the mini world: lake, truth, checkpoint, report, summary. Read only."""
+    out = tmp_path_factory.mktemp("mini") / "quickstart"
+    done = h2a("quickstart", "--recipe", "sample-mini", "--preset", "micro", "--out", out)
+    assert done.code == 0, done.err
+    return out
+
+
+@pytest.fixture(scope="session")
+def shared():
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not beside this clone")
+    return SHARED
