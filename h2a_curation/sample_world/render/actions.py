@@ -13,6 +13,8 @@ Draw = Callable[[Pen, Look, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
+    """What is drawn, and the room it takes."""
+
     draw: Draw
     width: float
     """Room to show, in figure heights, centred on 0."""

@@ -22,7 +22,7 @@ def backdrop(rng: np.random.Generator, width_px: int, height_px: int, ground_px:
         _thing(rng, pen, wide / high / 2)
     _texture(rng, canvas)
     if rng.random() < 0.5:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.8, 3.5)))
+        canvas[:] = cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.8, 3.5)))
     return canvas
 
 
@@ -30,7 +30,7 @@ def _gradient(rng: np.random.Generator, wide: int, high: int) -> Image:
     corners = np.array([random_colour(rng, saturation=0.7) for _ in range(2)], np.float32)
     ends = np.stack([corners, corners * rng.uniform(0.8, 1.2)], axis=1)
     small = np.clip(ends, 0, 255).astype(np.uint8)
-    return cv2.resize(small, (wide, high), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(small, (wide, high), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def _texture(rng: np.random.Generator, canvas: Image) -> None:

@@ -38,6 +38,7 @@ def basketball_shot(pen: Pen, look: Look, time_s: float) -> None:
 
 
 def basketball(pen: Pen, ball: complex, radius: float, light: float) -> None:
+    """An orange ball with dark seams; `light` is its brightness."""
     pen.disc(ball, radius, shade((232, 120, 40), light))
     dark = shade((90, 40, 15), light)
     pen.line((ball - radius, ball + radius), radius * 0.16, dark)

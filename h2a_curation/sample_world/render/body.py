@@ -54,10 +54,12 @@ class Look:
         return math.sin(math.tau * self.beat(time_s, period_s))
 
     def between(self, index: int, low: float, high: float) -> float:
+        """The numbered style, stretched from 0..1 to low..high."""
         return low + (high - low) * self.style[index]
 
 
 def random_look(rng: np.random.Generator) -> Look:
+    """Clothes, build, colours and tempo of one person."""
     return Look(
         skin=_SKINS[rng.integers(len(_SKINS))],
         hair=_HAIRS[rng.integers(len(_HAIRS))],
@@ -85,6 +87,8 @@ def random_colour(rng: np.random.Generator, *, saturation: float = 1.0) -> Colou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
+    """Where every joint is, in figure units."""
+
     pelvis: complex
     neck: complex
     head: complex
@@ -149,6 +153,7 @@ def _reach(start: complex, target: complex, first: float, second: float, bend: f
 
 
 def draw_person(pen: Pen, look: Look, pose: Pose) -> None:
+    """All of it: the far arm behind the trunk, the near one before."""
     draw_arm(pen, look, pose, 1)
     draw_trunk(pen, look, pose)
     draw_arm(pen, look, pose, 0)
@@ -167,6 +172,7 @@ def draw_trunk(pen: Pen, look: Look, pose: Pose) -> None:
 
 
 def draw_arm(pen: Pen, look: Look, pose: Pose, side: int) -> None:
+    """One arm, 0 the near and 1 the far; the far one is darker."""
     gain = 1.0 if side == 0 or pose.facing in (0, 2) else 0.78
     sleeve = shade(look.shirt, gain * 0.93)
     skin = shade(look.skin, gain)
@@ -178,6 +184,7 @@ def draw_arm(pen: Pen, look: Look, pose: Pose, side: int) -> None:
 
 
 def draw_leg(pen: Pen, look: Look, pose: Pose, side: int) -> None:
+    """One leg, 0 the near and 1 the far; the far one is darker."""
     gain = 1.0 if side == 0 or pose.facing in (0, 2) else 0.78
     width = look.build * 0.092
     knee, foot = pose.knees[side], pose.feet[side]
@@ -190,6 +197,7 @@ def draw_leg(pen: Pen, look: Look, pose: Pose, side: int) -> None:
 
 
 def draw_head(pen: Pen, look: Look, pose: Pose) -> None:
+    """Head, hair or cap, and a face unless it looks away."""
     up = (pose.head - pose.neck) / abs(pose.head - pose.neck)
     front = up * -1j * (pose.facing if pose.facing in (1, -1) else 0.0)
     pen.limb(pose.neck, pose.head, 0.05, 0.05, shade(look.skin, 0.85))

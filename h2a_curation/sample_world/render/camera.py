@@ -41,6 +41,7 @@ class Camera:
         return cmath.rect(zoom, roll), origin
 
     def warp(self, canvas: Image, time_s: float) -> Image:
+        """The part of the canvas that is seen at this time."""
         turn, origin = self.view(time_s)
         centre = complex(canvas.shape[1], canvas.shape[0]) / 2
         start = origin - turn * centre
@@ -50,6 +51,7 @@ class Camera:
 
 
 def random_camera(rng: np.random.Generator, width_px: int, height_px: int, duration_s: float) -> Camera:
+    """A quarter of the cameras stand still."""
     steady = bool(rng.random() < 0.25)
     reach = 0.0 if steady else 1.0
     slack = (MARGIN - 1) * 0.16
@@ -71,6 +73,8 @@ def random_camera(rng: np.random.Generator, width_px: int, height_px: int, durat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
+    """Brightness, tint, softness and grain."""
+
     gain: NDArray[np.float64]
     """For red, green and blue: brightness and the colour of the light."""
     gamma: float
@@ -82,6 +86,7 @@ class Light:
     """The mean of `grain`, taken off again."""
 
     def apply(self, frame: Image, time_s: float) -> Image:
+        """The frame in this light; the given one stays as it is."""
         gain = self.gain * (1 + self.flicker * math.sin(2.1 * time_s + self.phase))
         levels = (np.arange(256) / 255) ** self.gamma
         table = np.clip(255 * levels[:, None] * gain[None, :], 0, 255).astype(np.uint8)[None]
@@ -97,6 +102,7 @@ class Light:
 
 
 def random_light(rng: np.random.Generator, width_px: int, height_px: int) -> Light:
+    """From dim to bright, warm or cold, clean or noisy."""
     strength = int(rng.integers(0, 9))
     grain = None
     if strength > 1:
@@ -124,6 +130,7 @@ class Occluder:
     upright: bool
 
     def draw(self, frame: Image, time_s: float) -> None:
+        """Paint over the frame."""
         height, width = frame.shape[:2]
         at = self.start + self.move * time_s
         pen = Pen(frame, 0j, complex(width, 0))
@@ -138,6 +145,7 @@ class Occluder:
 
 
 def random_occluder(rng: np.random.Generator) -> Occluder | None:
+    """One in three shots has one, near the left or right edge."""
     if rng.random() > 0.35:
         return None
     edge = complex(rng.choice([rng.uniform(-0.1, 0.18), rng.uniform(0.82, 1.1)]), rng.uniform(0.0, 1.0))

@@ -13,12 +13,15 @@ from h2a_curation.sample_world.render.pen import Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
+    """How much of the pictures survives."""
+
     scale: float
     crf: int
     gop: int
     preset: str
 
     def size_px(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Width and height after scaling, both even."""
         return 2 * round(width_px * self.scale / 2), 2 * round(height_px * self.scale / 2)
 
 
@@ -41,6 +44,6 @@ def encode(frames: Iterable[Image], target: Path, *, size_px: tuple[int, int], f
             scaled = picture
             if (width, height) != size_px:
                 scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-            planes = cv2.cvtColor(scaled, cv2.COLOR_RGB2YUV_I420)
+            planes: Image = cv2.cvtColor(scaled, cv2.COLOR_RGB2YUV_I420)  # type: ignore[assignment]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode())

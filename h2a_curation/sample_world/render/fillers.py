@@ -41,6 +41,7 @@ def standing(pen: Pen, look: Look, time_s: float) -> None:
 
 
 def walking_pose(look: Look, time_s: float) -> Pose:
+    """A stride, seen from the side."""
     stride = look.wave(time_s, 1.1)
     lift = (max(0.0, look.wave(time_s + 0.27, 1.1)), max(0.0, -look.wave(time_s + 0.27, 1.1)))
     return pose(
@@ -176,21 +177,23 @@ SCENES: dict[str, Scene] = {
 }
 """The fillers that move; `slides` and `text-card` are pages."""
 
-_WORDS = (
-    "today we learn five easy steps to plan budget tips quarterly results why it matters first point second idea notes "
-    "from the talk summary team goals market growth next week agenda question and answer thank you follow for more part "
-    "two read this before you start nobody tells you the truth about morning routine"
-).split()
+_TEXT = (
+    "today we learn five easy steps to plan budget tips quarterly results why it matters first point second idea "
+    "notes from the talk summary team goals market growth next week agenda question and answer thank you follow "
+    "for more part two read this before you start nobody tells you the truth about morning routine"
+)
+_WORDS = tuple(_TEXT.split())
 
 
 def page(rng: np.random.Generator, kind: str, width_px: int, height_px: int) -> Image:
     """One still picture: `slides` a title, lines and a figure or chart, `text-card` a sentence in big letters."""
     paper = random_colour(rng, saturation=0.8)
+    unit = min(width_px, height_px)
     ink = (20, 20, 24) if sum(paper) > 330 else (240, 240, 240)
     sheet = np.full((height_px, width_px, 3), paper, np.uint8)
     if kind == "text-card":
         words = " ".join(rng.choice(_WORDS, rng.integers(4, 11)))
-        sprite = text_sprite(words, round(width_px * rng.uniform(0.09, 0.13)), round(width_px * 0.9), ink, box=paper)
+        sprite = text_sprite(words, round(unit * rng.uniform(0.09, 0.13)), round(width_px * 0.9), ink, box=paper)
         _paste(sheet, sprite, 0.5, rng.uniform(0.35, 0.6))
         return sheet
     pen = Pen(sheet, complex(0, height_px), complex(width_px, 0))
@@ -198,10 +201,10 @@ def page(rng: np.random.Generator, kind: str, width_px: int, height_px: int) -> 
     accent = random_colour(rng)
     pen.box(complex(0, tall * 0.86), complex(1, tall), accent)
     title = " ".join(rng.choice(_WORDS, rng.integers(2, 4)))
-    _paste(sheet, text_sprite(title, round(width_px * 0.07), round(width_px * 0.9), _WHITE, box=None), 0.5, 0.08)
+    _paste(sheet, text_sprite(title, round(unit * 0.07), round(width_px * 0.9), _WHITE, box=None), 0.5, 0.08)
     for line in range(rng.integers(3, 6)):
         words = "- " + " ".join(rng.choice(_WORDS, rng.integers(2, 5)))
-        sprite = text_sprite(words, round(width_px * 0.045), round(width_px * 0.86), ink, box=paper)
+        sprite = text_sprite(words, round(unit * 0.045), round(width_px * 0.86), ink, box=paper)
         _paste(sheet, sprite, 0.42, 0.22 + 0.075 * line)
     _chart(rng, pen, tall)
     return sheet
@@ -223,6 +226,7 @@ def _chart(rng: np.random.Generator, pen: Pen, tall: float) -> None:
 
 
 def _paste(sheet: Image, sprite: Image, x: float, y: float) -> None:
+    sprite = sprite[: sheet.shape[0], : sheet.shape[1]]
     height, width = sprite.shape[:2]
     top = min(max(0, round(y * sheet.shape[0] - height / 2)), sheet.shape[0] - height)
     left = min(max(0, round(x * sheet.shape[1] - width / 2)), sheet.shape[1] - width)

@@ -22,18 +22,20 @@ class Overlay:
     left_px: int
 
     def draw(self, frame: Image) -> None:
+        """Paint over the frame."""
         height, width = self.alpha.shape[:2]
         part = frame[self.top_px : self.top_px + height, self.left_px : self.left_px + width]
         part[:] = (part * (255 - self.alpha) + self.rgb * self.alpha) // 255
 
 
 def random_overlay(rng: np.random.Generator, text: str, width_px: int, height_px: int) -> Overlay | None:
+    """Near the top or the bottom; None where there is no text."""
     if not text:
         return None
     size_px = round(width_px * rng.uniform(0.045, 0.075)) if width_px < height_px else round(height_px * 0.08)
     ink: Colour = (255, 255, 255) if rng.random() < 0.6 else random_colour(rng)
     box = random_colour(rng) if rng.random() < 0.4 else None
-    sprite = text_sprite(text, size_px, width_px - 24, ink, box=box)
+    sprite = text_sprite(text, size_px, width_px - 24, ink, box=box)[:height_px]
     height, width = sprite.shape[:2]
     place = rng.choice([rng.uniform(0.05, 0.16), rng.uniform(0.72, 0.86)])
     top = int(min(height_px - height, place * height_px))

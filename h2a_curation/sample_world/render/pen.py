@@ -44,18 +44,22 @@ class Pen:
         return np.array([[round(p.real * _SUBPIXELS), round(p.imag * _SUBPIXELS)] for p in pixels], np.int32)
 
     def poly(self, points: Sequence[complex], colour: Colour) -> None:
+        """Filled."""
         cv2.fillPoly(self.image, [self._fixed(points)], colour, cv2.LINE_AA, _SHIFT)
 
     def disc(self, centre: complex, radius: float, colour: Colour) -> None:
+        """Filled, and never thinner than a pixel."""
         [[x, y]] = self._fixed([centre])
         size = max(_SUBPIXELS // 2, round(radius * self.unit_px * _SUBPIXELS))
         cv2.circle(self.image, (int(x), int(y)), size, colour, -1, cv2.LINE_AA, _SHIFT)
 
     def line(self, points: Sequence[complex], width: float, colour: Colour, *, closed: bool = False) -> None:
+        """Through all points; never thinner than a pixel."""
         thickness = max(1, round(width * self.unit_px))
         cv2.polylines(self.image, [self._fixed(points)], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
     def ring(self, centre: complex, radius: float, width: float, colour: Colour) -> None:
+        """A circle that is not filled."""
         self.line(oval(centre, radius, radius), width, colour, closed=True)
 
     def limb(self, start: complex, end: complex, start_width: float, end_width: float, colour: Colour) -> None:
@@ -69,6 +73,7 @@ class Pen:
         self.disc(end, end_width / 2, colour)
 
     def box(self, low: complex, high: complex, colour: Colour) -> None:
+        """Filled, upright, from the lower left corner to the upper right one."""
         self.poly((low, complex(high.real, low.imag), high, complex(low.real, high.imag)), colour)
 
 

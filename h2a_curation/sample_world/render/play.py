@@ -75,12 +75,12 @@ def rock_climbing(pen: Pen, look: Look, time_s: float) -> None:
         hold = complex(x, y)
         colour = _HOLDS[(index + int(look.style[2] * 6)) % 6]
         pen.limb(hold, hold + complex(0.03, 0.02 * (index % 3 - 1)), 0.055, 0.04, colour)
-    step = math.sin(math.tau * look.beat(time_s, 2.4))
-    pelvis = complex(0.04 * step, 0.5)
+    reach = math.sin(math.tau * look.beat(time_s, 2.4))
+    pelvis = complex(0.04 * reach, 0.5)
     person = pose(
-        pelvis, -0.08 * step,
-        hands=(complex(-0.24, 1.0 + 0.1 * step), complex(0.24, 0.98 - 0.12 * step)),
-        feet=(complex(-0.24, 0.2 - 0.08 * step), complex(0.25, 0.16 + 0.08 * step)),
+        pelvis, -0.08 * reach,
+        hands=(complex(-0.24, 1.0 + 0.1 * reach), complex(0.24, 0.98 - 0.12 * reach)),
+        feet=(complex(-0.24, 0.2 - 0.08 * reach), complex(0.25, 0.16 + 0.08 * reach)),
         spread=1.0, elbows=(1, -1), knees=(-1, 1), facing=2.0,
     )  # fmt: skip
     pen.line((pelvis + 0.05j, complex(0.02, 1.6)), 0.016, (240, 240, 90))

@@ -1,6 +1,7 @@
 """Actions with something long in the hands: golf, baseball, tennis, archery."""
 
 import cmath
+import itertools
 import math
 
 from h2a_curation.sample_world.render.body import Look, draw_arm, draw_person, draw_trunk, pose
@@ -12,7 +13,7 @@ _STEEL = (190, 195, 205)
 
 def _keyed(beat: float, keys: list[tuple[float, float]]) -> float:
     """A value that eases between (beat, value) keys, the first at 0, the last at 1."""
-    for (start, low), (end, high) in zip(keys, keys[1:], strict=False):
+    for (start, low), (end, high) in itertools.pairwise(keys):
         if beat <= end:
             part = (beat - start) / (end - start)
             return low + (high - low) * (0.5 - 0.5 * math.cos(math.pi * part))
@@ -104,9 +105,9 @@ def tennis_serve(pen: Pen, look: Look, time_s: float) -> None:
     grip = person.hands[0]
     pen.limb(grip - racket * 0.04, grip + racket * 0.17, 0.026, 0.022, (45, 45, 50))
     centre = grip + racket * 0.3
-    for step in (-0.06, -0.02, 0.02, 0.06):
-        pen.line((centre + racket * (step - 0.1j), centre + racket * (step + 0.1j)), 0.006, _WHITE)
-        pen.line((centre + racket * (step * 1.2j - 0.12), centre + racket * (step * 1.2j + 0.12)), 0.006, _WHITE)
+    for at in (-0.06, -0.02, 0.02, 0.06):
+        pen.line((centre + racket * (at - 0.1j), centre + racket * (at + 0.1j)), 0.006, _WHITE)
+        pen.line((centre + racket * (at * 1.2j - 0.12), centre + racket * (at * 1.2j + 0.12)), 0.006, _WHITE)
     pen.line(oval(centre, 0.14, 0.105, angle=angle), 0.026, look.props[0], closed=True)
 
 
