@@ -1,0 +1,125 @@
+"""Building and deciding again: what is there is not asked for, decoded or embedded a second time.
+
+Requests, decodes and models are called in parts only (h2a_curation/work.py), so the parts that an executor is handed
+are all that was done.
+"""
+
+import dataclasses
+import shutil
+from collections import Counter
+
+import pytest
+
+from h2a_curation import build as building
+from h2a_curation import recipes, redecide
+from h2a_curation.catalog import decisions
+from h2a_curation.catalog import lake as lakes
+from h2a_curation.catalog.views import connect
+from h2a_curation.job import reachable
+from h2a_curation.work import do_part, models_of
+
+
+class Counting:
+    """An executor that does the parts here and counts their keys by stage."""
+
+    def __init__(self):
+        self.keys = Counter()
+
+    def __call__(self, lake, recipe, parts):
+        for part in parts:
+            self.keys[part.stage] += len(part.keys)
+            yield do_part(lake, recipe, part)
+
+
+@pytest.fixture
+def lake(mini, tmp_path):
+    shutil.copytree(mini / "lake", tmp_path / "lake")
+    return lakes.open_lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def recipe():
+    return recipes.load("sample-mini")
+
+
+def build(lake, recipe, run):
+    return building.build(lake, recipe, run, lambda *_: None)
+
+
+def decide(lake, recipe, run):
+    job = building.Job(lake=lake, recipe=recipe, run=run, progress=lambda *_: None, models=models_of(recipe))
+    return building.decide(job)
+
+
+def selected(lake, decision):
+    return connect(lake.path, decision=decision).query("FROM selection ORDER BY clip_id").to_pylist()
+
+
+def changed(recipe, **rules):
+    return dataclasses.replace(recipe, decide=dataclasses.replace(recipe.decide, **rules))
+
+
+def test_a_build_with_nothing_new_does_nothing_and_makes_no_version(lake, recipe):
+    run = Counting()
+    built = build(lake, recipe, run)
+    assert run.keys == {}
+    assert built.version == "v1"
+    assert [v.name for v in (lake.path / "versions").iterdir()] == ["v1"]
+
+
+def test_a_changed_threshold_asks_no_model(lake, recipe):
+    before = selected(lake, decisions.newest(lake.path))
+    stricter = changed(recipe, validate=dataclasses.replace(recipe.decide.validate, min_probability=0.999))
+    run = Counting()
+    after = selected(lake, decide(lake, stricter, run))
+    assert run.keys == {}
+    assert len(after) < len(before)
+
+
+def test_a_changed_prompt_costs_one_pass_of_the_text_tower(lake, recipe):
+    first, *others = recipe.action_classes
+    first = dataclasses.replace(first, prompts=("a thing that no class is about", *first.prompts[1:]))
+    run = Counting()
+    decide(lake, dataclasses.replace(recipe, action_classes=(first, *others)), run)
+    assert run.keys == {"prompt": 1}
+
+
+def test_a_renamed_class_changes_its_name_and_nothing_else(lake, recipe):
+    first, *others = recipe.action_classes
+    renamed = dataclasses.replace(first, id="another-name")
+    run = Counting()
+    before = selected(lake, decisions.newest(lake.path))
+    after = selected(lake, decide(lake, dataclasses.replace(recipe, action_classes=(renamed, *others)), run))
+    assert run.keys == {}
+    assert {(r["clip_id"], r["label"]) for r in after} == {(r["clip_id"], r["label"]) for r in before}
+
+
+def test_a_looser_screen_fetches_just_the_posts_that_it_lets_in(lake, recipe):
+    rejected = connect(lake.path, decision=decisions.newest(lake.path)).query(
+        "SELECT DISTINCT subject_id FROM verdict WHERE stage = 'screen_post' AND reason IN ('too_short', 'too_long')"
+    )
+    assert rejected.num_rows, "the mini world lists no post of a wrong length"
+    post = dataclasses.replace(recipe.decide.post, min_duration_s=0.1, max_duration_s=100.0)
+    run = Counting()
+    with reachable(dataclasses.replace(changed(recipe, post=post), files_per_round=1000)) as looser:
+        build(lake, looser, run)
+    assert run.keys["fetch"] == rejected.num_rows
+    assert run.keys["mine"] == 0
+    assert run.keys["probe"] <= rejected.num_rows
+
+
+def test_two_recipes_live_on_one_lake_and_show_what_comes_and_goes(lake, recipe):
+    stricter = changed(recipe, validate=dataclasses.replace(recipe.decide.validate, min_probability=0.999))
+    changes = redecide.redecide(lake, dataclasses.replace(stricter, name="strict"))
+    assert changes.come == []
+    assert changes.go
+    assert all("low_probability" in clip.why for clip in changes.go)
+    assert {ref.name for ref in (lake.path / "refs").iterdir()} == {"sample-mini", "strict"}
+    back = redecide.redecide(lake, recipe)
+    assert [c.clip_id for c in back.come] == [c.clip_id for c in changes.go]
+
+
+def test_a_stage_that_keeps_nothing_ends_the_build_and_says_where_it_went(lake, recipe):
+    nothing = changed(recipe, clip=dataclasses.replace(recipe.decide.clip, min_short_side_px=5000))
+    with pytest.raises(building.NothingKeptError, match="screen_clip: too_small"):
+        build(lake, nothing, Counting())
