@@ -28,8 +28,10 @@ _EXHAUSTIVE = 2048
 _NUM_SUBSETS = 12
 """With 22 of 64 bits and 8 frames, a copy at mean distance 4 is met with probability 1 - 1e-6, one at 8 with 0.94."""
 _WINDOW = 16
-"""In a crowd of equal keys (black frames, title cards) each is compared with so many neighbours, not with all."""
+"""In a crowd of equal keys (one title card under many clips) each is compared with so many neighbours, not with all."""
 _PAIRS_AT_ONCE = 1 << 18
+_FLAT = np.uint64(0)
+"""The hash of a frame without a picture (h2a_curation/measure/hash.py): black, a fade, a plain card."""
 _SEED = 20
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Multiplying by it brings all bits of a key into the high ones; the low ones then carry the key's place."""
@@ -94,17 +96,24 @@ def clusters(valid: pa.Table, rules: DedupRules) -> pa.Table:
 
 
 def distances(left: Hashes, right: Hashes, max_shift: int) -> NDArray[np.float64]:
-    """Mean bits that differ over aligned frames [pair, frame], at the best shift of one against the other."""
+    """Mean bits that differ over aligned frames [pair, frame], at the best shift of one against the other.
+
+    Frames without a picture say nothing: where they are more than half of those aligned, the distance is infinite.
+    """
     num_pairs, num_frames = left.shape
     left, right = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
-    best = np.full(num_pairs, 64.0)
+    best = np.full(num_pairs, np.inf)
     most = min(max_shift, num_frames - 1)
     for shift in range(-most, most + 1):
-        bits = np.zeros(num_pairs, dtype=np.uint16)
+        bits, pictures = np.zeros(num_pairs, dtype=np.uint16), np.zeros(num_pairs, dtype=np.uint16)
         aligned = range(max(0, shift), num_frames + min(0, shift))
         for frame in aligned:
-            bits += np.bitwise_count(left[frame] ^ right[frame - shift])
-        np.minimum(best, bits / len(aligned), out=best)
+            a, b = left[frame], right[frame - shift]
+            both = (a != _FLAT) & (b != _FLAT)
+            bits += np.bitwise_count(a ^ b) * both
+            pictures += both
+        mean = np.where(2 * pictures >= len(aligned), bits / np.maximum(pictures, 1), np.inf)
+        np.minimum(best, mean, out=best)
     return best
 
 
@@ -143,6 +152,8 @@ def _meeting_pairs(hashes: Hashes) -> Pairs:
     num_bits = flat.size.bit_length()
     places = np.arange(flat.size, dtype=np.uint64)
     low = np.uint64((1 << num_bits) - 1)
+    pictures = np.flatnonzero(flat != _FLAT)
+    flat, places = flat[pictures], places[pictures]
     rng = np.random.default_rng(_SEED)
     found = []
     for _ in range(_NUM_SUBSETS):

@@ -57,8 +57,8 @@ class ClipRules:
     max_duration_mismatch: float = 0.25
     """Of the container's declared duration: a larger gap means that part of the file is missing."""
     motion: Mode = "decide"
-    min_motion: float = 0.25
-    """Below, slides and still pictures; unit as in h2a_curation/measure/sense.py."""
+    min_motion: float = 0.5
+    """Grey levels between successive small frames: slides are near 0, and where somebody moves it is 2 and more."""
     black: Mode = "decide"
     max_black: float = 0.5
     """Share of black frames."""

@@ -56,7 +56,7 @@ PROMPTS = PromptVectors(
 
 def open_query(rows: dict[str, list[Any]]) -> Query:
     """Run SQL on the given records, as the catalog does on a lake's."""
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"threads": 1})
     for table, record in RECORDS.items():
         connection.register(table, schemas.to_arrow(record, rows.get(table, [])))
 

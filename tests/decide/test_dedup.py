@@ -85,7 +85,7 @@ def test_many_clips_are_not_compared_each_with_each_and_copies_are_still_found(m
 def test_a_crowd_of_equal_frames_costs_little_and_joins_nobody_but_copies(monkeypatch):
     rng = np.random.default_rng(4)
     hashes = originals(rng, 5000)
-    hashes[:, 0] = 0
+    hashes[:, 0] = 7
     assert len(module._meeting_pairs(hashes)) < 5000 * module._WINDOW * 4
     assert len(set(found(hashes).values())) == 5000
 
@@ -114,10 +114,26 @@ def test_no_clips_no_clusters():
 
 
 def test_the_distance_is_the_mean_over_aligned_frames():
-    left = np.array([[0b0, 0b111]], np.uint64)
-    right = np.array([[0b1, 0b100]], np.uint64)
+    left = np.array([[0b10, 0b111]], np.uint64)
+    right = np.array([[0b11, 0b100]], np.uint64)
     assert distances(left, right, 0) == pytest.approx([1.5])
     assert distances(left, right, 1) == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "distance"),
+    [
+        ([0, 0, 3, 5], [0, 9, 3, 4], 0.5),
+        ([0, 0, 0, 5], [0, 9, 3, 5], np.inf),
+        ([0, 0, 0, 0], [0, 0, 0, 0], np.inf),
+    ],
+)
+def test_frames_without_a_picture_tell_nothing(left, right, distance):
+    assert distances(np.array([left], np.uint64), np.array([right], np.uint64), 0) == pytest.approx([distance])
+
+
+def test_black_clips_are_no_copies_of_each_other():
+    assert len(set(found(np.zeros((3, NUM_FRAMES), np.uint64)).values())) == 3
 
 
 def test_the_copy_that_came_first_stays_and_the_other_says_how_near_it_is():
