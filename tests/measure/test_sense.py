@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from h2a_curation.measure.look import LookRules
+from h2a_curation.measure.sense import SenseRules, black, motion, sense
+from h2a_curation.sensors import available
+from h2a_curation.video.look import look as look_at
+from h2a_curation.weights import model_folder
+from tests.measure.looks import look
+from tests.videos import CLIPS, H264, make
+
+
+def grey(*levels, noise=0):
+    """One plain small frame a level, with noise of that many grey levels."""
+    film = np.array(levels, np.int16)[:, None, None] + np.zeros((1, 64, 64), np.int16)
+    return np.clip(film + np.random.default_rng(0).integers(0, noise + 1, film.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("film", "value"),
+    [
+        (grey(100, 100, 100, 100), 0),
+        (grey(100), 0),
+        (grey(0, 10, 20, 30), 10),
+        (grey(30, 30, 30, 200, 200, 200), 0),  # a slide changes once
+    ],
+)
+def test_motion_is_the_median_change(film, value):
+    assert motion(look(grey=film)) == value
+
+
+def test_noise_is_no_motion():
+    assert motion(look(grey=grey(100, 100, 100, noise=2))) < 1
+
+
+@pytest.mark.parametrize(("film", "value"), [(grey(0, 0, 90, 90), 0.5), (grey(24, 25), 0.5), (grey(90, 90), 0)])
+def test_black_is_a_share_of_the_time(film, value):
+    assert black(look(grey=film), SenseRules()) == value
+
+
+def scores(*values):
+    return lambda frames: np.array(values, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("detectors", "signals"),
+    [
+        ({}, {}),
+        ({"person": scores(0.7, 0.6)}, {"person": 1}),
+        ({"person": scores(0.7, 0.1), "face": scores(0.1, 0.9)}, {"face": 1, "person": 2}),
+        ({"person": scores(0.7, 0.1), "face": scores(0.9, 0.5)}, {"face": 1, "person": 1}),
+    ],
+)
+def test_a_face_is_a_person_and_an_absent_sensor_has_no_row(detectors, signals):
+    rows = list(sense([("c1", look())], SenseRules(), model="s", detectors=detectors))
+    assert {row.signal: row.value for row in rows if row.signal not in ("motion", "black")} == signals
+    assert [row.signal for row in rows][:2] == ["motion", "black"]
+
+
+@pytest.mark.skipif(not CLIPS.exists(), reason="../shared/clips is absent")
+@pytest.mark.skipif(not available(model_folder()).detectors, reason=available(model_folder()).reason)
+def test_real_people_are_seen_and_cat_and_slides_are_not(tmp_path):
+    detectors = available(model_folder()).detectors
+    seen = {}
+    people = ["paragliding.mp4", "basketball.mp4", "clean_and_jerk.mp4", "eye_makeup.avi"]
+    for file in [*people, "cat.mp4", "slides_static_text.mp4"]:
+        small = ("-t", "3", "-vf", "scale='if(lt(iw,ih),320,-2)':'if(lt(iw,ih),-2,320)'", "-an", *H264)
+        clip = make(tmp_path / f"{file}.mp4", "-i", str(CLIPS / file), *small)
+        rows = sense([(file, look_at(str(clip), LookRules()))], SenseRules(), model="s", detectors=detectors)
+        seen[file] = {row.signal: row.value for row in rows}
+    assert min(seen[file]["person"] for file in people) >= 2
+    assert seen["cat.mp4"]["person"] < 2
+    assert seen["slides_static_text.mp4"]["person"] < 2
+    still = seen["slides_static_text.mp4"]["motion"]
+    assert still < 1 < min(seen[file]["motion"] for file in people)
