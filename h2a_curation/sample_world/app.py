@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +32,7 @@ _MESSAGES = {
 
 
 def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
-    """The whole site; each request becomes a JSON line of the log, where there is one."""
+    """The whole site; each request becomes a JSON line of the log, where there is one. Its end closes the platform."""
     pages = _Pages(platform)
     logging.getLogger("uvicorn.error").addFilter(_is_no_dropped_answer)
     routes = [
@@ -39,7 +41,13 @@ def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
         Route("/media/{name}", pages.media),
         Route("/robots.txt", pages.robots),
     ]
-    app = Starlette(routes=routes)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        platform.close()
+
+    app = Starlette(routes=routes, lifespan=lifespan)
     return _Logged(app, log) if log else app
 
 

@@ -37,6 +37,9 @@ class Platform(Protocol):
     async def file(self, name: str) -> Path | None:
         """The file of a media path."""
 
+    def close(self) -> None:
+        """Give back what serving took."""
+
 
 class SamplePlatform:
     """A generated world; files are made in two processes, each once, however many ask."""

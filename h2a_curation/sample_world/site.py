@@ -108,7 +108,6 @@ def _serve(options: argparse.Namespace) -> None:
         sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         server.run(sockets=[listener])
-    platform.close()
 
 
 def _world_platform(options: argparse.Namespace) -> "SamplePlatform":

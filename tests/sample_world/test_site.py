@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
@@ -35,7 +36,7 @@ open_url = build_opener(ProxyHandler({})).open
 def status(url: str) -> int:
     """0: the connection broke."""
     try:
-        with open_url(url, timeout=5) as answer:
+        with open_url(url, timeout=10) as answer:
             answer.read()
             return answer.status
     except HTTPError as refused:
@@ -45,7 +46,7 @@ def status(url: str) -> int:
 
 
 def answer(url: str) -> dict:
-    with open_url(url, timeout=5) as page:
+    with open_url(url, timeout=10) as page:
         return json.load(page)
 
 
@@ -130,14 +131,15 @@ def test_exact_copies_share_a_file_and_reencoded_ones_do_not(cache):
 @pytest.mark.parametrize("damage", ["truncated", "damaged", "no_video_stream", "html"])
 def test_bad_files_do_not_decode_to_the_end(tmp_path, damage, seed):
     [plan] = [p.file for p in WORLD.posts.values() if p.file.damage == damage]
-    file = make_file(replace(plan, spec=replace(plan.spec, seed=seed)), tmp_path)
+    file = make_file(replace(plan, spec=replace(plan.spec, seed=seed, width_px=144, height_px=256)), tmp_path)
     assert file.stat().st_size > 0
     with pytest.raises((av.FFmpegError, IndexError, AssertionError)), av.open(str(file)) as container:
         assert sum(1 for _ in container.decode(video=0)) == round(plan.spec.duration_s * plan.spec.fps)
 
 
 def test_files_are_the_same_whoever_makes_them(tmp_path):
-    ids = [i for i, p in WORLD.posts.items() if p.role is Role.BAD_FILE and p.file.damage in ("damaged", "html")]
+    cheap = ("no_video_stream", "html")
+    ids = [i for i, p in WORLD.posts.items() if p.role is Role.BAD_FILE and p.file.damage in cheap]
     assert prerender(WORLD, tmp_path / "a", ids) == len(ids)
     assert prerender(WORLD, tmp_path / "a", ids) == 0
     for post_id in ids:
@@ -152,8 +154,10 @@ def test_a_served_world_renders_writes_its_truth_and_logs(tmp_path, class_file):
         posts = json.loads(truth.read_text())["posts"]
         assert list(posts) == list(WORLD.posts)
         [post_id, *_] = [i for i, p in WORLD.posts.items() if p.fault is None and p.role is Role.RIGHT]
-        assert status(f"{url}/media/{post_id}.mp4") == 200
-        with av.open(str(cached_file(WORLD.posts[post_id].file, tmp_path / "cache"))) as container:
+        with (
+            open_url(f"{url}/media/{post_id}.mp4", timeout=60) as video,
+            av.open(BytesIO(video.read())) as container,
+        ):
             assert sum(1 for _ in container.decode(video=0)) >= 61
     requests = [json.loads(line) for line in log.read_text().splitlines()]
     assert requests == [{"path": f"/media/{post_id}.mp4", "query": "", "status": 200}]
