@@ -1,4 +1,4 @@
-"""A built wheel does the job outside the clone: `make wheel-test`. Plain script, since the clone must not be importable."""
+"""A built wheel does the job outside the clone (`make wheel-test`). A script: the clone must not be importable."""
 
 import os
 import subprocess
