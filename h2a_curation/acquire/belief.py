@@ -40,8 +40,10 @@ class Prior:
     """New posts of a page against those of the page before it."""
     acceptance: float = 0.4
     """Share of judged posts that is accepted."""
+    num_posts: Mapping[str, int] = field(default_factory=dict)
+    """Posts that the arms of a class listed first, by class."""
     num_valid: Mapping[str, int] = field(default_factory=dict)
-    """Accepted posts that arms of a class listed first, by class."""
+    """Those of them that are accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +62,13 @@ def pooled(arms: Sequence[Arm]) -> Prior:
     pairs = [(a, b) for arm in arms for a, b in zip(arm.new_by_page, arm.new_by_page[1:], strict=False)]
     num_judged = sum(sum(arm.judged_by_page) for arm in arms)
     num_valid = sum(sum(arm.valid_by_page) for arm in arms)
-    by_class: Counter[str] = Counter()
+    posts_of, valid_of = Counter[str](), Counter[str]()
     for arm in arms:
-        by_class.update(dict.fromkeys(arm.class_ids, arm.num_valid_new))
+        posts_of.update(dict.fromkeys(arm.class_ids, arm.num_posts_new))
+        valid_of.update(dict.fromkeys(arm.class_ids, arm.num_valid_new))
     return Prior(
-        num_valid=by_class,
+        num_posts=posts_of,
+        num_valid=valid_of,
         new_posts=(4 * start.new_posts + sum(first)) / (4 + len(first)),
         decline=(20 * start.decline + sum(b for _, b in pairs)) / (20 + sum(a for a, _ in pairs)),
         acceptance=(20 * start.acceptance + num_valid) / (20 + num_judged),
@@ -77,7 +81,7 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     expected = [prior.decline ** (arm.num_pages - page) * new for page, new in enumerate(arm.new_by_page)]
     prior_new = prior.new_posts * prior.decline**arm.num_pages
     if arm.num_pages == 0:
-        prior_new *= _use(arm, sum(prior.num_valid.get(class_id, 0) for class_id in arm.class_ids))
+        prior_new *= _use(arm, sum(prior.num_posts.get(class_id, 0) for class_id in arm.class_ids))
     num_pages = rules.prior_pages + sum(weights)
     new_posts = (rules.prior_pages * prior_new + _dot(weights, expected)) / num_pages
 
@@ -92,14 +96,14 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     return Belief(mean=mean, hope=mean + rules.optimism * spread)
 
 
-def _use(arm: Arm, num_valid: int) -> float:
+def _use(arm: Arm, num_posts: int) -> float:
     """How likely an untried tag is in use: class files name tags that nobody uses, the best first.
 
-    The more posts of its classes there are that do not carry it, the less.
+    The more posts its classes' other listings have shown without it, the less.
     """
     if arm.num_tagged > 0:
         return arm.num_tagged / (arm.num_tagged + 0.5)
-    return 0.7**arm.rank / (1 + num_valid / 2) ** 2
+    return 0.7**arm.rank / (1 + num_posts / 5) ** 2
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:

@@ -8,9 +8,10 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from statistics import fmean
 
 from h2a_curation.acquire.arms import Arm, arm_sql
-from h2a_curation.acquire.belief import Belief, BeliefRules, belief, pooled
+from h2a_curation.acquire.belief import BeliefRules, Prior, belief, pooled
 from schemas import Allocation
 
 __all__ = ["Arm", "MineRules", "arm_sql", "plan"]
@@ -37,6 +38,8 @@ class MineRules(BeliefRules):
     """Accepted new posts a page below which no arm is worth asking."""
     patience: float = 0.3
     """The same before the last round: pages are kept for tags yet to be learnt."""
+    balance: float = 0.5
+    """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks."""
 
     def __post_init__(self) -> None:
         BeliefRules.__post_init__(self)
@@ -56,7 +59,8 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
     prior = pooled(arms)
     live = [arm for arm in arms if not arm.is_dry and _num_wanted(arm, short) > 0]
     beliefs = {_key(arm): belief(arm, prior, rules) for arm in live}
-    ranked = sorted(live, key=lambda arm: (-beliefs[_key(arm)].hope, _lot(seed, round, arm)))
+    worth = {_key(arm): beliefs[_key(arm)].hope * _need(arm, prior, rules.balance) for arm in live}
+    ranked = sorted(live, key=lambda arm: (-worth[_key(arm)], _lot(seed, round, arm)))
     num_left = max(0, rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms))
 
     untried = [arm for arm in ranked if arm.origin == "learnt" and arm.num_pages == 0]
@@ -66,7 +70,7 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
     most = 1 if round == 0 else rules.max_pages_per_arm
     others = [arm for arm in ranked if _key(arm) not in granted]
     least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
-    granted |= _by_yield(others, beliefs, num_left, most, prior.decline, least, short)
+    granted |= _by_yield(others, worth, num_left, most, prior.decline, least, short)
     return [
         Allocation(
             round=round,
@@ -83,7 +87,7 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
 
 def _by_yield(
     ranked: Sequence[Arm],
-    beliefs: Mapping[Key, Belief],
+    worth: Mapping[Key, float],
     num_pages: int,
     most: int,
     decline: float,
@@ -91,17 +95,23 @@ def _by_yield(
     short: Mapping[str, int],
 ) -> dict[Key, int]:
     """Pages one by one to the arm whose next is worth most; each further page of a round is worth less by `decline`."""
-    heap = [(-min(beliefs[_key(arm)].hope, _num_wanted(arm, short)), place) for place, arm in enumerate(ranked)]
+    heap = [(-min(worth[_key(arm)], _num_wanted(arm, short)), place) for place, arm in enumerate(ranked)]
     heapq.heapify(heap)
     granted: dict[Key, int] = {}
     while heap and num_pages > 0 and -heap[0][0] >= least:
-        worth, place = heapq.heappop(heap)
+        value, place = heapq.heappop(heap)
         key = _key(ranked[place])
         granted[key] = granted.get(key, 0) + 1
         num_pages -= 1
         if granted[key] < most:
-            heapq.heappush(heap, (worth * decline, place))
+            heapq.heappush(heap, (value * decline, place))
     return granted
+
+
+def _need(arm: Arm, prior: Prior, balance: float) -> float:
+    """Above 1 for a class that has less than the average, since it also has less to learn tags from."""
+    num_valid = fmean(prior.num_valid[class_id] for class_id in arm.class_ids)
+    return float(((1 + fmean(prior.num_valid.values())) / (1 + num_valid)) ** balance)
 
 
 def _num_wanted(arm: Arm, short: Mapping[str, int]) -> int:

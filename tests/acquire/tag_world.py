@@ -1,10 +1,11 @@
 """A small world of posts and listings, statistical only: what a miner has to find, and how well one does.
 
 Per class a seed tag that half of its posts carry, a synonym that most carry, and another that stands beside the first
-only; tags of two meanings, tags that everybody uses, spam with every tag, and much that shows no class at all.
+only; seeds that are mostly used for something else, tags of two meanings, tags that everybody uses, spam with every
+tag, and much that shows no class at all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -27,7 +28,7 @@ Planner = Callable[[Sequence[Arm], MineRules, int, int, Mapping[str, int]], list
 
 
 class TagWorld:
-    def __init__(self, seed: int, num_classes: int = 24, num_right: int = 190, num_noise: int = 330) -> None:
+    def __init__(self, seed: int, num_classes: int = 24, num_right: int = 240, num_noise: int = 420) -> None:
         rng = Random(seed)
         self.classes = [f"c{i:02}" for i in range(num_classes)]
         self.truth: dict[str, str | None] = {}
@@ -76,8 +77,10 @@ class TagWorld:
         tags = [t for t, share in GENERAL.items() if rng.random() < share]
         if rng.random() < 0.25:
             tags.append(f"two{rng.randrange(6)}")
-        if rng.random() < 0.2:
+        if rng.random() < 0.15:
             tags.append(f"{rng.choice(self.classes)}{rng.choice(['seed', 'seed', 'syn'])}")
+        if rng.random() < 0.4:
+            tags.append(f"{rng.choice(self.classes[::4])}seed")
         return tags or [rng.choice(["storytime", "foodie"])]
 
     def _add(self, rng: Random, class_id: str | None, tags: list[str]) -> None:
@@ -95,31 +98,29 @@ class Miner:
         rules: MineRules,
         *,
         planner: Planner = plan,
-        learns: bool = True,
-        files: int = 300,
-        learn_rules: LearnRules = LearnRules(),
+        learn_rules: LearnRules | None = None,
+        max_files: int = 300,
     ) -> None:
-        self.world, self.rules, self.planner, self.learns, self.files = world, rules, planner, learns, files
-        self.learn_rules = learn_rules
-        self.front = [(i + 1) / rules.num_rounds for i in range(rules.num_rounds)]
+        self.world, self.rules, self.planner = world, rules, planner
+        self.learn_rules, self.max_files = learn_rules, max_files
         self.requests: list[Request] = []
         self.posts: dict[str, Post] = {}
         self.hits: list[Hit] = []
         self.claims: list[TagClaim] = []
         self.allocations: list[Allocation] = []
         self.judged: set[str] = set()
+        self.short = dict.fromkeys(world.classes, 1000)
 
     def run(self, seed: int = 0) -> "Miner":
         for round in range(self.rules.num_rounds):
             arms = self.arms()
-            granted = self.planner(arms, self.rules, round, seed, dict.fromkeys(self.world.classes, 1000))
+            granted = self.planner(arms, self.rules, round, seed, self.short)
             cursors = {arm.tag: arm.next_cursor for arm in arms}
             self.allocations += granted
             for allocation in granted:
                 self._list(allocation, cursors[allocation.tag] or "", round)
             self._fetch(round, seed)
-            if self.learns:
-                self._learn(round + 1)
+            self._learn(round + 1)
         return self
 
     @property
@@ -133,20 +134,14 @@ class Miner:
     def arm_tags(self) -> list[dict[str, Any]]:
         seeds = [(f"{c}{s}", c, "seed", i) for c in self.world.classes for i, s in enumerate(("seed", "unused"))]
         learnt = [(claim.tag, claim.class_id, "learnt", 0) for claim in self.claims]
-        return [{"source": "s", "tag": t, "class_id": c, "origin": o, "rank": r} for t, c, o, r in seeds + learnt]
+        return [arm_tag(tag, c, origin=o, rank=r) for tag, c, o, r in seeds + learnt]
 
     def arms(self) -> list[Arm]:
-        return arms_of(self.requests, self.hits, list(self.posts.values()), self.accepted, self.judged, self.arm_tags())
+        return arms_of(self.requests, self.hits, self.posts.values(), self.accepted, self.judged, self.arm_tags())
 
     def _list(self, allocation: Allocation, cursor: str, round: int) -> None:
         requests, posts, hits = list_pages(
-            allocation,
-            cursor,
-            self.world.search,
-            lambda: factories.DAY,
-            round,
-            sleep=lambda _: None,
-            retry=RetryRules(),
+            allocation, cursor, self.world.search, lambda: factories.DAY, round, sleep=print, retry=RetryRules()
         )
         self.requests += requests
         self.posts |= {p.post_id: p for p in posts if p.post_id not in self.posts}
@@ -156,63 +151,67 @@ class Miner:
         classes_of: dict[str, set[str]] = {}
         for row in self.arm_tags():
             classes_of.setdefault(row["tag"], set()).add(row["class_id"])
+        self.judged |= {p.post_id for p in self.posts.values() if is_spam(p)}
         candidates = [
-            Candidate(class_id=c, post_id=p.post_id, ground="seed")
-            for p in self.posts.values()
-            if len(p.hashtags) <= 15
-            for c in sorted({c for tag in p.hashtags for c in classes_of.get(tag, ())})
+            Candidate(class_id=class_id, post_id=post.post_id, ground="seed")
+            for post in self.posts.values()
+            for class_id in sorted({c for tag in post.hashtags for c in classes_of.get(tag, ())})
         ]
-        self.judged |= {p.post_id for p in self.posts.values() if len(p.hashtags) > 15}
-        fetched = sum(len(p.hashtags) <= 15 for p in map(self.posts.__getitem__, self.judged))
-        left = min(self.files - fetched, int(self.files * self.front[min(round, len(self.front) - 1)]) - fetched)
-        short = dict.fromkeys(self.world.classes, 1000)
+        num_fetched = sum(not is_spam(self.posts[p]) for p in self.judged)
+        share = (round + 1) / self.rules.num_rounds
         order = fetch_order(
-            candidates, self.posts, accepted=self.accepted, judged=self.judged, short=short, round=round, seed=seed
+            candidates, self.posts, accepted=self.accepted, judged=self.judged, short=self.short, round=round, seed=seed
         )
-        self.judged |= set(order[: max(0, left)])
+        self.judged |= set(order[: max(0, int(self.max_files * share) - num_fetched)])
 
     def _learn(self, round: int) -> None:
-        self.claims += learn_tags(
-            {p.post_id: p.hashtags for p in self.posts.values()},
-            self.accepted,
-            known={(row["tag"], row["class_id"]) for row in self.arm_tags()},
-            excluded={},
-            round=round,
-            rules=self.learn_rules,
-        )
+        if self.learn_rules is not None:
+            self.claims += learn_tags(
+                {p.post_id: p.hashtags for p in self.posts.values()},
+                self.accepted,
+                known={(row["tag"], row["class_id"]) for row in self.arm_tags()},
+                excluded={},
+                round=round,
+                rules=self.learn_rules,
+            )
+
+
+def is_spam(post: Post) -> bool:
+    return len(post.hashtags) > LearnRules().max_hashtags
+
+
+def arm_tag(tag: str, class_id: str, *, origin: str = "seed", rank: int = 0, source: str = "s") -> dict[str, Any]:
+    return {"source": source, "tag": tag, "class_id": class_id, "origin": origin, "rank": rank}
 
 
 def arms_of(
-    requests: Sequence[Request],
-    hits: Sequence[Hit],
-    posts: Sequence[Post],
+    requests: Iterable[Request],
+    hits: Iterable[Hit],
+    posts: Iterable[Post],
     accepted: set[tuple[str, str]],
     judged: set[str],
     arm_tags: Sequence[dict[str, Any]],
 ) -> list[Arm]:
     """`arm_sql` run by DuckDB on these rows."""
-    text = pa.string()
+    pairs = [{"post_id": p, "class_id": c} for p, c in sorted(accepted)]
     tables = {
         "request": to_arrow(Request, requests),
         "hit": to_arrow(Hit, hits),
         "post": to_arrow(Post, posts),
-        "accepted": pa.table(
-            {
-                "post_id": pa.array([p for p, _ in sorted(accepted)], text),
-                "class_id": pa.array([c for _, c in sorted(accepted)], text),
-            }
-        ),
-        "judged": pa.table({"post_id": pa.array(sorted(judged), text)}),
+        "accepted": pa.Table.from_pylist(pairs, _texts("post_id", "class_id")),
+        "judged": pa.Table.from_pylist([{"post_id": p} for p in sorted(judged)], _texts("post_id")),
         "arm_tag": pa.Table.from_pylist(
-            list(arm_tags),
-            pa.schema([(n, text) for n in ("source", "tag", "class_id", "origin")] + [("rank", pa.int64())]),
+            list(arm_tags), _texts("source", "tag", "class_id", "origin").append(pa.field("rank", pa.int64()))
         ),
     }
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        rows = connection.sql(arm_sql()).to_arrow_table().to_pylist()
-    return [Arm(**row) for row in rows]
+        return [Arm(**row) for row in connection.sql(arm_sql()).to_arrow_table().to_pylist()]
+
+
+def _texts(*names: str) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
 
 
 def uniform(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:

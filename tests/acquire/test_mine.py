@@ -1,0 +1,176 @@
+from dataclasses import replace
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from h2a_curation.acquire.arms import Arm
+from h2a_curation.acquire.belief import BeliefRules, Prior, belief, pooled
+from h2a_curation.acquire.learn import LearnRules
+from h2a_curation.acquire.mine import MineRules, plan
+from tests.acquire.tag_world import Miner, TagWorld, uniform
+
+RULES = MineRules(num_rounds=4, pages_per_round=6, max_pages_per_arm=3)
+SHORT = {"a": 100, "b": 100, "full": 0}
+
+
+def arm(tag: str, **changed) -> Arm:
+    valid = Arm(
+        source="s", tag=tag, class_ids=("a",), origin="seed", rank=0, num_bytes=0, new_by_page=(), judged_by_page=(),
+        valid_by_page=(), num_tagged=0, num_tagged_judged=0, num_tagged_valid=0, is_dry=False, next_cursor="",
+    )  # fmt: skip
+    return replace(valid, **changed)
+
+
+def mined(tag: str, new, valid, **changed) -> Arm:
+    return arm(tag, new_by_page=new, judged_by_page=new, valid_by_page=valid, next_cursor="n", **changed)
+
+
+def granted(arms, round=1, seed=0, rules=RULES, short=SHORT) -> dict[str, tuple[int, str]]:
+    return {a.tag: (a.num_pages, a.reason) for a in plan(arms, rules, round, seed, short)}
+
+
+def test_the_first_round_asks_every_seed_once_the_best_of_each_class_first():
+    arms = [arm(f"{c}{rank}", class_ids=(c,), rank=rank) for c in "ab" for rank in range(4)]
+    assert list(granted(arms, round=0).values()) == [(1, "seed")] * 6
+    assert set(granted(arms, round=0)) == {"a0", "a1", "a2", "b0", "b1", "b2"}
+
+
+def test_more_pages_go_to_what_yields_more():
+    arms = [mined("good", (9,), (8,)), mined("poor", (9,), (1,)), mined("none", (9,), (0,))]
+    pages = granted(arms, rules=replace(RULES, pages_per_round=4))
+    assert pages["good"][0] > pages["poor"][0] >= pages.get("none", (0, ""))[0]
+
+
+def test_a_listing_whose_novelty_falls_is_left():
+    arms = [mined("falling", (9, 2, 0), (9, 2, 0)), mined("steady", (6, 6, 6), (6, 6, 6))]
+    pages = granted(arms, rules=replace(RULES, pages_per_round=5))
+    assert pages.get("falling", (0, ""))[0] < pages["steady"][0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"is_dry": True, "next_cursor": None}, {"class_ids": ("full",)}, {"class_ids": ()}, {"class_ids": ("?",)}],
+)
+def test_dry_arms_and_full_classes_get_nothing(changed):
+    assert list(granted([mined("good", (9,), (9,)), replace(mined("x", (9,), (9,)), **changed)])) == ["good"]
+
+
+def test_learnt_tags_start_on_probation():
+    learnt = [arm(f"l{i}", origin="learnt", num_tagged=2, num_tagged_judged=2, num_tagged_valid=2) for i in range(3)]
+    pages = granted([mined("seed", (9,), (9,)), *learnt])
+    assert {tag: pages[tag] for tag in ("l0", "l1", "l2")} == {f"l{i}": (1, "probation") for i in range(3)}
+    assert pages["seed"][1] == "yield"
+
+
+def test_probation_leaves_pages_for_what_is_known_to_yield():
+    learnt = [arm(f"l{i:02}", origin="learnt", num_tagged=2) for i in range(40)]
+    pages = granted([mined("seed", (9,), (9,)), *learnt], rules=replace(RULES, probation_share=0.5))
+    assert "seed" in pages
+
+
+def test_a_tag_that_nobody_carries_waits():
+    known = mined("known", (9, 9), (9, 9))
+    carried = arm("carried", rank=1, num_tagged=3, num_tagged_judged=3, num_tagged_valid=3)
+    pages = plan([known, arm("unheard", rank=1), carried], RULES, 1, 0, SHORT)
+    assert {a.tag for a in pages} == {"known", "carried"}
+
+
+def test_pages_that_a_round_left_are_there_in_the_next():
+    arms = [mined("x", (9,), (9,)), *(arm(f"y{i}", num_tagged=5, num_tagged_valid=5) for i in range(30))]
+    assert sum(n for n, _ in granted(arms, round=2).values()) == 3 * 6 - 1
+    spent = mined("x", (9,) * 18, (9,) * 18)
+    assert granted([spent], round=2) == {}
+
+
+def test_a_class_that_wants_little_gets_little():
+    one = mined("one", (9,), (9,), class_ids=("b",))
+    arms = [mined("many", (9,), (9,)), one]
+    pages = granted(arms, rules=replace(RULES, pages_per_round=3), short={"a": 100, "b": 1})
+    assert pages["many"][0] > pages["one"][0]
+
+
+arms_strategy = st.lists(
+    st.builds(
+        lambda tag, new, learnt, dry: mined(
+            tag, tuple(new), tuple(n // 2 for n in new), origin="learnt" if learnt else "seed", is_dry=dry
+        ),
+        st.text(min_size=1),
+        st.lists(st.integers(0, 10), max_size=5),
+        st.booleans(),
+        st.booleans(),
+    ),
+    unique_by=lambda a: a.tag,
+    max_size=12,
+)
+
+
+@given(arms_strategy, st.integers(0, 3), st.integers(0, 5))
+def test_a_plan_keeps_the_budget_and_depends_on_rows_alone(arms, round, seed):
+    allocations = plan(arms, RULES, round, seed, SHORT)
+    assert allocations == plan(arms[::-1], RULES, round, seed, SHORT)
+    assert len({a.tag for a in allocations}) == len(allocations)
+    assert all(1 <= a.num_pages <= RULES.max_pages_per_arm for a in allocations)
+    spent = sum(a.num_pages for a in arms)
+    assert sum(a.num_pages for a in allocations) <= max(0, RULES.pages_per_round * (round + 1) - spent)
+
+
+def test_arms_of_which_the_same_is_known_take_turns():
+    arms = [arm(f"x{i}") for i in range(30)]
+    assert set(granted(arms, round=0, seed=0)) != set(granted(arms, round=0, seed=1))
+
+
+def test_an_arm_without_pages_is_believed_to_be_like_others():
+    prior = Prior(new_posts=8.0, acceptance=0.5)
+    untried = belief(arm("x", num_tagged=100), prior, BeliefRules())
+    assert untried.mean == pytest.approx(4.0, rel=0.02)
+    assert untried.hope > untried.mean
+
+
+def test_what_carries_a_tag_tells_of_its_listing():
+    beliefs = [
+        belief(arm("x", num_tagged=9, num_tagged_judged=9, num_tagged_valid=v), Prior(), BeliefRules()).mean
+        for v in (0, 4, 9)
+    ]
+    assert beliefs == sorted(beliefs)
+
+
+def test_the_prior_is_what_all_arms_show():
+    shown = pooled([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)])
+    assert (shown.new_posts, shown.decline, shown.acceptance) == pytest.approx((8, 0.5, 0.25), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"num_rounds": 0}, {"pages_per_round": 0}, {"probation_share": 1.1}, {"discount": 0.0}, {"prior_posts": 0.0},
+     {"min_belief": -1.0}],
+)  # fmt: skip
+def test_impossible_rules(changed):
+    with pytest.raises(ValueError, match="must"):
+        MineRules(**changed)
+
+
+def recall(seed: int, planner, learn_rules) -> float:
+    world = TagWorld(seed, num_classes=12, num_right=120, num_noise=240)
+    rules = MineRules(num_rounds=4, pages_per_round=int(0.3 * world.num_pages / 4))
+    return Miner(world, rules, planner=planner, learn_rules=learn_rules, max_files=200).run(seed).recall
+
+
+def test_on_the_same_pages_learning_and_planning_each_beat_asking_seeds_in_turn():
+    seeds = (20, 21, 22)
+    in_turn = fmean(recall(seed, uniform, None) for seed in seeds)
+    learnt = fmean(recall(seed, uniform, LearnRules()) for seed in seeds)
+    planned = fmean(recall(seed, plan, LearnRules()) for seed in seeds)
+    assert planned > 1.2 * in_turn
+    assert planned > learnt > in_turn
+
+
+def test_a_run_is_the_same_every_time():
+    world = TagWorld(5, num_classes=10, num_right=60, num_noise=60)
+    runs = [
+        Miner(world, MineRules(num_rounds=3, pages_per_round=10), learn_rules=LearnRules()).run(seed=3)
+        for _ in range(2)
+    ]
+    assert runs[0].allocations == runs[1].allocations
+    assert (runs[0].claims, runs[0].judged) == (runs[1].claims, runs[1].judged)
