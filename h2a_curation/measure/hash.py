@@ -21,7 +21,7 @@ FLAT = 0
 
 _SIDE_PX = 32
 _NUM_LOW = 8
-_LUMA = np.array([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def hash_clips(looks: Iterable[tuple[str, Look]], rules: HashRules, *, model: st
 
 def perceptual_hashes(frames: Frames, rules: HashRules) -> list[UInt64]:
     """One 64-bit hash a frame, the lowest frequency in the highest bit; FLAT where there is no picture."""
-    pictures = _shrink(frames @ _LUMA)
+    pictures = _shrink(frames)
     low = dctn(pictures, axes=(1, 2), norm="ortho")[:, :_NUM_LOW, :_NUM_LOW].reshape(len(frames), -1)
     # The first coefficient is the brightness: left out of the median, its bit is always 0.
     low[:, 0] = -np.inf
@@ -51,15 +51,25 @@ def perceptual_hashes(frames: Frames, rules: HashRules) -> list[UInt64]:
     return [UInt64(int(value)) for value in np.where(has_picture, packed, np.uint64(FLAT))]
 
 
-def _shrink(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[frame, height, width] to [frame, 32, 32] by the mean of the area under each new pixel."""
-    _, height, width = grey.shape
-    return np.asarray(_area_weights(height) @ grey @ _area_weights(width).T)
+def _shrink(frames: Frames) -> NDArray[np.float32]:
+    """[frame, height, width, rgb] to grey [frame, 32, 32], by the mean of the area under each new pixel."""
+    num_frames, height, width, _ = frames.shape
+    lines = _shrink_rows(frames.reshape(num_frames, height, width * 3)).reshape(num_frames, _SIDE_PX, width, 3)
+    grey = (lines * _LUMA).sum(axis=-1)
+    return _shrink_rows(grey.swapaxes(1, 2)).swapaxes(1, 2)
 
 
-def _area_weights(side_px: int) -> NDArray[np.float64]:
-    """[32, side]: the share of each old pixel in each new one; rows sum to 1."""
-    edges = np.arange(_SIDE_PX + 1) * side_px / _SIDE_PX
-    pixels = np.arange(side_px)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.asarray(np.clip(overlap, 0, None) * _SIDE_PX / side_px)
+def _shrink_rows(rows: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """[frame, row, value] to [frame, 32, value]: means of equal spans, whose ends may lie inside a row.
+
+    Sums, and not a product with a matrix: numpy's matrix library would start threads beside the other workers'.
+    """
+    if rows.shape[1] < _SIDE_PX:
+        rows = rows.repeat(-(-_SIDE_PX // rows.shape[1]), axis=1)
+    num_rows = rows.shape[1]
+    edges = np.arange(_SIDE_PX + 1) * num_rows / _SIDE_PX
+    whole = edges.astype(int)
+    share = (edges - whole).astype(np.float32)[:, None]
+    sums = np.add.reduceat(rows, whole[:-1], axis=1, dtype=np.float32)
+    cut_rows = share * rows[:, np.minimum(whole, num_rows - 1)]
+    return np.asarray((sums - cut_rows[:, :-1] + cut_rows[:, 1:]) * np.float32(_SIDE_PX / num_rows))
