@@ -80,8 +80,6 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     weights = [rules.discount ** (arm.num_pages - 1 - page) for page in range(arm.num_pages)]
     expected = [prior.decline ** (arm.num_pages - page) * new for page, new in enumerate(arm.new_by_page)]
     prior_new = prior.new_posts * prior.decline**arm.num_pages
-    if arm.num_pages == 0:
-        prior_new *= _use(arm, sum(prior.num_posts.get(class_id, 0) for class_id in arm.class_ids))
     num_pages = rules.prior_pages + sum(weights)
     new_posts = (rules.prior_pages * prior_new + _dot(weights, expected)) / num_pages
 
@@ -93,14 +91,17 @@ def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
 
     mean = new_posts * acceptance
     spread = math.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
-    return Belief(mean=mean, hope=mean + rules.optimism * spread)
+    use = _use(arm, sum(prior.num_posts.get(class_id, 0) for class_id in arm.class_ids))
+    return Belief(mean=use * mean, hope=use * (mean + rules.optimism * spread))
 
 
 def _use(arm: Arm, num_posts: int) -> float:
-    """How likely an untried tag is in use: class files name tags that nobody uses, the best first.
+    """How likely the tag is in use: class files name tags that nobody uses, the best first.
 
     The more posts its classes' other listings have shown without it, the less.
     """
+    if arm.num_pages > 0:
+        return 1.0
     if arm.num_tagged > 0:
         return arm.num_tagged / (arm.num_tagged + 0.5)
     return 0.7**arm.rank / (1 + num_posts / 5) ** 2
