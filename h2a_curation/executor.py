@@ -1,9 +1,9 @@
 """Build's executor on one machine: processes for what computes, threads for what waits on the network."""
 
+import atexit
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -74,10 +74,15 @@ def _result(future: "Future[int]") -> int:
 def _begin_worker(parent: int) -> None:
     """Ctrl-C is the parent's to handle, and a worker must not outlive a parent that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    ending = threading.Event()
+    watch = threading.Thread(target=_end_with, args=(parent, ending), daemon=True)
+    watch.start()
+    # A thread that still runs when the interpreter ends keeps what it has imported alive, which DuckDB reports loudly.
+    atexit.register(watch.join)
+    atexit.register(ending.set)  # runs first
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_ORPHAN_POLL_S)
-    os._exit(1)
+def _end_with(parent: int, ending: threading.Event) -> None:
+    while not ending.wait(_ORPHAN_POLL_S):
+        if os.getppid() != parent:
+            os._exit(1)

@@ -95,7 +95,7 @@ def fetch_plan(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, r
         seed=recipe.seed,
     )
     came = facts.query(f"SELECT count(*) AS n FROM media WHERE outcome = 'ok' AND round < {round}")["n"][0].as_py()
-    return order[: max(0, recipe.files_per_round * (round + 1) - came)]
+    return order[: max(0, recipe.files_by(round) - came)]
 
 
 def unfetched(facts: Catalog, wanted: Sequence[str], recipe: Recipe) -> list[str]:
@@ -108,7 +108,7 @@ def unfetched(facts: Catalog, wanted: Sequence[str], recipe: Recipe) -> list[str
     }
     came = sum(outcome == "ok" for outcome in rows["outcome"].to_pylist())
     left = [post_id for post_id in wanted if post_id not in done]
-    return left[: max(0, recipe.files_per_round * recipe.mine.num_rounds - came)]
+    return left[: max(0, recipe.max_files - came)]
 
 
 def outcomes(facts: Catalog, table: str) -> str:

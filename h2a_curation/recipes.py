@@ -1,6 +1,7 @@
 """A recipe: where posts come from, and every stage's rules. YAML, checked into these dataclasses."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -85,8 +86,10 @@ class RecipeFile:
     """Learn tags from validated posts; without, the seed tags are all that is mined."""
     mine: MineRules = field(default_factory=MineRules)
     learn: LearnRules = field(default_factory=LearnRules)
-    files_per_round: int = 1000
-    """Files to have by the end of a round, on top of those of the rounds before."""
+    max_files: int = 4000
+    """Files that come in all rounds together."""
+    first_files_share: float = 0.5
+    """Of them, this share may come in the first round: what they show is what later rounds learn from."""
     fetch: FetchRules = field(default_factory=FetchRules)
     lanes: int = 4
     """Requests and downloads at a time."""
@@ -102,8 +105,17 @@ class RecipeFile:
     """Keys of one commit: some minutes of work, which is what a kill can cost."""
 
     def __post_init__(self) -> None:
-        if min(self.files_per_round, self.lanes, self.part_size) < 1:
-            raise ValueError("files_per_round, lanes and part_size must be at least 1")
+        if min(self.max_files, self.lanes, self.part_size) < 1 or not 0 < self.first_files_share <= 1:
+            raise ValueError(
+                "max_files, lanes and part_size start at 1, first_files_share is a share above 0"
+            )
+
+    def files_by(self, round: int) -> int:
+        """Files to have at most when this round ends."""
+        if round + 1 >= self.mine.num_rounds:
+            return self.max_files
+        later = (1 - self.first_files_share) * round / (self.mine.num_rounds - 1)
+        return math.ceil(self.max_files * (self.first_files_share + later))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,7 @@ def test_a_looser_screen_fetches_just_the_posts_that_it_lets_in(lake, recipe):
     assert rejected.num_rows, "the mini world lists no post of a wrong length"
     post = dataclasses.replace(recipe.decide.post, min_duration_s=0.1, max_duration_s=100.0)
     run = Counting()
-    with reachable(dataclasses.replace(changed(recipe, post=post), files_per_round=1000)) as looser:
+    with reachable(dataclasses.replace(changed(recipe, post=post), max_files=1000)) as looser:
         build(lake, looser, run)
     assert run.keys["fetch"] == rejected.num_rows
     assert run.keys["mine"] == 0

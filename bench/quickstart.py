@@ -1,0 +1,63 @@
+"""Precision and recall of the quickstart on several worlds, and what the default world asks of the method.
+
+`python -m bench.quickstart` runs `h2a quickstart` on the default seed and builds three worlds of seeds drawn afresh.
+`--hard` shows on the default world, with the same rendered files, that every part of the method is needed.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench import hardness, report
+from bench.report import Figure
+from h2a_curation import recipes
+from h2a_curation.sample_world.score import Score
+
+DEFAULT_SEED = 0
+
+
+def main() -> int:
+    """Exit status 1 where a goal fails."""
+    parser = report.options(__doc__)
+    parser.add_argument(
+        "--seeds", type=int, nargs="*", help="worlds beside the default one; default: three drawn afresh"
+    )
+    parser.add_argument("--hard", action="store_true", help="the rows that show how hard the default world is")
+    given = parser.parse_args()
+    seeds = random.SystemRandom().sample(range(1, 10_000), 3) if given.seeds is None else given.seeds
+    work = report.ROOT / "build" / "bench" / "quickstart"
+    shutil.rmtree(work, ignore_errors=True)
+    os.environ["XDG_CACHE_HOME"] = str(work / "cache")  # so that rendering is in the time
+
+    seconds, found = whole_job(work / "default")
+    figures = [Figure(name="default_s", value=seconds, unit="s", goal="<= 420"), *scores(f"seed_{DEFAULT_SEED}", found)]
+    if given.hard:
+        figures += hardness.figures(work, work / "default" / "lake", work / "default" / "truth.json", found)
+    for seed in seeds:
+        figures += scores(f"seed_{seed}", hardness.built(work / str(seed), hardness.recipe(seed)))
+    return report.finish("quickstart", figures, given)
+
+
+def whole_job(out: Path) -> tuple[float, Score]:
+    """Seconds of the command as a user runs it, installed and with nothing rendered, and its score."""
+    start_s = time.monotonic()
+    command = [str(Path(sys.executable).with_name("h2a")), "quickstart", "--out", str(out), "--seed", str(DEFAULT_SEED)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    seconds = time.monotonic() - start_s
+    return seconds, hardness.scored(out / "lake", out / "truth.json", recipes.load("sample"))
+
+
+def scores(name: str, found: Score) -> list[Figure]:
+    """The two figures of one world."""
+    return [
+        Figure(name=f"{name}_precision", value=found.precision, unit="", goal=">= 0.95"),
+        Figure(name=f"{name}_recall", value=found.recall, unit="", goal=">= 0.80"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
