@@ -87,6 +87,7 @@ class FaceSensor:
     """CenterFace's heat map on the frame at a long side of 640 px: the score of the likeliest face."""
 
     def __init__(self, weights: Path) -> None:
+        cv2.setNumThreads(1)  # the other cores are other workers'
         self._net = cv2.dnn.readNetFromONNX(str(weights))
 
     def scores(self, frames: Frames) -> NDArray[np.float32]:

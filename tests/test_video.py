@@ -94,7 +94,7 @@ def test_sound_alone_is_no_video(folder):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(share=st.floats(0.001, 0.985))
+@given(share=st.floats(0.001, 0.9999))
 def test_a_cut_off_file_is_never_ok(folder, video, share):
     whole = video.read_bytes()
     file = folder / "short.mp4"

@@ -63,6 +63,8 @@ def _probe_container(container: InputContainer) -> ProbeFacts:
     facts = replace(facts, codec=stream.codec_context.name, width_px=width, height_px=height, declared_s=declared_s)
     if max(width, height) > MAX_SIDE_PX:
         return replace(facts, outcome="too_much_memory", detail=f"{width} x {height} px, above {MAX_SIDE_PX}")
+    if (missing_bytes := _index_end(container) - container.size) > 0:
+        return replace(facts, outcome="truncated", detail=f"the last {missing_bytes} bytes are not there")
     decoded = _Decoded()
     error = _decode(container, stream, decoded)
     facts = _with_decoded(facts, decoded)
@@ -128,6 +130,13 @@ def _compare(facts: ProbeFacts, stream: VideoStream, decoded: _Decoded) -> Probe
     if facts.decoded_s < declared_s - max(_SHORTFALL_S, _SHORTFALL_SHARE * declared_s):
         return replace(facts, outcome="truncated", detail=f"{facts.decoded_s:.2f} s of {declared_s:.2f} s are there")
     return facts
+
+
+def _index_end(container: InputContainer) -> int:
+    """Where the last packet of any stream ends, by the index of an MP4: other indexes are partial or may be off."""
+    if "mp4" not in container.format.name:
+        return 0
+    return max((entry.pos + entry.size for stream in container.streams for entry in stream.index_entries), default=0)
 
 
 def _declared_s(container: InputContainer, stream: VideoStream) -> float | None:
