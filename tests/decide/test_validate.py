@@ -96,17 +96,33 @@ def test_sight_wants_more_than_a_tag():
     assert decided(["surf", "surf", "surf", "squat"], rules)["selection"].num_rows == 0
 
 
-def test_blocks_do_not_change_scores(monkeypatch):
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(("num_classes", "dim"), [(7, 16), (40, 512)])
+def test_scores_are_the_softmax_of_cosines(num_classes, dim):
     rng = np.random.default_rng(1)
-    vectors = rng.standard_normal((23, 8, 16)).astype(np.float16)
-    matrix = mean_prompts([rng.standard_normal((5, 16)) for _ in range(7)])
-    logits = vectors.astype(np.float64) @ matrix.T
-    for values in (1, 8 * 7 * 5, 1 << 20):
+    vectors = unit(rng.standard_normal((23, 8, dim))).astype(np.float16)
+    matrix = mean_prompts([rng.standard_normal((5, dim)) for _ in range(num_classes)])
+    cosine = vectors.astype(np.float64) @ matrix.T
+    scores = score_clips(vectors, matrix, 10.0)
+    assert scores.cosine == pytest.approx(cosine.mean(axis=1), abs=3e-4)
+    assert scores.probability == pytest.approx(softmax(10.0 * cosine, axis=2).mean(axis=1), abs=1e-3)
+    assert (scores.best == cosine.argmax(axis=2)).mean() > 0.99
+
+
+@pytest.mark.parametrize("num_frames", [1, 5, 8])
+def test_a_clip_has_the_same_scores_to_the_bit_in_any_company(monkeypatch, num_frames):
+    rng = np.random.default_rng(2)
+    vectors = unit(rng.standard_normal((300, num_frames, 512))).astype(np.float16)
+    matrix = mean_prompts([rng.standard_normal((5, 512)) for _ in range(44)])
+    whole = score_clips(vectors, matrix, 100.0)
+    for step, values in [(1, 1 << 17), (7, 1 << 10), (64, 1 << 20), (256, 1)]:
         monkeypatch.setattr(module, "_VALUES_AT_ONCE", values)
-        scores = score_clips(vectors, matrix, 3.0)
-        assert (scores.best == logits.argmax(axis=2)).all()
-        assert scores.cosine == pytest.approx(logits.mean(axis=1), abs=1e-5)
-        assert scores.probability == pytest.approx(softmax(3.0 * logits, axis=2).mean(axis=1), abs=1e-5)
+        blocks = [score_clips(vectors[i : i + step], matrix, 100.0) for i in range(0, 300, step)]
+        for name in ("cosine", "probability", "best"):
+            assert (np.concatenate([getattr(b, name) for b in blocks]) == getattr(whole, name)).all(), (name, step)
 
 
 @given(st.lists(st.floats(-60000, 60000, width=16), min_size=1))
