@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from bench.golden_claim import Claim
@@ -200,7 +201,7 @@ def check_augment(path: Path, meta: Meta) -> Iterator[Claim]:
         side = int(hidden.shape[1] ** 0.5)
         rng = np.random.RandomState(meta["seed"] + i)
         drawn: Box = multi_scale_box(frames.shape[2], frames.shape[1], size, random.Random(meta["seed"] + i))
-        pixels = crop_and_resize(frames, drawn, size).astype(np.float32) / np.float32(255)
+        pixels = crop_and_resize([Image.fromarray(f) for f in frames], drawn, size).astype(np.float32) / np.float32(255)
         normalised = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
         yield Claim(f"{name} clip", normalised.transpose(3, 0, 1, 2), clip, (0.0, 1e-5))
         ratio = float(hidden.mean()) + 1e-9  # a whole number of places, in spite of rounding

@@ -1,7 +1,7 @@
 """Precision and recall of the quickstart on several worlds, and what the default world asks of the method.
 
-`python -m bench.quickstart` runs `h2a quickstart` on the default seed and builds three worlds of seeds drawn afresh.
-`--hard` shows on the default world, with the same rendered files, that every part of the method is needed.
+`python -m bench.quickstart` runs `h2a quickstart` on the default seed, shows on its rendered files that every part of
+the method is needed, and builds three worlds of seeds drawn afresh.
 """
 
 import os
@@ -23,10 +23,8 @@ DEFAULT_SEED = 0
 def main() -> int:
     """Exit status 1 where a goal fails."""
     parser = report.options(__doc__)
-    parser.add_argument(
-        "--seeds", type=int, nargs="*", help="worlds beside the default one; default: three drawn afresh"
-    )
-    parser.add_argument("--hard", action="store_true", help="the rows that show how hard the default world is")
+    parser.add_argument("--seeds", type=int, nargs="*", help="worlds beside the default one; else three drawn afresh")
+    parser.add_argument("--scores-only", action="store_true", help="leave out the rows that show how hard the world is")
     given = parser.parse_args()
     seeds = random.SystemRandom().sample(range(1, 10_000), 3) if given.seeds is None else given.seeds
     work = report.ROOT / "build" / "bench" / "quickstart"
@@ -35,7 +33,7 @@ def main() -> int:
 
     seconds, found = whole_job(work / "default")
     figures = [Figure(name="default_s", value=seconds, unit="s", goal="<= 420"), *scores(f"seed_{DEFAULT_SEED}", found)]
-    if given.hard:
+    if not given.scores_only:
         figures += hardness.figures(work, work / "default" / "lake", work / "default" / "truth.json", found)
     for seed in seeds:
         figures += scores(f"seed_{seed}", hardness.built(work / str(seed), hardness.recipe(seed)))

@@ -4,7 +4,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from h2a_curation import yaml_file
@@ -119,6 +119,11 @@ def complete(files: Sequence[ClassFile], where: str) -> list[ActionClass]:
     _refuse_twice(where, "label", (str(c.label) for c in classes))
     _refuse_twice(where, "prompt", (p for c in classes for p in c.prompts))
     return sorted(classes, key=lambda c: c.label)
+
+
+def answering_to_own_name(classes: Iterable[ActionClass]) -> tuple[ActionClass, ...]:
+    """The classes, each with its id as a tag too: for tables, whose column `class` names classes by id."""
+    return tuple(replace(c, seed_hashtags={**c.seed_hashtags, normalise(c.id): "noun"}) for c in classes)
 
 
 def load_negatives() -> list[Negative]:

@@ -122,6 +122,7 @@ def recipe_of(
     import dataclasses
 
     from h2a_curation.recipes import EmbedRules, load
+    from h2a_curation.taxonomy import answering_to_own_name
 
     if recipe is None and table is None:
         raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
@@ -133,7 +134,8 @@ def recipe_of(
             raise ValueError(f"--column {bad[0]}: write OURS=THEIRS, such as url=link")
         mapping = dict(c.split("=", 1) for c in columns)
         source = dataclasses.replace(chosen.source, file=table, columns=mapping)
-        chosen = dataclasses.replace(chosen, source=source)
+        named = answering_to_own_name(chosen.action_classes)
+        chosen = dataclasses.replace(chosen, source=source, action_classes=named)
     if model is not None or pretrained is not None:
         embed = EmbedRules(model=model or chosen.embed.model, pretrained=pretrained)
         chosen = dataclasses.replace(chosen, embed=embed)

@@ -22,8 +22,6 @@ COLUMNS = (
 )  # fmt: skip
 """What is read; only `url` must be there. Other columns are left alone."""
 
-_PAGE_SIZE = 256
-
 
 class TableOfUrls:
     """A file of posts as a source: the tag `""` lists all rows, another those that carry it."""
@@ -56,15 +54,10 @@ class TableOfUrls:
         """The table was read when the source was made."""
 
     def search(self, tag: str, cursor: str) -> Page:
-        """Up to 256 rows in the table's order, at no cost."""
-        start = int(cursor or 0)
+        """All rows in the table's order, at no cost: the table is in memory, so there is nothing to page."""
+        assert not cursor, "a table has one page"
         listed = [post for post in self._posts if not tag or tag in post.hashtags]
-        end = start + _PAGE_SIZE
-        return Page(
-            posts=listed[start:end],
-            next_cursor=str(end) if end < len(listed) else None,
-            cost=Cost(num_requests=0, num_bytes=0),
-        )
+        return Page(posts=listed, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0))
 
     def fetch(self, post: Post, target: Path) -> None:
         """Copy a local file; all else is downloaded."""

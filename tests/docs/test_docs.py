@@ -1,0 +1,96 @@
+"""What the pages say is so: commands exist with their options, queries run, files load, links lead somewhere."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from h2a_curation import recipes, taxonomy, yaml_file
+from h2a_curation.catalog import decisions
+from h2a_curation.catalog.views import connect, forbid_writing
+from tests.docs.cli_reference import PAGE, commands, reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def blocks(language):
+    """(page and number, text) of every fenced block of a language."""
+    for page in PAGES:
+        found = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        yield from (pytest.param(text, id=f"{page.name}-{n}") for n, text in enumerate(found))
+
+
+def lines(program):
+    for block in blocks("sh"):
+        for n, line in enumerate(block.values[0].splitlines()):
+            if line.startswith(f"{program} "):
+                yield pytest.param(line, id=f"{block.id}-{n}")
+
+
+@pytest.mark.parametrize("line", lines("h2a"))
+def test_every_command_shown_exists_with_its_options(line):
+    words = shlex.split(line)
+    name = " ".join(words[:3]) if " ".join(words[:3]) in commands() else " ".join(words[:2])
+    commands()[name].make_context(name, words[len(name.split()) :])
+
+
+@pytest.mark.parametrize("line", lines("make"))
+def test_every_make_target_shown_exists(line):
+    assert line.split()[1] in TARGETS
+
+
+def test_the_command_page_is_the_command_table():
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run python -m tests.docs.cli_reference"
+
+
+def test_every_command_and_option_has_help():
+    for name, command in commands().items():
+        assert command.help, name
+        for param in command.params:
+            assert param.name == "help" or param.help or param.param_type_name == "argument", (name, param.name)
+
+
+@pytest.fixture(scope="module")
+def catalog(mini):
+    decision = decisions.newest(mini / "lake")
+    opened = connect(mini / "lake", models=decisions.about(decision)["models"], decision=decision)
+    forbid_writing(opened)
+    return opened
+
+
+@pytest.mark.parametrize("sql", blocks("sql"))
+def test_every_query_shown_runs(catalog, sql):
+    catalog.query(sql)
+
+
+@pytest.mark.parametrize("line", [p for p in lines("h2a") if p.values[0].startswith("h2a sql")])
+def test_every_query_on_a_command_line_runs(catalog, line):
+    catalog.query(next(w for w in shlex.split(line)[2:] if re.match(r"SELECT|FROM|SHOW", w)))
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_every_python_block_runs(mini, code):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(code.replace("build/quickstart", str(mini)), "docs", "exec"), {})
+    assert out.getvalue().strip()
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_file_shown_loads(tmp_path, text):
+    file = tmp_path / "shown.yaml"
+    file.write_text(text)
+    if text.startswith(("classes:", "group:")):
+        assert taxonomy.load_classes(file)
+    else:
+        assert yaml_file.load(file, recipes.RecipeFile)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
