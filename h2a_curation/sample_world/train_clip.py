@@ -42,7 +42,7 @@ class Plan:
     train_chunks: int = 40
     held_out_chunks: int = 4
     """For validation and test, each."""
-    steps: int = 900
+    steps: int = 440
     groups_a_step: int = 2
     """A group is one frame of each subject, and its captions."""
     learning_rate: float = 8e-4
@@ -203,17 +203,20 @@ def train(plan: Plan, cache: Path, out: Path) -> dict[str, Any]:
     drawn = time.monotonic()
     print(f"{len(frames)} clips to learn from after {drawn - started:.0f} s", flush=True)  # noqa: T201
     vocabulary = write_vocabulary(cache)
+    tokenize = tokenizer(vocabulary)
     trainer = Trainer(frames, plan, vocabulary)
     losses: list[float] = []
     part = 0.0
     while part < 1.0:
         losses.append(trainer.step(part))
-        part = max(len(losses) / plan.steps, (time.monotonic() - drawn) / 60 / plan.minutes)
+        seconds = time.monotonic() - drawn
+        part = max(len(losses) / plan.steps, seconds / 60 / plan.minutes)
         if len(losses) % 20 == 0:
-            seconds = time.monotonic() - drawn
             print(f"{seconds:6.0f} s  step {len(losses):5}  {part:4.0%}  loss {np.mean(losses[-20:]):.3f}", flush=True)  # noqa: T201
+        if len(losses) % 100 == 0:
+            peek = held_out["validation"][: 3 * len(SUBJECTS), ::4]
+            print(evaluate(clip_scores(trainer.model, peek, tokenize))[0], flush=True)  # noqa: T201
     trained = time.monotonic()
-    tokenize = tokenizer(vocabulary)
     save_model(trainer.model, out)
     scores = {split: clip_scores(trainer.model, clips, tokenize) for split, clips in held_out.items()}
     (shares, claims), (test_shares, test_claims) = evaluate(scores["validation"]), evaluate(scores["test"])
