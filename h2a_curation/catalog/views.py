@@ -79,12 +79,14 @@ def connect(
     before_round: int | None = None,
     decision: Path | None = None,
 ) -> Catalog:
-    """Open the catalog: `models` picks one fingerprint for each measuring stage, `before_round` shows the facts
-    as they stood before that round of mining, `decision` adds that decision's tables.
+    """Open the catalog, which reads this lake and nothing else, since SQL comes from users and recipes.
+
+    `models` picks one fingerprint for each measuring stage, `before_round` shows the facts as they stood before that
+    round of mining, `decision` adds that decision's tables.
     """
     connection = duckdb.connect()
     connection.execute(
-        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET python_enable_replacements = false"
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET python_enable_replacements = false; SET enable_progress_bar = false"
     )
     for table, (record, stage, key, first) in FACTS.items():
         where = []
@@ -102,14 +104,10 @@ def connect(
         for table, record in DECIDED.items():
             source = _parquet(connection, table, record, decision / f"{table}.parquet")
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
+    folder = str(lake).replace("'", "''")
+    connection.execute(f"SET allowed_directories = ['{folder}']; SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
     return Catalog(lake, connection)
-
-
-def forbid_writing(catalog: Catalog) -> None:
-    """From now on the connection reads this lake and nothing else: for SQL that a user types or a recipe carries."""
-    folder = str(catalog.lake).replace("'", "''")
-    catalog.connection.execute(f"SET allowed_directories = ['{folder}']")
-    catalog.connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, glob: Path) -> str:

@@ -33,7 +33,7 @@ def sql(
     """Ask the catalog: every fact, verdict and selected clip is a row."""
     from h2a_curation.catalog import decisions, render
     from h2a_curation.catalog.lake import find
-    from h2a_curation.catalog.views import connect, forbid_writing
+    from h2a_curation.catalog.views import connect
 
     found = find(lake)
     decision = decisions.newest(found.path, recipe)
@@ -41,7 +41,6 @@ def sql(
         raise ValueError(f"{found.path} holds no decision of a recipe '{recipe}'")
     models = decisions.about(decision)["models"] if decision else None
     catalog = connect(found.path, models=models, decision=decision)
-    forbid_writing(catalog)
     table = render.answer(catalog, query)
     content = render.as_bytes(table, format.value)
     if out is not None:

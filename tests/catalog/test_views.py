@@ -4,7 +4,7 @@ from duckdb import Error as DuckError
 
 import schemas
 from h2a_curation.catalog import parts, todo
-from h2a_curation.catalog.views import connect, forbid_writing
+from h2a_curation.catalog.views import connect
 from tests.factories import hit, media, post, request
 
 
@@ -62,7 +62,6 @@ def test_sql_of_a_user_reads_the_lake_and_nothing_else(tmp_path):
     (tmp_path / "secret.csv").write_text("a\n1\n")
     commit(tmp_path / "lake", "mine", "p", post=(schemas.Post, [post()]))
     catalog = connect(tmp_path / "lake")
-    forbid_writing(catalog)
     assert catalog.query("SELECT * FROM post").num_rows == 1
     with pytest.raises(DuckError):
         catalog.query(f"SELECT * FROM '{tmp_path}/secret.csv'")

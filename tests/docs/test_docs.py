@@ -10,7 +10,7 @@ import pytest
 
 from h2a_curation import recipes, taxonomy, yaml_file
 from h2a_curation.catalog import decisions
-from h2a_curation.catalog.views import connect, forbid_writing
+from h2a_curation.catalog.views import connect
 from tests.docs.cli_reference import PAGE, commands, reference
 
 ROOT = Path(__file__).parents[2]
@@ -58,9 +58,7 @@ def test_every_command_and_option_has_help():
 @pytest.fixture(scope="module")
 def catalog(mini):
     decision = decisions.newest(mini / "lake")
-    opened = connect(mini / "lake", models=decisions.about(decision)["models"], decision=decision)
-    forbid_writing(opened)
-    return opened
+    return connect(mini / "lake", models=decisions.about(decision)["models"], decision=decision)
 
 
 @pytest.mark.parametrize("sql", blocks("sql"))
