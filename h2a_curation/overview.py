@@ -1,6 +1,8 @@
 """What a build did, in rows for the report, the terminal and summary.json: funnel, classes, rounds, tags, sheets."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -130,8 +132,8 @@ def tags(decided: Catalog, recipe: Recipe) -> list[TagYield]:
     ]
 
 
-def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe) -> list[Sheet]:
-    """Some selected clips of each class."""
+def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe, report: Path) -> list[Sheet]:
+    """Some selected clips of each class; `report` is the page that links to them."""
     names = {c.id: c.name for c in recipe.action_classes}
     rows = decided.query("""
         SELECT class_id, clip_id, post_id, caption, probability, margin, agreement,
@@ -140,11 +142,13 @@ def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe) -> list[Sheet]:
         QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY probability, clip_id) <= 6
         ORDER BY class_id, probability, clip_id
     """).to_pylist()
-    return _sheets(rows, lake, "class_id", lambda r: (names[r["class_id"]], "the least sure first"), _score_numbers)
+    return _sheets(
+        rows, lake, report, "class_id", lambda r: (names[r["class_id"]], "the least sure first"), _score_numbers
+    )
 
 
-def rejected_sheets(decided: Catalog, lake: Lake) -> list[Sheet]:
-    """Some clips of each reason for which a clip was rejected."""
+def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
+    """Some clips of each reason for which a clip was rejected; `report` is the page that links to them."""
     rows = decided.query("""
         WITH rejected AS (
             SELECT stage || ': ' || reason AS why, stage, reason, class_id, subject_id AS clip_id, value, threshold
@@ -158,28 +162,31 @@ def rejected_sheets(decided: Catalog, lake: Lake) -> list[Sheet]:
         GROUP BY why, clip_id
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= 6 ORDER BY num_clips DESC, why, clip_id
     """).to_pylist()
-    return _sheets(rows, lake, "why", lambda r: (r["why"].replace("_", " "), ""), _rule_numbers)[:_SHEETS_OF_REASONS]
+    sheets = _sheets(rows, lake, report, "why", lambda r: (r["why"].replace("_", " "), ""), _rule_numbers)
+    return sheets[:_SHEETS_OF_REASONS]
 
 
-def _sheets(rows: Sequence[dict[str, Any]], lake: Lake, by: str, title: Any, numbers: Any) -> list[Sheet]:
+def _sheets(rows: Sequence[dict[str, Any]], lake: Lake, report: Path, by: str, title: Any, numbers: Any) -> list[Sheet]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row[by], []).append(row)
     sheets = []
     for group in groups.values():
         heading, subtitle = title(group[0])
-        clips = [_sheet_clip(row, lake, numbers(row)) for row in group[:_CLIPS_OF_A_SHEET]]
+        clips = [_sheet_clip(row, lake, report, numbers(row)) for row in group[:_CLIPS_OF_A_SHEET]]
         sheets.append(Sheet(title=heading, subtitle=subtitle, num_clips=group[0]["num_clips"], clips=clips))
     return sheets
 
 
-def _sheet_clip(row: Mapping[str, Any], lake: Lake, numbers: Sequence[Measured]) -> SheetClip:
+def _sheet_clip(row: Mapping[str, Any], lake: Lake, report: Path, numbers: Sequence[Measured]) -> SheetClip:
     from h2a_curation.measure.look import LookRules
     from h2a_curation.video.look import look
 
-    seen = look(str(lake.clip_file(row["clip_id"])), LookRules(num_frames=NUM_FRAMES))
+    file = lake.clip_file(row["clip_id"])
+    seen = look(str(file), LookRules(num_frames=NUM_FRAMES))
     caption = f"{row['class_id']}: {row['caption']}"
-    return SheetClip(strip=strip(list(seen.frames)), caption=caption, numbers=numbers)
+    href = os.path.relpath(file, report.resolve().parent)
+    return SheetClip(strip=strip(list(seen.frames)), caption=caption, numbers=numbers, href=href)
 
 
 def _score_numbers(row: Mapping[str, Any]) -> list[Measured]:

@@ -85,9 +85,8 @@ def connect(
     round of mining, `decision` adds that decision's tables.
     """
     connection = duckdb.connect()
-    connection.execute(
-        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET python_enable_replacements = false; SET enable_progress_bar = false"
-    )
+    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    connection.execute("SET python_enable_replacements = false; SET enable_progress_bar = false")
     for table, (record, stage, key, first) in FACTS.items():
         where = []
         if models and stage in models:
