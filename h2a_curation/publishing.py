@@ -7,8 +7,9 @@ from pathlib import Path
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import connect
 from h2a_curation.publish import pack
-from h2a_curation.publish.version import Lineage, next_name, same_as, version_names, write_version
+from h2a_curation.publish.version import next_name, same_as, version_names, write_version
 from h2a_curation.recipes import Recipe
+from schemas import Lineage
 
 _CLIPS = """
     SELECT s.clip_id, s.class_id, s.label, s.split, s.post_id, s.media_id, s.creator,

@@ -6,7 +6,7 @@ Imports the standard library and pyarrow only.
 from schemas.acquire import Allocation, Hit, Media, Post, Request, TagClaim
 from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
-from schemas.publish import Member
+from schemas.publish import Lineage, Member
 from schemas.table import arrow_schema, from_arrow, to_arrow
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Fingerprint",
     "FrameEmbedding",
     "Hit",
+    "Lineage",
     "Media",
     "Member",
     "Post",

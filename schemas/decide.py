@@ -9,7 +9,7 @@ class Verdict:
 
     class_id: str
     subject_id: str
-    """The post's or the clip's id; which of the two follows from the stage."""
+    """The post's id in stage `screen_post`, else the clip's; a file that gave no clip stands under its media id."""
     stage: str
     """`screen_post` (posts), `screen_clip`, `validate`, `dedup`, `select` (clips)."""
     keep: bool

@@ -1,4 +1,4 @@
-"""What people share and train on: the members of a version's shards."""
+"""What people share and train on: the members of a version's shards, and where they came from."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,20 @@ class Member:
     height_px: int
     fps: float
     num_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What one deciding stage said of an accepted clip, and where the clip came from: a row a clip and stage."""
+
+    clip_id: str
+    class_id: str
+    post_id: str
+    url: str
+    """Where the post was: for a set that is shared as addresses, and for those who ask for removal."""
+    media_id: str
+    stage: str
+    reason: str
+    value: float | None
+    threshold: float | None
+    rules: str

@@ -21,27 +21,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from h2a_curation.publish.aside import aside, file_sha256, sync_folder, synced
-from schemas import Member, from_arrow, to_arrow
+from schemas import Lineage, Member, from_arrow, to_arrow
 
 SPLITS = ("train", "val", "test")
 _FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
-    """What one deciding stage said of an accepted clip, and where the clip came from: a row a clip and stage."""
-
-    clip_id: str
-    class_id: str
-    post_id: str
-    url: str
-    """Where the post was: for a set that is shared as addresses, and for those who ask for removal."""
-    media_id: str
-    stage: str
-    reason: str
-    value: float | None
-    threshold: float | None
-    rules: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

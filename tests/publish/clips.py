@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from h2a_curation.publish.pack import PackClip, PackRules, plan, write_shard
-from h2a_curation.publish.version import Lineage, write_version
-from schemas import Member
+from h2a_curation.publish.version import write_version
+from schemas import Lineage, Member
 
 LABELS = {"squat": 7, "deadlift": 3}
 
