@@ -1,6 +1,7 @@
 """The spatial transform of pretraining: one random crop of one of ten shapes, the same for all frames, resized."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +38,16 @@ def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Ran
     return Box(left=x * ((width_px - width) // 4), top=y * ((height_px - height) // 4), width=width, height=height)
 
 
-def crop_and_resize(frames: Frames, box: Box, size_px: int) -> Frames:
+def crop_and_resize(images: Sequence[Image.Image], box: Box, size_px: int) -> Frames:
     """[frame, size, size, rgb]: bilinear, with PIL's filter against aliasing."""
-    cropped = frames[:, box.top : box.top + box.height, box.left : box.left + box.width]
-    resized = [Image.fromarray(f).resize((size_px, size_px), Image.Resampling.BILINEAR) for f in cropped]
+    edges = (box.left, box.top, box.left + box.width, box.top + box.height)
+    resized = [image.crop(edges).resize((size_px, size_px), Image.Resampling.BILINEAR) for image in images]
     return np.stack([np.asarray(image) for image in resized])
+
+
+def shrink_for(width_px: int, height_px: int, size_px: int) -> int:
+    """By what frames may be divided beforehand so that the smallest crop is still no smaller than the target.
+
+    1 for the official sizes; the small presets decode and resize several times faster for it.
+    """
+    return max(1, int(min(width_px, height_px) * SCALES[-1]) // size_px)

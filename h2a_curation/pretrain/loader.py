@@ -15,9 +15,10 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from h2a_curation.pretrain.augment import crop_and_resize, multi_scale_box
+from h2a_curation.pretrain.augment import crop_and_resize, multi_scale_box, shrink_for
 from h2a_curation.pretrain.frames import decode, sample_indices
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.presets import Preset
@@ -90,12 +91,14 @@ def make_batch(members: Sequence[Member], keys: Sequence[str], read: ReadClip, p
         indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
         data = read(member)
         try:
-            frames = decode(data, indices)
+            shrink = shrink_for(member.width_px, member.height_px, model.image_px)
+            frames = decode(data, indices, shrink=shrink)
         except ValueError as broken:
             raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
+        images = [Image.fromarray(frame) for frame in frames]
         for _ in range(views):
             box = multi_scale_box(frames.shape[2], frames.shape[1], model.image_px, box_rng)
-            clips.append(crop_and_resize(frames, box, model.image_px))
+            clips.append(crop_and_resize(images, box, model.image_px))
             masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
             hidden.append(masks[0].ravel())
             not_decoded.append(masks[1].ravel())

@@ -3,6 +3,7 @@ import random
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from h2a_curation.pretrain.augment import Box, crop_and_resize, multi_scale_box
 
@@ -19,5 +20,5 @@ def test_a_crop_lies_within_the_frame(width, height, size, seed):
 
 def test_a_crop_of_the_target_size_keeps_its_pixels():
     frames = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), dtype=np.uint8)
-    cropped = crop_and_resize(frames, Box(left=7, top=3, width=32, height=32), 32)
+    cropped = crop_and_resize([Image.fromarray(f) for f in frames], Box(left=7, top=3, width=32, height=32), 32)
     assert np.array_equal(cropped, frames[:, 3:35, 7:39])
