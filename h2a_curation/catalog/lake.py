@@ -34,8 +34,9 @@ class Lake:
 
 
 def create(path: Path, salt: str | None = None) -> Lake:
-    """Open the lake at `path`, or make one there; `salt` is for fictional creators only, else it is random."""
+    """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators only, else it is random."""
     if (path / "lake.json").exists():
+        parts.sweep(path)
         return open_lake(path)
     if path.exists() and any(path.iterdir()):
         raise ValueError(f"{path} is not empty and holds no lake.json: name a new folder or a lake")
@@ -57,7 +58,6 @@ def open_lake(path: Path) -> Lake:
         raise ValueError(f"{path / 'lake.json'} is damaged: restore it from a backup") from broken
     if content["format"] > FORMAT:
         raise ValueError(f"{path} was written by a newer h2a (format {content['format']}): upgrade this one")
-    parts.sweep(path)
     return Lake(path=path.resolve(), salt=content["salt"])
 
 

@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -88,10 +88,11 @@ def written_aside(lake: Path) -> Iterator[Path]:
 
 
 def sweep(lake: Path, older_than_s: float = SWEEP_AGE_S) -> None:
-    """Remove what killed writers left behind."""
+    """Remove what killed writers left behind; what a living one removes meanwhile is gone, which is as well."""
     for folder in (lake / ".tmp").glob("*"):
-        if time.time() - folder.stat().st_mtime > older_than_s:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > older_than_s:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def fsync_folder(folder: Path) -> None:
