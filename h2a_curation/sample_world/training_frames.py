@@ -94,6 +94,6 @@ def _through_h264(pictures: Iterator[Image], size_px: tuple[int, int], encoding:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes.astype(np.uint8), format="yuv420p")))
         container.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as encoded:
+    with av.open(file, "r") as encoded:
         for frame in encoded.decode(video=0):
             yield frame.to_ndarray(format="rgb24")  # type: ignore[misc]
