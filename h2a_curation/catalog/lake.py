@@ -34,7 +34,7 @@ class Lake:
 
 
 def create(path: Path, salt: str | None = None) -> Lake:
-    """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators only, else it is random."""
+    """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators, else it is random."""
     if (path / "lake.json").exists():
         parts.sweep(path)
         return open_lake(path)

@@ -1,10 +1,15 @@
 """Answers of the catalog as people and programs read them: a table, CSV, JSON or Parquet."""
 
+import csv
 import io
+import json
+import math
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
@@ -13,57 +18,95 @@ from h2a_curation.catalog.views import Catalog
 
 MAX_ROWS_SHOWN = 200
 """A terminal shows so many rows of an answer; the other formats give all."""
+_MAX_ITEMS_SHOWN = 8
+"""A table shows so many items of a list, such as a vector; the other formats give all."""
+_AS_NEEDED = 1_000_000
+"""Columns of a page that nothing has to fit."""
 
 
 def answer(catalog: Catalog, sql: str) -> pa.Table:
-    """The answer to a user's query; a mistake in it is a ValueError in DuckDB's words."""
+    """The answer to one question of a user. A mistake, and a statement that might change the lake, is a ValueError."""
     try:
-        result = catalog.connection.sql(sql)
+        statements = catalog.connection.extract_statements(sql)
+        if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
+            raise ValueError("SQL: one question at a time, which begins with SELECT, FROM, WITH, SHOW or DESCRIBE")
+        table = catalog.connection.sql(sql).to_arrow_table()
     except duckdb.Error as wrong:
         raise ValueError(f"SQL: {wrong}") from wrong
-    if result is None:
-        raise ValueError("SQL: this statement gives no rows; ask with SELECT, FROM, SHOW or DESCRIBE")
-    return result.to_arrow_table()
+    return table.rename_columns(_distinct(table.column_names))
 
 
-def as_bytes(table: pa.Table, form: str) -> bytes:
-    """`table`, `csv`, `json` (a list of objects) or `parquet`."""
+def as_bytes(table: pa.Table, form: str, width: int | None = None) -> bytes:
+    """`table`, `csv`, `json` (a list of objects) or `parquet`; a table wraps at `width` columns, or never."""
     if form == "table":
-        return _as_text(table).encode()
-    buffer = io.BytesIO()
-    if form == "csv":
-        pyarrow.csv.write_csv(_flat(table), buffer)
-    elif form == "parquet":
+        return _as_text(table, width or _AS_NEEDED).encode()
+    if form == "parquet":
+        buffer = io.BytesIO()
         pq.write_table(table, buffer)
-    else:
-        buffer.write(table.to_pandas().to_json(orient="records", date_format="iso", force_ascii=False).encode() + b"\n")
-    return buffer.getvalue()
+        return buffer.getvalue()
+    rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+    if form == "json":
+        return (json.dumps(rows, ensure_ascii=False) + "\n").encode()
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(table.column_names)
+    lines.writerows([_cell(value) for value in row.values()] for row in rows)
+    return text.getvalue().encode()
 
 
-def _as_text(table: pa.Table) -> str:
-    shown = Table(*table.column_names, box=None)
+def _as_text(table: pa.Table, width: int) -> str:
+    shown = Table(box=None)
+    for name in table.column_names:
+        shown.add_column(name, overflow="fold")
     for row in table.slice(0, MAX_ROWS_SHOWN).to_pylist():
-        shown.add_row(*(_cell(v) for v in row.values()))
-    console = Console(file=io.StringIO(), width=None)
+        shown.add_row(*(_short(value) for value in row.values()))
+    console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
         console.print(shown)
-        if table.num_rows > MAX_ROWS_SHOWN:
-            console.print(f"... {table.num_rows - MAX_ROWS_SHOWN} more rows: add a LIMIT, or take --format csv")
-    return capture.get()
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    if table.num_rows > MAX_ROWS_SHOWN:
+        lines.append(f"... {table.num_rows - MAX_ROWS_SHOWN} more rows: add a LIMIT, or take --format csv")
+    return "\n".join(lines) + "\n"
 
 
-def _cell(value: object) -> str:
+def _short(value: Any) -> str:
+    """One cell of a table for people."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        more = [] if len(value) <= _MAX_ITEMS_SHOWN else [f"... {len(value)} in all"]
+        return "[" + ", ".join([*map(_short, value[:_MAX_ITEMS_SHOWN]), *more]) + "]"
+    return str(_cell(_plain(value)))
+
+
+def _cell(value: Any) -> Any:
+    """A plain value as CSV can hold it: lists and objects as JSON."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
 
 
-def _flat(table: pa.Table) -> pa.Table:
-    """Lists and structs as text, which is all that CSV can hold."""
-    columns = [
-        pa.array([None if v is None else str(v) for v in column.to_pylist()])
-        if pa.types.is_nested(column.type)
-        else column
-        for column in table.columns
-    ]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+def _plain(value: Any) -> Any:
+    """What JSON can hold: NaN and infinity are null there, times are ISO 8601."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """SQL may give one name to two columns, which no object and no Parquet file can hold."""
+    distinct: list[str] = []
+    for name in names:
+        again = 1
+        while (unused := name if again == 1 else f"{name}_{again}") in distinct:
+            again += 1
+        distinct.append(unused)
+    return distinct

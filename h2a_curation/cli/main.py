@@ -1,14 +1,23 @@
 """The command table, and how a mistake, a fault or Ctrl-C ends: one line and an exit code."""
 
 import os
+import signal
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.cli import catalog, classes, jobs, models, single
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
+
+_REMEDIES = {
+    ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
+    ErrorKind.EXTRACTOR_BROKEN: "the site has changed: a newer yt-dlp may know it",
+}
 
 app = typer.Typer(
     name="h2a",
@@ -31,31 +40,55 @@ app.add_typer(models.app, name="models")
 
 
 def main() -> None:
-    """Entry point of `h2a`. Exit codes: 0 done, 1 something around us failed, 2 the user can mend it, 130 Ctrl-C."""
+    """Entry point of `h2a`. Exit codes: 0 done, 1 something around us failed, 2 the user can mend it, 130 Ctrl-C.
+
+    With $H2A_TRACEBACK set, the place of a mistake or fault is shown before its line.
+    """
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
-    except typer.Abort:
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
-        _say("stopped; what was finished is kept, and the same command goes on from there")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(FAULT)
+        code = app(standalone_mode=False)  # the code of a typer.Exit, and 130 for Ctrl-C: typer raises neither
+    except TyperException as misuse:
+        _end(_usage(misuse), MISTAKE)
+    except FetchError as failed:
+        remedy = _REMEDIES.get(failed.kind, "wait a while")
+        _end(f"the source fails: {failed}; {remedy}, then run the same command again: what is done is kept", FAULT)
     except ValueError as mistake:
-        _say(_one_line(mistake))
-        sys.exit(MISTAKE)
-    except (OSError, RuntimeError) as fault:
-        _say(_one_line(fault))
-        sys.exit(FAULT)
+        _end(str(mistake), MISTAKE)
+    except OSError as fault:
+        _end(f"{fault.filename}: {fault.strerror}" if fault.filename and fault.strerror else str(fault), FAULT)
+    except (RuntimeError, ArithmeticError) as fault:
+        _end(str(fault), FAULT)
+    if code == INTERRUPTED:
+        _leave_at_once()
+    sys.exit(code)
 
 
-def _say(line: str) -> None:
-    print(f"h2a: {line}", file=sys.stderr)  # noqa: T201
-
-
-def _one_line(error: BaseException) -> str:
+def _end(line: str, code: int) -> NoReturn:
     if os.environ.get("H2A_TRACEBACK"):
         traceback.print_exc()
-    return " ".join(str(error).split()) or type(error).__name__
+    _say(line)
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    print("h2a:", " ".join(text.split()), file=sys.stderr)  # noqa: T201
+
+
+def _usage(misuse: TyperException) -> str:
+    context = getattr(misuse, "ctx", None)
+    command = context.command_path if context else "h2a"
+    said = misuse.format_message()
+    if said.startswith("Usage:"):  # a group without a command: what typer says is the group's whole help
+        return f"which command? `{command} --help` names them"
+    return f"{said.rstrip('.')}; `{command} --help` shows what there is"
+
+
+def _leave_at_once() -> NoReturn:
+    """Threads may wait on a network for minutes: what they have not committed is done again, so nobody waits for them.
+
+    Worker processes and the sample site end by themselves when their parent has gone.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _say("stopped; what was finished is kept, and the same command goes on from there")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
