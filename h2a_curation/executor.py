@@ -36,11 +36,11 @@ class LocalExecutor:
             for future in futures:
                 future.cancel()
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """Drop what has not begun, and wait for what has."""
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown(wait, cancel_futures=True)
         if self._processes is not None:
-            self._processes.shutdown(cancel_futures=True)
+            self._processes.shutdown(wait, cancel_futures=True)
 
     def _pool(self, part: Part) -> Pool:
         if part.stage in WAITING_STAGES:
@@ -56,10 +56,14 @@ class LocalExecutor:
 def local_executor(workers: int = 0, lanes: int = 4) -> Iterator[LocalExecutor]:
     """`workers` 0: one a core."""
     executor = LocalExecutor(workers or os.cpu_count() or 1, lanes)
+    wait = True
     try:
         yield executor
+    except KeyboardInterrupt:
+        wait = False  # a part may take minutes: it is dropped, and done again by the next run
+        raise
     finally:
-        executor.close()
+        executor.close(wait=wait)
 
 
 def _result(future: "Future[int]") -> int:

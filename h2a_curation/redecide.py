@@ -1,14 +1,38 @@
 """A new decision on a lake's rows, held against the one before it: which clips come, which go, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from h2a_curation import build, work
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.executor import local_executor
 from h2a_curation.recipes import Recipe
+
+_WHY = """
+    SELECT changed.class_id, changed.clip_id, changed.post_id, speaks.post_id IS NOT NULL AS is_candidate,
+           coalesce(of_post.said, of_clip.said) AS said
+    FROM changed LEFT JOIN speaks USING (class_id, post_id)
+         LEFT JOIN rejected of_post ON of_post.class_id = changed.class_id AND of_post.subject_id = changed.post_id
+         LEFT JOIN rejected of_clip ON of_clip.class_id = changed.class_id AND of_clip.subject_id = changed.clip_id
+    ORDER BY changed.class_id, changed.clip_id
+"""
+_UNMEASURED = """
+    SELECT count(*) AS n
+    FROM (SELECT DISTINCT subject_id AS post_id FROM verdict WHERE stage = 'screen_post' AND keep)
+         LEFT JOIN media USING (post_id) LEFT JOIN probe USING (media_id) LEFT JOIN clip USING (media_id)
+         LEFT JOIN frame_embedding USING (clip_id)
+    WHERE media.outcome IS NULL
+       OR media.outcome = 'ok' AND probe.outcome IS NULL
+       OR probe.outcome = 'ok' AND clip.outcome IS NULL
+       OR clip.outcome = 'ok' AND frame_embedding.model IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +55,37 @@ class Changes:
     come: list[ChangedClip]
     go: list[ChangedClip]
     num_unmeasured: int
-    """Posts that the new decision's post screen keeps and that have no verdict on their clip."""
+    """Posts that the new decision's post screen keeps and that have no file, or no rows of its models, yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What is compared of a decision, in memory: deciding anew may remove the one before."""
+
+    selected: dict[tuple[str, str], str]
+    """Post ids by class and clip."""
+    rejected: pa.Table
+    speaks: pa.Table
 
 
 def redecide(lake: Lake, recipe: Recipe) -> Changes:
     """Decide anew and compare with the lake's newest decision. Only prompts that are new meet a model."""
     before = decisions.newest(lake.path)
-    earlier = _opened(lake, before) if before else None
-    selected = _selected(earlier) if earlier else set()
+    earlier = _read(_opened(lake, before)) if before else None
     with local_executor(1, 1) as run:
         job = build.Job(lake=lake, recipe=recipe, run=run, progress=_silent, models=work.models_of(recipe))
         after = build.decide(job)
-    later = _opened(lake, after)
-    now = _selected(later)
+    opened = _opened(lake, after)
+    later = _read(opened)
+    selected = earlier.selected if earlier else {}
+    come = {pair: post_id for pair, post_id in later.selected.items() if pair not in selected}
+    go = {pair: post_id for pair, post_id in selected.items() if pair not in later.selected}
     return Changes(
         before=before,
         after=after,
-        come=[_changed(clip, earlier) for clip in sorted(now - selected)],
-        go=[_changed(clip, later) for clip in sorted(selected - now)],
-        num_unmeasured=_unmeasured(later),
+        come=_changed(come, earlier, opened),
+        go=_changed(go, later, opened),
+        num_unmeasured=opened.query(_UNMEASURED)["n"][0].as_py(),
     )
 
 
@@ -57,37 +93,34 @@ def _opened(lake: Lake, decision: Path) -> Catalog:
     return connect(lake.path, models=decisions.about(decision)["models"], decision=decision)
 
 
-def _selected(decided: Catalog) -> set[tuple[str, str, str]]:
-    rows = decided.query("SELECT class_id, clip_id, post_id FROM selection")
-    return set(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
+def _read(decided: Catalog) -> _Read:
+    rows = decided.query("SELECT class_id, clip_id, post_id FROM selection ORDER BY ALL")
+    classes, clips, posts = (rows[c].to_pylist() for c in rows.column_names)
+    return _Read(
+        selected=dict(zip(zip(classes, clips, strict=True), posts, strict=True)),
+        rejected=decided.query(REJECTED_SQL),
+        speaks=decided.query("SELECT DISTINCT class_id, post_id FROM candidate"),
+    )
 
 
-def _changed(clip: tuple[str, str, str], other: Catalog | None) -> ChangedClip:
-    class_id, clip_id, post_id = clip
-    return ChangedClip(clip_id=clip_id, post_id=post_id, class_id=class_id, why=_why(other, clip) if other else "new")
+def _changed(clips: Mapping[tuple[str, str], str], other: _Read | None, catalog: Catalog) -> list[ChangedClip]:
+    """The clips with what the other decision says of them."""
+    rows = [{"class_id": c, "clip_id": clip, "post_id": post} for (c, clip), post in sorted(clips.items())]
+    if other is not None and rows:
+        tables = {"changed": pa.Table.from_pylist(rows), "rejected": other.rejected, "speaks": other.speaks}
+        rows = catalog.query(_WHY, tables).to_pylist()
+    return [
+        ChangedClip(
+            clip_id=row["clip_id"], post_id=row["post_id"], class_id=row["class_id"], why=_why(row) if other else "new"
+        )
+        for row in rows
+    ]
 
 
-def _why(decided: Catalog, clip: tuple[str, str, str]) -> str:
-    """The verdict that rejects the clip in a decision, in words."""
-    class_id, clip_id, post_id = clip
-    rows = decided.query(
-        """SELECT stage, reason, value, threshold FROM verdict
-           WHERE class_id = $class_id AND subject_id IN ($clip_id, $post_id) AND NOT keep""",
-        params={"class_id": class_id, "clip_id": clip_id, "post_id": post_id},
-    ).to_pylist()
-    if not rows:
-        return "no verdict: no candidate, or not measured"
-    said = rows[0]
-    numbers = "" if said["value"] is None else f" ({said['value']:.4g} against {said['threshold']:.4g})"
-    return f"{said['stage']}: {said['reason']}{numbers}"
-
-
-def _unmeasured(decided: Catalog) -> int:
-    [n] = decided.query("""
-        SELECT count(*) FROM (SELECT DISTINCT subject_id AS post_id FROM verdict WHERE stage = 'screen_post' AND keep)
-        ANTI JOIN media USING (post_id)
-    """)[0].to_pylist()
-    return int(n)
+def _why(row: Mapping[str, Any]) -> str:
+    if said := row["said"]:
+        return f"{said['stage']}: {in_words(said)}"
+    return "not measured by its models" if row["is_candidate"] else "no tag speaks for the class"
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:

@@ -1,5 +1,6 @@
 """The action classes: loads and checks `data/classes/*.yaml`, or a user's own class file."""
 
+import difflib
 import itertools
 import re
 from collections import Counter
@@ -124,6 +125,16 @@ def complete(files: Sequence[ClassFile], where: str) -> list[ActionClass]:
 def answering_to_own_name(classes: Iterable[ActionClass]) -> tuple[ActionClass, ...]:
     """The classes, each with its id as a tag too: for tables, whose column `class` names classes by id."""
     return tuple(replace(c, seed_hashtags={**c.seed_hashtags, normalise(c.id): "noun"}) for c in classes)
+
+
+def class_named(class_id: str, classes: Iterable[ActionClass]) -> ActionClass:
+    """The class with this id; ValueError names the nearest where there is none."""
+    by_id = {c.id: c for c in classes}
+    if class_id not in by_id:
+        near = difflib.get_close_matches(class_id, by_id, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "`h2a classes list` shows those that ship"
+        raise ValueError(f"no class '{class_id}'; {hint}")
+    return by_id[class_id]
 
 
 def load_negatives() -> list[Negative]:

@@ -1,9 +1,12 @@
 """One video through every measurement and verdict, in a lake that is thrown away."""
 
+import csv
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -13,47 +16,67 @@ from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.recipes import Recipe
+from h2a_curation.taxonomy import class_named
 
 _BEST = 5
+_STAGES = ["screen_post", "screen_clip", "validate", "dedup", "select"]
 
 
 def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[Table]:
-    """Tables of what was measured, how the frames score, and every verdict for `class_id`, or for all classes."""
-    ids = [c.id for c in recipe.action_classes]
-    if class_id is not None and class_id not in ids:
-        raise ValueError(f"no class '{class_id}': `h2a classes list` shows all")
+    """Tables of what was measured, how the frames score, and every verdict for `class_id`; without one, the verdict
+    of each class that decided. ValueError for a class or a file that is not there, OSError for a URL that gave none.
+    """
+    if class_id is not None:
+        class_named(class_id, recipe.action_classes)
     with tempfile.TemporaryDirectory(prefix="h2a-try-") as folder:
-        lake = lakes.create(Path(folder) / "lake")
-        rows = Path(folder) / "one.csv"
-        rows.write_text(f'url\n"{_absolute(video)}"\n', encoding="utf-8")
-        source = dataclasses.replace(recipe.source, kind="table", name="try", file=rows, columns={}, world="")
-        recipe = dataclasses.replace(recipe, source=source)
-        job = build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))
-        _list(job, [class_id] if class_id else ids)
-        post_ids = connect(lake.path).query("SELECT post_id FROM post")["post_id"].to_pylist()
-        list(_here(lake.path, recipe, [work.Part("fetch", tuple(post_ids))]))
-        yield _facts(connect(lake.path), "media", "outcome, detail, num_bytes, num_tries")
-        build.measure(job)
-        decided = connect(lake.path, models=job.models)
-        yield _facts(decided, "probe", "* EXCLUDE (media_id, model)")
-        yield _facts(decided, "clip", "* EXCLUDE (media_id, model)")
-        yield _listed(decided.query("SELECT signal, value FROM sighting ORDER BY signal").to_pylist(), "signals")
-        path = build.decide(job)
-        decided = connect(lake.path, models=job.models, decision=path)
-        scores = decided.query(f"SELECT * EXCLUDE clip_id FROM score ORDER BY probability DESC LIMIT {_BEST}")
-        yield _listed(scores.to_pylist(), "best classes")
-        verdicts = decided.query(
-            "SELECT class_id, stage, keep, reason, value, threshold FROM verdict ORDER BY class_id"
+        job = _job(Path(folder), _address(video), recipe)
+        posts = _listed(job)
+        list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
+        facts = connect(job.lake.path)
+        yield _pairs("media", facts.query("SELECT outcome, detail, num_bytes, num_tries FROM media"))
+        [came] = facts.query("SELECT outcome, detail FROM media").to_pylist()
+        if came["outcome"] != "ok":
+            raise OSError(f"{video} gave no file: {came['outcome']}: {came['detail']}")
+        with suppress(build.NothingKeptError):  # then the tables show why
+            build.measure(job)
+        decided = connect(job.lake.path, models=job.models, decision=build.decide(job))
+        for table in ("probe", "clip"):
+            yield _pairs(table, decided.query(f"SELECT * EXCLUDE (media_id, model) FROM {table}"))
+        yield _rows("signals", decided, "SELECT signal, value FROM sighting ORDER BY signal")
+        yield _rows(
+            "best classes",
+            decided,
+            f"SELECT * EXCLUDE clip_id FROM score ORDER BY probability DESC, class_id LIMIT {_BEST}",
         )
-        shown = [v for v in verdicts.to_pylist() if class_id in (None, v["class_id"])]
-        yield _listed(shown, "verdicts")
+        yield _rows(
+            "verdicts",
+            decided,
+            f"""SELECT class_id, stage, keep, reason, value, threshold
+                FROM (SELECT *, list_position({_STAGES}, stage) AS place FROM verdict)
+                LEFT JOIN (SELECT class_id, probability FROM score) USING (class_id)
+                WHERE $class_id IS NULL OR class_id = $class_id
+                QUALIFY $class_id IS NOT NULL OR place = max(place) OVER (PARTITION BY class_id)
+                ORDER BY max(place) OVER (PARTITION BY class_id) DESC, probability DESC, class_id, place""",
+            {"class_id": class_id},
+        )
 
 
-def _list(job: build.Job, class_ids: list[str]) -> None:
-    """The one post as a fact, listed under a tag of each class for which it is judged."""
+def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
+    """The recipe on a table of this one video."""
+    table = folder / "one.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["url"], [url]])
+    source = dataclasses.replace(recipe.source, kind="table", name="try", file=table, columns={}, world="")
+    recipe = dataclasses.replace(recipe, source=source)
+    lake = lakes.create(folder / "lake")
+    return build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))
+
+
+def _listed(job: build.Job) -> list[str]:
+    """The one post as a fact, listed under a tag of each class, so that each class judges it; returns its id."""
     source = work.source_of(job.recipe)
     posts = source.search("", "").posts
-    tags = [next(iter(c.seed_hashtags)) for c in job.recipe.action_classes if c.id in class_ids]
+    tags = sorted({next(iter(c.seed_hashtags)) for c in job.recipe.action_classes})
     hits = [
         schemas.Hit(source=source.name, tag=tag, cursor="", post_id=post.post_id, rank=0)
         for post in posts
@@ -64,11 +87,17 @@ def _list(job: build.Job, class_ids: list[str]) -> None:
         "hit": schemas.to_arrow(schemas.Hit, hits),
     }
     parts.commit(job.lake.path, "mine", "one", tables)
+    return [post.post_id for post in posts]
 
 
-def _absolute(video: str) -> str:
+def _address(video: str) -> str:
+    """A URL as it is, a file by its whole path."""
     path = Path(video)
-    return str(path.resolve()) if path.exists() else video
+    if path.is_file():
+        return str(path.resolve())
+    if "://" not in video:
+        raise ValueError(f"{video}: there is no such file: give a video file, or a URL with its https://")
+    return video
 
 
 def _here(lake: Path, recipe: Recipe, todo: Sequence[work.Part]) -> Iterator[int]:
@@ -80,18 +109,20 @@ def _silent(_step: str, _done: int, _total: int) -> None:
     return None
 
 
-def _facts(facts: Catalog, table: str, columns: str) -> Table:
-    shown = Table(table, "", box=None)
-    for row in facts.query(f"SELECT {columns} FROM {table}").to_pylist():
+def _pairs(title: str, table: Any) -> Table:
+    """One row of facts, a line a column."""
+    shown = Table(title, "", box=None)
+    for row in table.to_pylist() or [{"none": None}]:
         for name, value in row.items():
             shown.add_row(name, _text(value))
     return shown
 
 
-def _listed(rows: list[dict[str, object]], title: str) -> Table:
-    shown = Table(*(rows[0] if rows else ["none"]), title=title, box=None, title_justify="left")
+def _rows(title: str, decided: Catalog, sql: str, params: Mapping[str, object] | None = None) -> Table:
+    rows = decided.query(sql, params=params).to_pylist()
+    shown = Table(*(rows[0] if rows else ["none"]), title=title, title_justify="left", box=None, min_width=len(title))
     for row in rows:
-        shown.add_row(*(_text(v) for v in row.values()))
+        shown.add_row(*(_text(value) for value in row.values()))
     return shown
 
 

@@ -96,8 +96,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, Decimal):  # also sums of integers
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 

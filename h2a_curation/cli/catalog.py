@@ -1,11 +1,15 @@
 """`h2a sql` and `h2a verify`: questions to a lake."""
 
 import enum
+import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from h2a_curation.catalog.lake import Lake
 
 LakePath = Annotated[
     Path | None, typer.Option("--lake", help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
@@ -35,20 +39,33 @@ def sql(
     from h2a_curation.catalog.lake import find
     from h2a_curation.catalog.views import connect
 
+    if format is Format.PARQUET and out is None and sys.stdout.isatty():
+        raise ValueError("Parquet is not for a terminal: add --out FILE or redirect")
     found = find(lake)
-    decision = decisions.newest(found.path, recipe)
-    if recipe is not None and decision is None:
-        raise ValueError(f"{found.path} holds no decision of a recipe '{recipe}'")
+    decision = decision_of(found, recipe)
     models = decisions.about(decision)["models"] if decision else None
     catalog = connect(found.path, models=models, decision=decision)
     table = render.answer(catalog, query)
-    content = render.as_bytes(table, format.value)
+    fits = shutil.get_terminal_size().columns if sys.stdout.isatty() and out is None else None
+    content = render.as_bytes(table, format.value, fits)
     if out is not None:
         out.write_bytes(content)
-    elif format is Format.PARQUET and sys.stdout.isatty():
-        raise ValueError("Parquet is not for a terminal: add --out FILE or redirect")
     else:
         sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+
+
+def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
+    """The newest decision of a recipe, which may be given by its file; without one, of all, where there is any."""
+    from h2a_curation.catalog import decisions
+
+    if recipe is None:
+        return decisions.newest(lake.path)
+    name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe
+    there = sorted(ref.name for ref in (lake.path / "refs").glob("*"))
+    if name not in there:
+        raise ValueError(f"{lake.path} holds no decision of a recipe '{name}'; of these: {', '.join(there) or 'none'}")
+    return decisions.newest(lake.path, name)
 
 
 def verify(version: Annotated[str, typer.Argument(help="A version's name.")], lake: LakePath = None) -> None:

@@ -26,19 +26,12 @@ def list_classes(classes: ClassPath = None) -> None:
 @app.command()
 def show(class_id: str, classes: ClassPath = None) -> None:
     """One class: definition, tags with their reasons, prompts, siblings."""
-    import difflib
-
     from rich.console import Console
     from rich.table import Table
 
-    from h2a_curation.taxonomy import load_classes
+    from h2a_curation.taxonomy import class_named, load_classes
 
-    known = {c.id: c for c in load_classes(classes)}
-    if class_id not in known:
-        near = difflib.get_close_matches(class_id, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "`h2a classes list` shows all"
-        raise ValueError(f"no class '{class_id}'; {hint}")
-    c = known[class_id]
+    c = class_named(class_id, load_classes(classes))
     table = Table(show_header=False, box=None)
     table.add_row("class", f"{c.name} ({c.id}, label {c.label}, {c.group})")
     table.add_row("must be seen", c.definition)

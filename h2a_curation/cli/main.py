@@ -47,6 +47,9 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)  # the code of a typer.Exit, and 130 for Ctrl-C: typer raises neither
     except TyperException as misuse:
+        if misuse.format_message().startswith("Usage:"):  # a group without a command: typer says the group's help
+            typer.echo(misuse.format_message())
+            sys.exit(MISTAKE)
         _end(_usage(misuse), MISTAKE)
     except FetchError as failed:
         remedy = _REMEDIES.get(failed.kind, "wait a while")
@@ -76,10 +79,8 @@ def _say(text: str) -> None:
 def _usage(misuse: TyperException) -> str:
     context = getattr(misuse, "ctx", None)
     command = context.command_path if context else "h2a"
-    said = misuse.format_message()
-    if said.startswith("Usage:"):  # a group without a command: what typer says is the group's whole help
-        return f"which command? `{command} --help` names them"
-    return f"{said.rstrip('.')}; `{command} --help` shows what there is"
+    said = misuse.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{said}; `{command} --help` shows what there is"
 
 
 def _leave_at_once() -> NoReturn:

@@ -50,12 +50,12 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
 
 def show_changes(changes: Changes) -> None:
     """Which clips come and go, and why."""
-    console = Console()
+    console = Console(markup=False, highlight=False)
     if changes.before is None:
         console.print("the first decision on this lake")
-    for title, clips in (("come", changes.come), ("go", changes.go)):
+    for title, why, clips in (("come", "was rejected by", changes.come), ("go", "is rejected by", changes.go)):
         console.print(f"{len(clips)} {title}")
-        table = Table("clip", "post", "class", "why", box=None)
+        table = Table("clip", "post", "class", why, box=None)
         for clip in clips[:_SHOWN_CLIPS]:
             table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.why)
         if clips:
@@ -66,7 +66,7 @@ def show_changes(changes: Changes) -> None:
         console.print(
             f"{changes.num_unmeasured} posts that this decision wants have no file or no vectors yet: `h2a build`"
         )
-    console.print(f"decision {changes.after.name}", highlight=False)
+    console.print(f"decision {changes.after.name}; nothing is packed: `h2a build` with this recipe makes a version")
 
 
 def _funnel(stages: list[FunnelStage]) -> Table:

@@ -22,7 +22,7 @@ def try_video(
     from h2a_curation.cli.jobs import recipe_of
     from h2a_curation.trial import trial
 
-    console = Console()
+    console = Console(markup=False, highlight=False)
     for table in trial(video, recipe_of(recipe, None, classes, [], model, pretrained), class_id):
         console.print(table)
 
@@ -39,13 +39,18 @@ def trace(
     from rich.table import Table
 
     from h2a_curation.catalog.lake import find
+    from h2a_curation.cli.catalog import decision_of
     from h2a_curation.trace import trace as trace_all
 
+    found = find(lake)
+    decision = decision_of(found, recipe)
+    if decision is None:
+        raise ValueError(f"{found.path} holds no decision yet: run `h2a build` or `h2a decide` first")
     table = Table("post", "class", "stage", "what happened", box=None)
     lost: dict[str, int] = {}
-    for fate in trace_all(find(lake), known_good, recipe):
+    for fate in trace_all(found, known_good, decision):
         table.add_row(fate.post, fate.class_id, fate.stage, fate.what)
         lost[fate.stage] = lost.get(fate.stage, 0) + 1
-    console = Console()
+    console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(", ".join(f"{n} {stage}" for stage, n in sorted(lost.items(), key=lambda item: -item[1])))

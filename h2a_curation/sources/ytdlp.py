@@ -185,6 +185,8 @@ def _translated(client: Client) -> Iterator[None]:
         raise
     except (YoutubeDLError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise fetch_error(error, client.meter.last_error) from error
+    finally:
+        client.meter.last_error = None  # its traceback would keep the callers' frames alive
 
 
 def _params(

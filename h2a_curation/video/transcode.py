@@ -79,7 +79,8 @@ def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path) -> ClipFile |
         return None
     clip = folder / f"{uuid.uuid4().hex}.mp4"
     command = _command(file, scene, clip, geometry, rules)
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    # A session of its own: ffmpeg would take the terminal's Ctrl-C, and a file would be taken for a damaged one.
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
     facts = _described(clip) if done.returncode == 0 else None
     if facts is None:
         clip.unlink(missing_ok=True)
