@@ -9,7 +9,7 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from h2a_curation.recipes import Recipe
@@ -28,7 +28,9 @@ class LocalExecutor:
 
     def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
-        futures = [self._pool(part).submit(do_part, lake, recipe, part) for part in parts]
+        pools = [self._pool(part) for part in parts]
+        with _interrupts_held():
+            futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
             for future in futures:
                 yield _result(future)
@@ -36,11 +38,19 @@ class LocalExecutor:
             for future in futures:
                 future.cancel()
 
-    def close(self, *, wait: bool = True) -> None:
+    def close(self) -> None:
         """Drop what has not begun, and wait for what has."""
-        self._threads.shutdown(wait, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
         if self._processes is not None:
-            self._processes.shutdown(wait, cancel_futures=True)
+            self._processes.shutdown(cancel_futures=True)
+
+    def drop(self) -> None:
+        """Drop what has begun too, which may take minutes: it is not committed, and the next run does it again."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._processes is not None:
+            self._processes.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.kill()
 
     def _pool(self, part: Part) -> Pool:
         if part.stage in WAITING_STAGES:
@@ -56,14 +66,15 @@ class LocalExecutor:
 def local_executor(workers: int = 0, lanes: int = 4) -> Iterator[LocalExecutor]:
     """`workers` 0: one a core."""
     executor = LocalExecutor(workers or os.cpu_count() or 1, lanes)
-    wait = True
     try:
         yield executor
     except KeyboardInterrupt:
-        wait = False  # a part may take minutes: it is dropped, and done again by the next run
+        executor.drop()
         raise
-    finally:
-        executor.close(wait=wait)
+    except BaseException:
+        executor.close()
+        raise
+    executor.close()
 
 
 def _result(future: "Future[int]") -> int:
@@ -75,9 +86,21 @@ def _result(future: "Future[int]") -> int:
         ) from dead
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that are started meanwhile never see Ctrl-C, from their first line on: it is the parent's to handle.
+
+    A pool is made before: its making starts multiprocessing's tracker, which lets interrupts through again.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker(parent: int) -> None:
-    """Ctrl-C is the parent's to handle, and a worker must not outlive a parent that was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker must not outlive a parent that was killed."""
     ending = threading.Event()
     watch = threading.Thread(target=_end_with, args=(parent, ending), daemon=True)
     watch.start()

@@ -1,5 +1,6 @@
 """The command table, and how a mistake, a fault or Ctrl-C ends: one line and an exit code."""
 
+import atexit
 import os
 import signal
 import sys
@@ -84,12 +85,9 @@ def _usage(misuse: TyperException) -> str:
 
 
 def _leave_at_once() -> NoReturn:
-    """Threads may wait on a network for minutes: what they have not committed is done again, so nobody waits for them.
-
-    Worker processes and the sample site end by themselves when their parent has gone.
-    """
+    """Nobody waits for threads, which may wait on a network for minutes: what they have not committed is done again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _say("stopped; what was finished is kept, and the same command goes on from there")
     sys.stdout.flush()
-    sys.stderr.flush()
+    atexit._run_exitfuncs()  # what the interpreter does at its end but for joining threads
     os._exit(INTERRUPTED)
