@@ -1,6 +1,7 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -54,11 +55,15 @@ class Catalog:
     def query(
         self, sql: str, tables: Mapping[str, pa.Table] | None = None, params: Mapping[str, object] | None = None
     ) -> pa.Table:
-        """Run SQL on the views, with Arrow tables registered beside them for this one query."""
+        """Run SQL on the views, with Arrow tables registered beside them for this one query.
+
+        ValueError for SQL that is wrong, as a rule of a recipe may be; OSError where the lake's files are damaged.
+        """
         for name, table in (tables or {}).items():
             self.connection.register(name, table)
         try:
-            return self.connection.sql(sql, params=dict(params or {})).to_arrow_table()
+            with _in_words():
+                return self.connection.sql(sql, params=dict(params or {})).to_arrow_table()
         finally:
             for name in tables or {}:
                 self.connection.unregister(name)
@@ -95,10 +100,11 @@ def connect(
             where.append(_ROUND[table].format(before_round))
         source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
         condition = f" WHERE {' AND '.join(where)}" if where else ""
-        connection.execute(
-            f"CREATE VIEW {table} AS SELECT * FROM {source}{condition}"
-            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1"
-        )
+        with _in_words():
+            connection.execute(
+                f"CREATE VIEW {table} AS SELECT * FROM {source}{condition}"
+                f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1"
+            )
     if decision is not None:
         for table, record in DECIDED.items():
             source = _parquet(connection, table, record, decision / f"{table}.parquet")
@@ -107,6 +113,16 @@ def connect(
     connection.execute(f"SET allowed_directories = ['{folder}']; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return Catalog(lake, connection)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException) as damaged:
+        raise OSError(f"the lake cannot be read: {damaged}") from damaged
+    except (duckdb.ProgrammingError, duckdb.DataError) as wrong:
+        raise ValueError(f"SQL: {wrong}") from wrong
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, glob: Path) -> str:
