@@ -20,7 +20,8 @@ _VERDICTS = (
     ("dedup", "clips"),
     ("select", "clips"),
 )
-_CLIPS_OF_A_SHEET = 6
+_CLIPS_OF_A_SHEET = 3
+"""A row of the page. Each costs a decode: with six, the sheets were the longest part of a quickstart's report."""
 _SHEETS_OF_REASONS = 14
 
 
@@ -135,13 +136,14 @@ def tags(decided: Catalog, recipe: Recipe) -> list[TagYield]:
 def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe, report: Path) -> list[Sheet]:
     """Some selected clips of each class; `report` is the page that links to them."""
     names = {c.id: c.name for c in recipe.action_classes}
-    rows = decided.query("""
+    sql = """
         SELECT class_id, clip_id, post_id, caption, probability, margin, agreement,
                count(*) OVER (PARTITION BY class_id) AS num_clips
         FROM selection JOIN post USING (post_id) LEFT JOIN score USING (clip_id, class_id)
-        QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY probability, clip_id) <= 6
+        QUALIFY row_number() OVER (PARTITION BY class_id ORDER BY probability, clip_id) <= $most
         ORDER BY class_id, probability, clip_id
-    """).to_pylist()
+    """
+    rows = decided.query(sql, params={"most": _CLIPS_OF_A_SHEET}).to_pylist()
     return _sheets(
         rows, lake, report, "class_id", lambda r: (names[r["class_id"]], "the least sure first"), _score_numbers
     )
@@ -149,7 +151,7 @@ def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe, report: Path) -> l
 
 def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
     """Some clips of each reason for which a clip was rejected; `report` is the page that links to them."""
-    rows = decided.query("""
+    sql = """
         WITH rejected AS (
             SELECT stage || ': ' || reason AS why, stage, reason, class_id, subject_id AS clip_id, value, threshold
             FROM verdict WHERE NOT keep AND stage <> 'screen_post'
@@ -160,8 +162,9 @@ def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
              JOIN (SELECT media_id, min(post_id) AS post_id FROM media GROUP BY media_id) USING (media_id)
              JOIN post USING (post_id)
         GROUP BY why, clip_id
-        QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= 6 ORDER BY num_clips DESC, why, clip_id
-    """).to_pylist()
+        QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id
+    """
+    rows = decided.query(sql, params={"most": _CLIPS_OF_A_SHEET}).to_pylist()
     sheets = _sheets(rows, lake, report, "why", lambda r: (r["why"].replace("_", " "), ""), _rule_numbers)
     return sheets[:_SHEETS_OF_REASONS]
 
@@ -173,7 +176,7 @@ def _sheets(rows: Sequence[dict[str, Any]], lake: Lake, report: Path, by: str, t
     sheets = []
     for group in groups.values():
         heading, subtitle = title(group[0])
-        clips = [_sheet_clip(row, lake, report, numbers(row)) for row in group[:_CLIPS_OF_A_SHEET]]
+        clips = [_sheet_clip(row, lake, report, numbers(row)) for row in group]
         sheets.append(Sheet(title=heading, subtitle=subtitle, num_clips=group[0]["num_clips"], clips=clips))
     return sheets
 
