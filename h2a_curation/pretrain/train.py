@@ -1,6 +1,7 @@
 """Pretraining, from finished shards to a checkpoint: seeded, and after any interruption the same run."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +24,7 @@ from h2a_curation.pretrain.reconstruct import picture
 from h2a_curation.pretrain.schedule import cosine_schedule
 from h2a_curation.pretrain.shards import open_version, read_clip
 from h2a_curation.pretrain.signals import stop_requests
+from h2a_curation.pretrain.start import look_at_neighbours
 from h2a_curation.pretrain.step import train_step
 
 Progress = Callable[[int, int, float], None]
@@ -70,15 +72,14 @@ def pretrain(
     """Train a preset on the train split of a published version, in the folder `out`.
 
     `steps` replaces the preset's length. Called again with the same arguments it goes on from the newest checkpoint
-    with the losses that an undisturbed run would have, or returns the result of a finished run. `device` is `cuda`
-    where there is one, else `cpu`. SIGTERM and Ctrl-C end the run after the step at hand, saved.
+    with the losses that an undisturbed run would have, or returns the result of a finished run. `threads` are torch's,
+    by default those that the `workers` of the loader leave free. `device` is `cuda` where there is one, else `cpu`. SIGTERM and Ctrl-C end the run after the step at hand, saved.
 
     ValueError in one line for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite.
     """
     started_s = time.monotonic()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - workers))
     opened = open_version(lake, version)
     members, held_out = split_members(opened)
     chosen = _with_steps(preset(preset_name), steps)
@@ -114,7 +115,10 @@ def _start(out: Path, stream: Stream, settings: dict[str, Any], batches: list[Ba
     out.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream.seed)
-        model = MaskedAutoencoder(stream.preset.model, recompute=recipe.recompute).to(device)
+        model = MaskedAutoencoder(stream.preset.model, recompute=recipe.recompute)
+        if recipe.neighbour_start:
+            look_at_neighbours(model)
+    model = model.to(device)
     optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
     before = measure(model, batches, device)
     first_step = _resume(out, settings, model, optimizer, device)
