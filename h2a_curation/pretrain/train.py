@@ -71,9 +71,11 @@ def pretrain(
 ) -> Result:
     """Train a preset on the train split of a published version, in the folder `out`.
 
-    `steps` replaces the preset's length. Called again with the same arguments it goes on from the newest checkpoint
-    with the losses that an undisturbed run would have, or returns the result of a finished run. `threads` are torch's,
-    by default those that the `workers` of the loader leave free. `device` is `cuda` where there is one, else `cpu`. SIGTERM and Ctrl-C end the run after the step at hand, saved.
+    `steps` replaces the preset's length. `threads` are torch's, by default those that the `workers` of the loader leave
+    free; more than there are idle cores make it slower, not faster. `device` is `cuda` where there is one, else `cpu`.
+
+    Called again with the same arguments it goes on from the newest checkpoint with the losses that an undisturbed run
+    would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the step at hand, saved.
 
     ValueError in one line for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite.

@@ -1,11 +1,12 @@
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from h2a_curation.pretrain.augment import Box, crop_and_resize, multi_scale_box
+from h2a_curation.pretrain.augment import Box, crop_and_resize, multi_scale_box, shrink_for
 
 sides = st.integers(16, 700)
 
@@ -22,3 +23,11 @@ def test_a_crop_of_the_target_size_keeps_its_pixels():
     frames = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), dtype=np.uint8)
     cropped = crop_and_resize([Image.fromarray(f) for f in frames], Box(left=7, top=3, width=32, height=32), 32)
     assert np.array_equal(cropped, frames[:, 3:35, 7:39])
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size", "shrink"), [(320, 568, 64, 3), (320, 568, 224, 1), (60, 80, 64, 1)]
+)
+def test_frames_are_shrunk_only_while_every_crop_stays_larger_than_the_target(width, height, size, shrink):
+    assert shrink_for(width, height, size) == shrink
+    assert shrink == 1 or min(width, height) / shrink * 0.66 >= size

@@ -36,7 +36,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize(
-    "write", [lambda f: torch.save(Bomb(), f), lambda f: f.write_bytes(b"\x80nothing"), lambda f: f.touch()]
+    "write", [lambda f: torch.save(Bomb(), f), lambda f: f.write_bytes(b"no checkpoint at all"), lambda f: f.touch()]
 )
 def test_code_and_damage_are_refused(tmp_path, write):
     path = tmp_path / "x.pth"
