@@ -12,11 +12,12 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.executor import run_parts
+from flows.executor import as_tasks
 from h2a_curation import overview
 from h2a_curation.build import Built, build
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
+from h2a_curation.executor import local_executor
 from h2a_curation.job import reachable
 from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
@@ -38,9 +39,9 @@ def build_h2a(recipe: str = "sample-mini", lake: str = "build/prefect-lake", ver
         if done in (0, total):
             logger.info("%s: %d of %d", step, done, total)
 
-    with reachable(load(recipe)) as ready:
+    with reachable(load(recipe)) as ready, local_executor(lanes=ready.lanes) as local:
         source_of(ready).check()
-        built = build(lakes.create(Path(lake), ready.salt), ready, run_parts, progress, version)
+        built = build(lakes.create(Path(lake), ready.salt), ready, as_tasks(local), progress, version)
         models = models_of(ready)
     decided = connect(Path(lake).resolve(), models=models, decision=built.decision)
     create_markdown_artifact(key="build-h2a", markdown=_summary(built, overview.funnel(decided)))

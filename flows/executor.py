@@ -4,31 +4,39 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.build import Executor
 from h2a_curation.recipes import Recipe
-from h2a_curation.work import Part, do_part
+from h2a_curation.work import Part
 
 
 def is_network_error(_task: object, _run: TaskRun, state: State[int]) -> bool:
     """A bad network is worth another try; bad data is a row, and a bug must stop its lane."""
-    return isinstance(state.result(raise_on_failure=False), ConnectionError)
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, ConnectionError) or (isinstance(error, FetchError) and error.kind is ErrorKind.UNREACHABLE)
 
 
-@task(
-    task_run_name="{part.stage}",
-    retries=3,
-    retry_delay_seconds=[1, 10, 60],
-    retry_condition_fn=is_network_error,
-    persist_result=False,
-)
-def run_part(lake: Path, recipe: Recipe, part: Part) -> int:
-    """Do one part's work; returns the number of rows that it added."""
-    return do_part(lake, recipe, part)
+def as_tasks(local: Executor) -> Executor:
+    """Each part as a task of the flow that is running; `local` does its work, in processes where it computes."""
 
+    @task(
+        task_run_name="{part.stage}",
+        retries=3,
+        retry_delay_seconds=[1, 10, 60],
+        retry_condition_fn=is_network_error,
+        persist_result=False,
+        cache_policy=NO_CACHE,  # rows are the only memory
+    )
+    def run_part(lake: Path, recipe: Recipe, part: Part) -> int:
+        [num_rows] = local(lake, recipe, [part])
+        return num_rows
 
-def run_parts(lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
-    """All parts as tasks of the flow that is running, in order."""
-    futures = [run_part.submit(lake, recipe, part) for part in parts]
-    for future in futures:
-        yield future.result()
+    def run_parts(lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
+        futures = [run_part.submit(lake, recipe, part) for part in parts]
+        for future in futures:
+            yield future.result()
+
+    return run_parts

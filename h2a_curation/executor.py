@@ -19,12 +19,16 @@ _ORPHAN_POLL_S = 0.5
 
 
 class LocalExecutor:
-    """Parts in `workers` processes, which are started when the first computing part comes, or in `lanes` threads."""
+    """Parts in `workers` processes, which are started when the first computing part comes, or in `lanes` threads.
+
+    May be called from several threads.
+    """
 
     def __init__(self, workers: int, lanes: int) -> None:
         self._workers = workers
         self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="lane")
         self._processes: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
@@ -55,11 +59,12 @@ class LocalExecutor:
     def _pool(self, part: Part) -> Pool:
         if part.stage in WAITING_STAGES:
             return self._threads
-        if self._processes is None:
-            self._processes = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
-            )
-        return self._processes
+        with self._lock:
+            if self._processes is None:
+                self._processes = ProcessPoolExecutor(
+                    self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+                )
+            return self._processes
 
 
 @contextmanager
