@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from h2a_curation.pretrain.presets import Recipe
+
 
 def cosine_schedule(
     base: float, final: float, num_steps: int, num_warmup_steps: int = 0, start: float = 0.0
@@ -15,3 +17,10 @@ def cosine_schedule(
     step = np.arange(num_steps - num_warmup_steps)
     rest = final + 0.5 * (base - final) * (1 + np.cos(np.pi * step / max(1, len(step))))
     return np.concatenate([warmup, rest])
+
+
+def learning_rates(recipe: Recipe, num_steps: int) -> NDArray[np.float64]:
+    """One a step; a recipe's rates are for 256 clips."""
+    scale = recipe.batch_clips / 256
+    num_warmup_steps = round(num_steps * recipe.warmup_epochs / recipe.epochs)
+    return cosine_schedule(recipe.learning_rate * scale, recipe.min_learning_rate * scale, num_steps, num_warmup_steps)

@@ -4,14 +4,12 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from h2a_curation.pretrain import checkpoint
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
@@ -21,7 +19,8 @@ from h2a_curation.pretrain.model import MaskedAutoencoder
 from h2a_curation.pretrain.optim import StepSize, make_optimizer
 from h2a_curation.pretrain.presets import Preset, preset
 from h2a_curation.pretrain.reconstruct import picture
-from h2a_curation.pretrain.schedule import cosine_schedule
+from h2a_curation.pretrain.result import Result, finished_result, write_result
+from h2a_curation.pretrain.schedule import learning_rates
 from h2a_curation.pretrain.shards import open_version, read_clip
 from h2a_curation.pretrain.signals import stop_requests
 from h2a_curation.pretrain.start import look_at_neighbours
@@ -29,31 +28,6 @@ from h2a_curation.pretrain.step import train_step
 
 Progress = Callable[[int, int, float], None]
 """`progress(steps done, steps in all, loss of the last one)`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a finished run has to show; also written to `summary.json`."""
-
-    checkpoint: Path
-    picture: Path
-    num_steps: int
-    num_clips: int
-    num_parameters: int
-    first_loss: float
-    final_loss: float
-    held_out_before: float
-    held_out_after: float
-    held_out_mean_predictor: float
-    held_out_ratio: float
-    """`held_out_after` over `held_out_mean_predictor`."""
-    device: str
-    wall_s: float
-    """Of the call that finished the run."""
-    step_s: float
-    """Mean time a step in that call, the wait for its batch included."""
-    loader_share: float
-    """Part of the steps' time spent waiting for batches."""
 
 
 def pretrain(
@@ -84,9 +58,9 @@ def pretrain(
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - workers))
     opened = open_version(lake, version)
     members, held_out = split_members(opened)
-    chosen = _with_steps(preset(preset_name), steps)
+    chosen = preset(preset_name).lasting(steps)
     settings = _settings(chosen, seed, version, opened.clips_sha256)
-    if (finished := _finished(out, settings)) is not None:
+    if (finished := finished_result(out, settings)) is not None:
         return finished
     read = partial(read_clip, opened)
     batches = held_out_batches(held_out, read, chosen, seed)
@@ -134,7 +108,7 @@ def _start(out: Path, stream: Stream, settings: dict[str, Any], batches: list[Ba
         optimizer=optimizer,
         history=History(out, first_step, first_step // stream.steps_per_epoch, num_parameters),
         first_step=first_step,
-        num_steps=_num_steps(stream),
+        num_steps=recipe.num_steps(stream.steps_per_epoch),
         held_out_before=before,
     )
 
@@ -142,7 +116,7 @@ def _start(out: Path, stream: Stream, settings: dict[str, Any], batches: list[Ba
 def _loop(run: _Run, workers: int, progress: Progress | None) -> tuple[float, float]:
     """All steps that are left; returns the seconds they took, and of those the seconds spent waiting for a batch."""
     recipe, per_epoch = run.stream.preset.recipe, run.stream.steps_per_epoch
-    rates = _learning_rates(run.stream)
+    rates = learning_rates(recipe, run.num_steps)
     waited_s, began_s = 0.0, time.monotonic()
     with (
         stop_requests() as stop,
@@ -243,24 +217,10 @@ def _conclude(run: _Run, batches: list[Batch], seconds: float, waited_s: float, 
         device=run.device.type,
         wall_s=time.monotonic() - started_s,
         step_s=seconds / max(1, run.num_steps - run.first_step),
-        loader_share=waited_s / seconds,
+        loader_share=waited_s / max(seconds, 1e-9),
     )
-    summary = asdict(result) | {"checkpoint": path.name, "picture": image.name, "settings": run.settings}
-    unfinished = run.out / ".summary.json.tmp"
-    unfinished.write_text(json.dumps(summary, indent=2) + "\n")
-    unfinished.replace(run.out / "summary.json")
+    write_result(run.out, result, run.settings)
     return result
-
-
-def _finished(out: Path, settings: dict[str, Any]) -> Result | None:
-    """The result that a finished run with the same settings left in the folder."""
-    path = out / "summary.json"
-    if not path.exists():
-        return None
-    summary = json.loads(path.read_text())
-    if summary.pop("settings") != settings or not (out / summary["checkpoint"]).exists():
-        return None
-    return Result(**summary | {"checkpoint": out / summary["checkpoint"], "picture": out / summary["picture"]})
 
 
 def _settings(chosen: Preset, seed: int, version: str, clips_sha256: str) -> dict[str, Any]:
@@ -268,27 +228,6 @@ def _settings(chosen: Preset, seed: int, version: str, clips_sha256: str) -> dic
     settings = {"preset": asdict(chosen), "seed": seed, "version": version, "clips": clips_sha256}
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
-
-
-def _with_steps(chosen: Preset, steps: int | None) -> Preset:
-    if steps is None:
-        return chosen
-    if steps < 1:
-        raise ValueError(f"{steps} steps are no run: ask for at least 1")
-    return replace(chosen, recipe=replace(chosen.recipe, steps=steps))
-
-
-def _num_steps(stream: Stream) -> int:
-    recipe = stream.preset.recipe
-    return recipe.steps or recipe.epochs * stream.steps_per_epoch
-
-
-def _learning_rates(stream: Stream) -> NDArray[np.float64]:
-    """One a step; a recipe's rates are for 256 clips."""
-    recipe, num_steps = stream.preset.recipe, _num_steps(stream)
-    scale = recipe.batch_clips / 256
-    warmup = round(num_steps * recipe.warmup_epochs / recipe.epochs)
-    return cosine_schedule(recipe.learning_rate * scale, recipe.min_learning_rate * scale, num_steps, warmup)
 
 
 def _best_device() -> str:

@@ -1,0 +1,50 @@
+"""What a finished run has to show, and `summary.json`, by which the same run is known again."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a finished run has to show; also written to `summary.json`."""
+
+    checkpoint: Path
+    picture: Path
+    num_steps: int
+    num_clips: int
+    num_parameters: int
+    first_loss: float
+    final_loss: float
+    held_out_before: float
+    held_out_after: float
+    held_out_mean_predictor: float
+    held_out_ratio: float
+    """`held_out_after` over `held_out_mean_predictor`."""
+    device: str
+    wall_s: float
+    """Of the call that finished the run."""
+    step_s: float
+    """Mean time a step in that call, the wait for its batch included."""
+    loader_share: float
+    """Part of the steps' time spent waiting for batches."""
+
+
+def write_result(out: Path, result: Result, settings: dict[str, Any]) -> None:
+    """Write `summary.json`: the result, with files by their names, and the settings that it follows from."""
+    files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
+    unfinished = out / ".summary.json.tmp"
+    unfinished.write_text(json.dumps(asdict(result) | files | {"settings": settings}, indent=2) + "\n")
+    unfinished.replace(out / "summary.json")
+
+
+def finished_result(out: Path, settings: dict[str, Any]) -> Result | None:
+    """The result that a finished run with the same settings left in the folder."""
+    path = out / "summary.json"
+    if not path.exists():
+        return None
+    summary = json.loads(path.read_text())
+    if summary.pop("settings") != settings or not (out / summary["checkpoint"]).exists():
+        return None
+    return Result(**summary | {"checkpoint": out / summary["checkpoint"], "picture": out / summary["picture"]})
