@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from h2a_curation.cli import main
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -31,6 +33,26 @@ def h2a(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
         stdin=subprocess.DEVNULL,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def h2a_here(monkeypatch, capfd):
+    """The command run within the test's process, where imports cost once: `h2a_here(arguments, cwd=..., ENV=...)`."""
+
+    def run(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
+        with monkeypatch.context() as changed:
+            changed.setattr(sys, "argv", ["h2a", *map(str, arguments)])
+            for name, value in {"COLUMNS": "160", **env}.items():
+                changed.setenv(name, value)
+            if cwd is not None:
+                changed.chdir(cwd)
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = capfd.readouterr()
+        return Ran(int(ended.value.code or 0), said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import yaml
 
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
-from h2a_curation.cli import main
 from h2a_curation.data_folder import data_folder
 from tests.conftest import h2a
 
@@ -21,17 +20,14 @@ MODEL = f"local-dir:{data_folder() / 'sample_world'}"
 
 
 @pytest.fixture
-def refused(monkeypatch, capfd):
-    """`refused(arguments, code)`: the one line on stderr of a command that ends with this exit code, run in here."""
+def refused(h2a_here):
+    """`refused(arguments, code)`: the one line on stderr of a command that ends with this exit code."""
 
     def run(*arguments, code):
-        monkeypatch.setattr(sys, "argv", ["h2a", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr().err
-        lines = [line for line in said.splitlines() if line.startswith("h2a: ")]
-        assert (ended.value.code, len(lines)) == (code, 1), said
-        assert said.splitlines()[-1] == lines[0]
+        ran = h2a_here(*arguments)
+        lines = [line for line in ran.err.splitlines() if line.startswith("h2a: ")]
+        assert (ran.code, len(lines)) == (code, 1), ran.err
+        assert ran.err.splitlines()[-1] == lines[0]
         return lines[0]
 
     return run

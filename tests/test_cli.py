@@ -17,7 +17,6 @@ import yaml
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
 from h2a_curation.data_folder import data_folder
-from tests.conftest import h2a
 from tests.loopback import Answer, serving
 
 HEAVY = ("torch", "prefect", "open_clip", "duckdb", "pyarrow", "cv2", "av", "numpy", "pandas", "yt_dlp", "rich.table")
@@ -41,19 +40,30 @@ def rows(lake):
     return lambda sql: connect(lake, decision=decisions.newest(lake)).query(sql).to_pylist()
 
 
-def ok(*arguments, **options):
-    ran = h2a(*arguments, **options)
-    assert (ran.code, ran.err) == (0, "")
-    return ran.out
+@pytest.fixture
+def ok(h2a_here):
+    """What a command prints that ends well and without a word on stderr."""
+
+    def run(*arguments, **options):
+        ran = h2a_here(*arguments, **options)
+        assert (ran.code, ran.err) == (0, "")
+        return ran.out
+
+    return run
 
 
-def refused(*arguments, code=2, **options):
-    """The one line on stderr."""
-    ran = h2a(*arguments, **options)
-    assert ran.code == code, ran.err
-    [line] = ran.err.splitlines()
-    assert line.startswith("h2a: ")
-    return line
+@pytest.fixture
+def refused(h2a_here):
+    """The one line on stderr of a command that ends with exit code 2."""
+
+    def run(*arguments, **options):
+        ran = h2a_here(*arguments, **options)
+        assert ran.code == 2, ran.err
+        [line] = ran.err.splitlines()
+        assert line.startswith("h2a: ")
+        return line
+
+    return run
 
 
 def test_help_and_usage_mistakes_import_nothing_heavy():
@@ -85,7 +95,7 @@ finally:
         (["try", "no-such.mp4", "--recipe", "sample-mini"], "there is no such file"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, says):
+def test_a_mistake_is_one_line_and_exit_code_2(refused, tmp_path, arguments, says):
     assert says in refused(*arguments, cwd=tmp_path)
     assert not any(tmp_path.iterdir())
 
@@ -96,7 +106,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, says):
 QUERY = "SELECT post_id, hashtags, num_views, seen_at FROM post ORDER BY post_id LIMIT 3"
 
 
-def test_sql_answers_in_every_format(lake, rows, tmp_path):
+def test_sql_answers_in_every_format(ok, lake, rows, tmp_path):
     expected = rows(QUERY)
     table = ok("sql", QUERY, "--lake", lake)
     assert table.split()[:4] == ["post_id", "hashtags", "num_views", "seen_at"]
@@ -114,7 +124,7 @@ def test_sql_answers_in_every_format(lake, rows, tmp_path):
     assert pq.read_table(file).to_pylist() == expected
 
 
-def test_sql_finds_the_lake_by_flag_environment_or_place(lake, tmp_path):
+def test_sql_finds_the_lake_by_flag_environment_or_place(ok, refused, lake, tmp_path):
     count = ["sql", "SELECT count(*) AS n FROM selection", "--format", "csv"]
     by_flag = ok(*count, "--lake", lake)
     assert int(by_flag.split()[1]) > 0
@@ -138,11 +148,11 @@ def test_sql_finds_the_lake_by_flag_environment_or_place(lake, tmp_path):
         ("SET enable_external_access = true", "one question at a time"),
     ],
 )
-def test_a_wrong_question_is_one_line(lake, query, says):
+def test_a_wrong_question_is_one_line(refused, lake, query, says):
     assert says in refused("sql", query, "--lake", lake)
 
 
-def test_sql_cannot_write_into_the_lake(own_lake):
+def test_sql_cannot_write_into_the_lake(refused, own_lake):
     before = sorted(own_lake.rglob("*"))
     [part, *_] = own_lake.glob("parts/mine/*/post.parquet")
     for query in (f"COPY (SELECT 1) TO '{part}'", f"EXPLAIN ANALYZE COPY (SELECT 1) TO '{own_lake}/x.csv'"):
@@ -151,7 +161,7 @@ def test_sql_cannot_write_into_the_lake(own_lake):
     assert pq.read_table(part).num_columns > 1
 
 
-def test_sql_names_the_recipes_that_have_a_decision(lake):
+def test_sql_names_the_recipes_that_have_a_decision(ok, refused, lake):
     assert "of these: sample-mini" in refused("sql", "SELECT 1", "--lake", lake, "--recipe", "nope")
     assert ok("sql", "SELECT 1 AS x", "--lake", lake, "--recipe", "any/where/sample-mini.yaml", "--format", "csv")
 
@@ -166,13 +176,13 @@ def test_a_reader_that_has_enough_is_no_error(lake):
 # verify
 
 
-def test_verify_tells_a_flipped_byte(own_lake):
+def test_verify_tells_a_flipped_byte(ok, refused, h2a_here, own_lake):
     assert "as it was published" in ok("verify", "v1", "--lake", own_lake)
     [shard, *_] = sorted((own_lake / "shards").glob("train-*.tar"))
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
-    ran = h2a("verify", "v1", "--lake", own_lake)
+    ran = h2a_here("verify", "v1", "--lake", own_lake)
     assert ran.code == 1
     assert shard.name in ran.out
     assert "there are: v1" in refused("verify", "v9", "--lake", own_lake)
@@ -193,7 +203,7 @@ def recipe_file(folder, name, **changes):
     return file
 
 
-def test_decide_shows_what_comes_and_goes_and_why(own_lake, tmp_path):
+def test_decide_shows_what_comes_and_goes_and_why(ok, own_lake, tmp_path):
     strict = recipe_file(tmp_path, "strict", decide__validate__min_probability=0.9999)
     said = ok("decide", "--recipe", strict, "--lake", own_lake)
     assert said.startswith("0 come\n")
@@ -210,7 +220,7 @@ def test_decide_shows_what_comes_and_goes_and_why(own_lake, tmp_path):
     assert "0 come\n0 go\n" in ok("decide", "--recipe", strict, "--lake", own_lake)
 
 
-def test_decide_says_when_rows_of_the_new_rules_are_missing(own_lake, tmp_path):
+def test_decide_says_when_rows_of_the_new_rules_are_missing(ok, own_lake, tmp_path):
     other = recipe_file(tmp_path, "other", look__num_frames=4)
     assert "have no file or no vectors yet" in ok("decide", "--recipe", other, "--lake", own_lake)
 
@@ -218,7 +228,7 @@ def test_decide_says_when_rows_of_the_new_rules_are_missing(own_lake, tmp_path):
 # trace
 
 
-def test_trace_says_where_each_known_positive_was_lost(lake, rows, tmp_path):
+def test_trace_says_where_each_known_positive_was_lost(ok, lake, rows, tmp_path):
     [kept] = rows("SELECT post_id, class_id, split FROM selection ORDER BY clip_id LIMIT 1")
     [spam] = rows("SELECT subject_id, class_id FROM verdict WHERE reason = 'tag_spam' ORDER BY ALL LIMIT 1")
     [wrong] = rows("""
@@ -256,7 +266,7 @@ def test_trace_says_where_each_known_positive_was_lost(lake, rows, tmp_path):
     assert "1 kept" in lines[-1]
 
 
-def test_trace_takes_urls(lake, rows, tmp_path):
+def test_trace_takes_urls(ok, lake, rows, tmp_path):
     [kept] = rows("SELECT url, class_id FROM selection JOIN post USING (post_id) ORDER BY url LIMIT 1")
     known = tmp_path / "known.csv"
     known.write_text(f"url,class\n{kept['url']},{kept['class_id']}\n")
@@ -272,7 +282,7 @@ def test_trace_takes_urls(lake, rows, tmp_path):
         (None, "no such file"),
     ],
 )
-def test_trace_refuses_a_table_that_says_nothing(lake, tmp_path, content, says):
+def test_trace_refuses_a_table_that_says_nothing(refused, lake, tmp_path, content, says):
     known = tmp_path / "known.csv"
     if content is not None:
         known.write_text(content)
@@ -285,7 +295,7 @@ def test_trace_refuses_a_table_that_says_nothing(lake, tmp_path, content, says):
 MINI = ("--recipe", "sample-mini")
 
 
-def test_try_prints_every_measurement_and_verdict(lake, rows):
+def test_try_prints_every_measurement_and_verdict(ok, lake, rows):
     [kept] = rows("SELECT clip_id, class_id FROM selection ORDER BY clip_id LIMIT 1")
     clip = lake / "clips" / kept["clip_id"][:2] / f"{kept['clip_id']}.mp4"
     said = ok("try", clip, *MINI, "--class", kept["class_id"])
@@ -295,7 +305,7 @@ def test_try_prints_every_measurement_and_verdict(lake, rows):
     assert said.split("best classes")[1].split("\n")[2].split()[0] == kept["class_id"]
 
 
-def test_try_shows_why_a_page_is_no_video(tmp_path):
+def test_try_shows_why_a_page_is_no_video(ok, tmp_path):
     page = tmp_path / "page.mp4"
     page.write_text("<html><h1>404 Not Found</h1></html>")
     said = ok("try", page, *MINI, "--class", "deadlift")
@@ -303,18 +313,18 @@ def test_try_shows_why_a_page_is_no_video(tmp_path):
     assert "not_decodable" in said
 
 
-def test_try_ends_with_1_where_a_url_gives_no_file():
+def test_try_ends_with_1_where_a_url_gives_no_file(h2a_here):
     with serving() as site:
-        ran = h2a("try", f"{site.url}/gone.mp4", *MINI, "--class", "deadlift")
+        ran = h2a_here("try", f"{site.url}/gone.mp4", *MINI, "--class", "deadlift")
         site.answers["/page.mp4"] = lambda _: Answer(body=b"<html>hello</html>", headers={"Content-Type": "text/html"})
-        page = h2a("try", f"{site.url}/page.mp4", *MINI, "--class", "deadlift")
+        page = h2a_here("try", f"{site.url}/page.mp4", *MINI, "--class", "deadlift")
     assert (ran.code, page.code) == (1, 1)
     assert ran.err.splitlines()[-1].startswith(f"h2a: {site.url}/gone.mp4 gave no file: gone: ")
     assert len(ran.err.splitlines()) == len(page.err.splitlines()) == 1
     assert "not_video" in page.err
 
 
-def test_try_refuses_an_unknown_class(tmp_path):
+def test_try_refuses_an_unknown_class(refused, tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     assert "did you mean 'deadlift'?" in refused("try", tmp_path / "a.mp4", *MINI, "--class", "deadlif")
 
@@ -322,7 +332,7 @@ def test_try_refuses_an_unknown_class(tmp_path):
 # pretrain
 
 
-def test_pretrain_trains_from_the_shards_and_goes_on(lake, tmp_path):
+def test_pretrain_trains_from_the_shards_and_goes_on(refused, h2a_here, lake, tmp_path):
     command = [
         "pretrain",
         "--lake",
@@ -336,18 +346,18 @@ def test_pretrain_trains_from_the_shards_and_goes_on(lake, tmp_path):
         "--out",
         tmp_path / "o",
     ]
-    first = h2a(*command)
+    first = h2a_here(*command)
     assert first.code == 0, first.err
     assert "checkpoint" in first.out
     assert "pretraining: 4 of 4" in first.err
-    assert h2a(*command).out == first.out
+    assert h2a_here(*command).out == first.out
     assert "'nope'" in refused("pretrain", "--lake", lake, "--version", "v1", "--preset", "nope")
 
 
 # classes
 
 
-def test_classes_are_listed_and_shown():
+def test_classes_are_listed_and_shown(ok):
     assert "deadlift" in ok("classes", "list")
     shown = ok("classes", "show", "deadlift")
     for word in ("must be seen", "seed tag", "prompt", "siblings"):
