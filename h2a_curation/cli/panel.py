@@ -27,7 +27,7 @@ def show_quickstart(done: Quickstart) -> None:
             f" ({summary['num_kept']} kept, {summary['num_wanted']} wanted)"
         )
     for clip in summary.get("clips", []):
-        console.print(f"  {'kept' if clip['keep'] else 'gone':<5} {clip['file']:<28} {clip['reason']}")
+        console.print(f"  {'kept' if clip['keep'] else 'gone':<5} {clip['file']:<28} {clip['reason']}", markup=False)
     trained = summary["pretrain"]
     console.print(
         f"pretraining: {trained['num_steps']} steps in {trained['wall_s']:.0f} s, held-out loss"
@@ -35,9 +35,9 @@ def show_quickstart(done: Quickstart) -> None:
     )
     console.print(f"{sum(summary['seconds'].values()):.0f} s in all: " + _seconds(summary["seconds"]))
     for note in done.notes:
-        console.print(f"note: {note}", style="yellow", highlight=False)
+        console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     for name, path in done.paths.items():
-        console.print(f"{name:<11} {path}", highlight=False, soft_wrap=True)
+        console.print(f"{name:<11} {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_build(built: Built, decided: Catalog, lake: Path) -> None:
@@ -45,7 +45,8 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     console = Console()
     console.print(_funnel(overview.funnel(decided)))
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
-    console.print(f"version {built.version} in {lake / 'versions' / built.version}", highlight=False, soft_wrap=True)
+    path = lake / "versions" / built.version
+    console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_changes(changes: Changes) -> None:
