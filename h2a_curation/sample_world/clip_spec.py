@@ -50,6 +50,8 @@ ENCODINGS: tuple[str, ...] = ("upload", "reencoded")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
+    """One uninterrupted take."""
+
     subject: str
     """An id of ACTIONS or of FILLERS."""
     duration_s: float
@@ -63,6 +65,8 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSpec:
+    """A clip before it is drawn: the same spec gives the same file."""
+
     seed: int
     """Everything random about the look follows from it. Seeds from 10_000_000 to 19_999_999 are the model's."""
     shots: tuple[Shot, ...]
@@ -76,10 +80,13 @@ class ClipSpec:
     """Drawn as short videos do; may be empty."""
 
     def __post_init__(self) -> None:
-        assert self.shots and self.fps > 0, self
-        assert self.width_px % 2 == 0 and self.height_px % 2 == 0, self
+        assert self.shots, self
+        assert self.fps > 0, self
+        assert self.width_px % 2 == 0, self
+        assert self.height_px % 2 == 0, self
         assert self.encoding in ENCODINGS, self.encoding
 
     @property
     def duration_s(self) -> float:
+        """Of all shots."""
         return sum(shot.duration_s for shot in self.shots)
