@@ -106,9 +106,7 @@ class RecipeFile:
 
     def __post_init__(self) -> None:
         if min(self.max_files, self.lanes, self.part_size) < 1 or not 0 < self.first_files_share <= 1:
-            raise ValueError(
-                "max_files, lanes and part_size start at 1, first_files_share is a share above 0"
-            )
+            raise ValueError("max_files, lanes and part_size start at 1, first_files_share is a share above 0")
 
     def files_by(self, round: int) -> int:
         """Files to have at most when this round ends."""
