@@ -27,7 +27,7 @@ def h2a(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
         [program, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=570,
         cwd=cwd,
         env={**os.environ, "COLUMNS": "160", **env},
         stdin=subprocess.DEVNULL,
