@@ -8,7 +8,6 @@ import yaml
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
 from h2a_curation.data_folder import data_folder
-from tests.conftest import h2a
 from tests.loopback import Answer, serving
 
 MODEL = f"local-dir:{data_folder() / 'sample_world'}"
@@ -60,8 +59,8 @@ def command(site, files, tmp_path):
     ]  # fmt: skip
 
 
-def test_right_files_become_a_version_and_others_never_a_clip(command, site, files, tmp_path):
-    ran = h2a(*command)
+def test_right_files_become_a_version_and_others_never_a_clip(h2a_here, command, site, files, tmp_path):
+    ran = h2a_here(*command)
     assert ran.code == 0, ran.err
     assert "version v1" in ran.out
     lake = tmp_path / "lake"
@@ -83,16 +82,16 @@ def test_right_files_become_a_version_and_others_never_a_clip(command, site, fil
     assert manifest["labels"] == {"deadlift": 0, "jump-rope": 1}
 
     site.asked.clear()
-    again = h2a(*command)
+    again = h2a_here(*command)
     assert again.code == 0, again.err
     assert "version v1" in again.out
     wanted = {path for _, path in site.asked}
     assert wanted <= {"/empty.mp4"}, "what came, and what is gone for good, is not asked for again"
 
 
-def test_a_table_without_one_good_file_says_where_it_went(command, tmp_path):
+def test_a_table_without_one_good_file_says_where_it_went(h2a_here, command, tmp_path):
     lines = (tmp_path / "posts.csv").read_text().splitlines()
     (tmp_path / "posts.csv").write_text("\n".join([lines[0], *(x for x in lines if "page" in x or "missing" in x)]))
-    ran = h2a(*command)
+    ran = h2a_here(*command)
     assert ran.code == 1
     assert ran.err.splitlines()[-1].startswith("h2a: no file could be cut into a clip: 1 not_video")

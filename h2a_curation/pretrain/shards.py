@@ -43,7 +43,9 @@ def open_version(lake: Path | str, name: str) -> Version:
     sha256 = hashlib.sha256(table).hexdigest()
     if sha256 != manifest["files"]["clip.parquet"]:
         raise ValueError(f"clip.parquet of version {name} is not the published one: its sha256 differs; publish again")
-    members = from_arrow(Member, pq.read_table(pa.BufferReader(table)))
+    # In this thread: after Arrow's own threads have read from memory, a process that ends soon may abort (pyarrow 26).
+    reader = pq.ParquetFile(pa.BufferReader(table), pre_buffer=False)
+    members = from_arrow(Member, reader.read(use_threads=False))
     if not members:
         raise ValueError(f"version {name} has no clip: nothing to train on")
     version = Version(
