@@ -8,7 +8,6 @@ the last one is kept, and is what is published. So the same command after a kill
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,7 +45,7 @@ class Job:
     progress: Progress
     models: dict[str, str]
     """Fingerprint of the program or model by measuring stage."""
-    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, filled as they end."""
 
 
@@ -74,7 +73,7 @@ def build(lake: Lake, recipe: Recipe, run: Executor, progress: Progress, version
     decided = connect(lake.path, models=job.models, decision=path)
     if not decided.query("FROM selection LIMIT 1").num_rows:
         raise NothingKeptError(f"no clip was accepted: {knowledge.reasons(decided)}")
-    with _timed(job, "publish"):
+    with timed(job.seconds, "publish"):
         name = publishing.publish(lake, recipe, path, job.models, version, progress)
     return Built(decision=path, version=name, seconds=dict(job.seconds))
 
@@ -83,7 +82,7 @@ def plan_round(job: Job, round: int) -> None:
     """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
     if _facts(job).query(f"FROM allocation WHERE round = {round}").num_rows:
         return
-    with _timed(job, "plan"):
+    with timed(job.seconds, "plan"):
         facts = _facts(job, before_round=round)
         known = knowledge.of(facts, _decided(job, facts) if round else None)
         tables = knowledge.plan(facts, known, job.recipe, round)
@@ -138,7 +137,7 @@ def measure(job: Job) -> None:
 
 def decide(job: Job) -> Path:
     """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
-    with _timed(job, "decide"):
+    with timed(job.seconds, "decide"):
         name = knowledge.decision_name(job.lake.path, job.recipe, job.models)
         path = job.lake.path / "decisions" / name
         if not path.exists():
@@ -167,7 +166,7 @@ def _do(job: Job, step: str, keys: Iterable[str], round: int = 0) -> None:
     keys = list(keys)
     if not keys:
         return
-    with _timed(job, step):
+    with timed(job.seconds, step):
         todo_parts = [Part(step, tuple(chunk), round) for chunk in chunked(keys, job.recipe.part_size)]
         done = 0
         job.progress(step, 0, len(keys))
@@ -177,9 +176,10 @@ def _do(job: Job, step: str, keys: Iterable[str], round: int = 0) -> None:
 
 
 @contextmanager
-def _timed(job: Job, step: str) -> Iterator[None]:
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Add the wall seconds of the block to the step's."""
     start_s = time.monotonic()
     try:
         yield
     finally:
-        job.seconds[step] += time.monotonic() - start_s
+        seconds[step] = seconds.get(step, 0.0) + time.monotonic() - start_s

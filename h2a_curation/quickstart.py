@@ -2,16 +2,13 @@
 
 import dataclasses
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from h2a_curation import overview, taxonomy, yaml_file
-from h2a_curation.build import Built, build
+from h2a_curation.build import Built, build, timed
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
@@ -91,7 +88,7 @@ def _conclude(
 ) -> Quickstart:
     """Train, report, and write the summary."""
     seconds = dict(built.seconds)
-    with _timed(seconds, "pretrain"):
+    with timed(seconds, "pretrain"):
         trained = _pretrain(lake, built.version, preset, out / "pretrain")
     paths = {
         "lake": str(lake.path),
@@ -102,7 +99,7 @@ def _conclude(
         "summary": str(out / "summary.json"),
     }
     funnel = overview.funnel(decided)
-    with _timed(seconds, "report"):
+    with timed(seconds, "report"):
         data = ReportData(
             title=f"Build of {recipe.name}",
             built_at=datetime.now(UTC),
@@ -188,10 +185,3 @@ def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
         reason = "ok" if row["keep"] else row["outcome"] if failed else row["reason"]
         listed.append({"file": label.file, "keep": bool(row["keep"]), "reason": reason})
     return listed
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start_s = time.monotonic()
-    yield
-    seconds[step] = time.monotonic() - start_s

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.fetch import fetch_post
+from h2a_curation.acquire.fetch import fetch_post, media_file
 from h2a_curation.acquire.listing import list_pages
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts, todo
@@ -277,7 +277,7 @@ def _rows(facts: Catalog, record: type, table: str, keys: Iterable[str]) -> list
 
 
 def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
-    return [(media_id, str(lake.media_file(media_id))) for media_id in part.keys]
+    return [(media_id, str(media_file(lake.path, media_id))) for media_id in part.keys]
 
 
 def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:

@@ -24,10 +24,6 @@ class Lake:
         """The same creator has the same pseudonym in one lake, and another in the next."""
         return blake2b(creator.encode(), key=self.salt.encode()[:64], digest_size=8).hexdigest()
 
-    def media_file(self, media_id: str) -> Path:
-        """Where a fetched file lies."""
-        return self.path / "media" / media_id[:2] / media_id
-
     def clip_file(self, clip_id: str) -> Path:
         """Where a cut clip lies."""
         return self.path / "clips" / clip_id[:2] / f"{clip_id}.mp4"

@@ -7,8 +7,6 @@ from h2a_curation.sample_world.cast import Draft
 from h2a_curation.sample_world.sizes import Role
 from h2a_curation.sample_world.vocabulary import GENERAL, OFF_TOPIC, Vocabulary
 
-MAX_HASHTAGS = 15
-"""More than any honest post carries."""
 _SPAM_HASHTAGS = (16, 40)
 _BROAD_SHARE = 0.2
 _OFF_TOPIC_SHARE = 0.6
