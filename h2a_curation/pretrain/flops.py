@@ -29,7 +29,7 @@ def step_flops(config: ModelConfig, samples: int, encoder_mask: float, decoder_m
 
 
 def num_tokens_seen(config: ModelConfig, encoder_mask: float, decoder_mask: float) -> tuple[int, int]:
-    """Tokens of one clip that the encoder sees, and that the decoder predicts; a decoder mask of 0 predicts the rest."""
+    """Tokens of a clip that the encoder sees, and that the decoder predicts; a decoder mask of 0 predicts the rest."""
     slices, rows, columns = config.window
     visible = slices * (rows * columns - int(encoder_mask * rows * columns))
     if not decoder_mask:
