@@ -1,6 +1,9 @@
 """Model sizes and training recipes by name: those of VideoMAE V2, and two small ones for the sample world."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
+
+Dtype = Literal["float32", "bfloat16"]
 
 TUBELET = 2
 """Frames in one token."""
@@ -51,8 +54,8 @@ class ModelConfig:
 class Recipe:
     """How a model is trained; defaults are those of the official pretraining scripts."""
 
-    batch_clips: int = 32
-    """Clips decoded for one step on one device; each gives `views` samples."""
+    batch_clips: int = 32 * 32
+    """Clips decoded for one step, over all devices, however they are divided; each gives `views` samples."""
     views: int = 4
     """Repeated augmentation: crops and masks made of one decode."""
     stride: int = 4
@@ -60,13 +63,17 @@ class Recipe:
     encoder_mask: float = 0.9
     decoder_mask: float = 0.5
     """0 decodes exactly the hidden tokens."""
+    class_balance: float = 0.0
+    """A class's share of the draws goes with its number of clips to the power 1 - this: 1 draws all classes alike."""
+    dtype: Dtype = "bfloat16"
+    """Of matrix products; weights, gradients and the loss are float32 in any case."""
     learning_rate: float = 1e-3
     """For 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
     min_learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.05
     epochs: int = 200
-    warmup_epochs: int = 20
+    warmup_epochs: float = 20
     steps: int | None = None
     """A fixed length in place of `epochs`; the warm-up keeps its share."""
     clip_grad: float | None = None
@@ -79,6 +86,8 @@ class Recipe:
     """Epochs from one kept checkpoint to the next."""
     save_steps: int = 1000
     """Steps after which `checkpoint-last.pth` is written anew: what a kill costs at most."""
+    picture_epochs: int = 20
+    """Epochs from one picture of reconstructions to the next."""
     held_out_clips: int = 64
     """Clips on which the reconstruction loss is measured before and after."""
 
@@ -95,23 +104,54 @@ class Preset:
     model: ModelConfig
     recipe: Recipe
 
-    def lasting(self, steps: int | None) -> "Preset":
-        """The same with another number of steps; None leaves its own."""
-        if steps is None:
-            return self
-        if steps < 1:
-            raise ValueError(f"{steps} steps are no run: ask for at least 1")
-        return replace(self, recipe=replace(self.recipe, steps=steps))
+    def adjusted(
+        self,
+        *,
+        steps: int | None = None,
+        epochs: int | None = None,
+        batch_clips: int | None = None,
+        dtype: str | None = None,
+    ) -> "Preset":
+        """The same with what is not None in place of its own; the warm-up keeps its share of another length.
+
+        ValueError for no steps, epochs or clips at all, or an unknown dtype.
+        """
+        for what, count in (("steps", steps), ("epochs", epochs), ("batch clips", batch_clips)):
+            if count is not None and count < 1:
+                raise ValueError(f"{count} {what} are no run: ask for at least 1")
+        recipe = self.recipe
+        if steps is not None and epochs is not None:
+            raise ValueError("give --steps or --epochs, not both")
+        if epochs is not None:
+            warmup_epochs = recipe.warmup_epochs * epochs / recipe.epochs
+            recipe = replace(recipe, steps=None, epochs=epochs, warmup_epochs=warmup_epochs)
+        if steps is not None:
+            recipe = replace(recipe, steps=steps)
+        if batch_clips is not None:
+            recipe = replace(recipe, batch_clips=batch_clips)
+        if dtype is not None:
+            recipe = replace(recipe, dtype=_dtype(dtype))
+        return replace(self, recipe=recipe)
+
+
+def _dtype(name: str) -> Dtype:
+    if name == "float32" or name == "bfloat16":
+        return name
+    raise ValueError(f"no dtype {name!r}; known: float32, bfloat16")
 
 
 def preset(name: str) -> Preset:
-    """The preset of that name; ValueError names the known ones."""
+    """The preset of that name, or of that size; ValueError names the known ones."""
+    name = SIZES.get(name, name)
     if name not in PRESETS:
         raise ValueError(f"no preset {name!r}; known: {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
-# Model rows: videomae2.md 1.1. Recipes: 7.1, of which small has none and takes that of base.
+SIZES = {"small": "vit_s", "base": "vit_b", "large": "vit_l", "huge": "vit_h", "giant": "vit_g"}
+
+# Model rows: videomae2.md 1.1. Recipes: 7.1, of which small has none and takes that of base; batch_clips are the
+# scripts' GPUs times clips on each. H2A's own runs were 200 epochs of base and 300 of giant, as these are.
 _ALL = [
     Preset(
         name="micro",
@@ -125,7 +165,15 @@ _ALL = [
             decoder_depth=1,
             decoder_num_heads=1,
         ),
-        recipe=Recipe(batch_clips=2, views=2, steps=20, learning_rate=0.1, save_steps=10, held_out_clips=4),
+        recipe=Recipe(
+            batch_clips=2,
+            views=2,
+            dtype="float32",
+            steps=20,
+            learning_rate=0.1,
+            save_steps=10,
+            held_out_clips=4,
+        ),
     ),
     # A quarter hidden, because at nine tenths no 400 steps get below the mean predictor's loss.
     Preset(
@@ -145,6 +193,7 @@ _ALL = [
             batch_clips=2,
             views=8,
             encoder_mask=0.25,
+            dtype="float32",
             steps=400,
             warmup_epochs=30,
             learning_rate=0.192,
@@ -154,27 +203,27 @@ _ALL = [
         ),
     ),
     Preset(
-        name="small",
+        name="vit_s",
         model=ModelConfig(width=384, depth=12, num_heads=6, decoder_width=192, decoder_num_heads=3),
         recipe=Recipe(),
     ),
     Preset(
-        name="base",
+        name="vit_b",
         model=ModelConfig(width=768, depth=12, num_heads=12, decoder_width=384, decoder_num_heads=6),
         recipe=Recipe(),
     ),
     Preset(
-        name="large",
+        name="vit_l",
         model=ModelConfig(width=1024, depth=24, num_heads=16, decoder_width=512, decoder_num_heads=8),
-        recipe=Recipe(epochs=300, warmup_epochs=30),
+        recipe=Recipe(batch_clips=48 * 32, epochs=300, warmup_epochs=30),
     ),
     Preset(
-        name="huge",
+        name="vit_h",
         model=ModelConfig(width=1280, depth=32, num_heads=16, decoder_width=512, decoder_num_heads=8),
-        recipe=Recipe(epochs=300, warmup_epochs=30, save_epochs=10, recompute=True),
+        recipe=Recipe(batch_clips=64 * 32, epochs=300, warmup_epochs=30, save_epochs=10, recompute=True),
     ),
     Preset(
-        name="giant",
+        name="vit_g",
         model=ModelConfig(
             patch_px=14,
             width=1408,
@@ -184,7 +233,15 @@ _ALL = [
             decoder_width=512,
             decoder_num_heads=8,
         ),
-        recipe=Recipe(epochs=300, warmup_epochs=30, save_epochs=5, recompute=True, learning_rate=6e-4, clip_grad=0.02),
+        recipe=Recipe(
+            batch_clips=64 * 32,
+            epochs=300,
+            warmup_epochs=30,
+            learning_rate=6e-4,
+            clip_grad=0.02,
+            recompute=True,
+            save_epochs=5,
+        ),
     ),
 ]
 PRESETS = {p.name: p for p in _ALL}

@@ -58,7 +58,7 @@ def pretrain(
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - workers))
     opened = open_version(lake, version)
     members, held_out = split_members(opened)
-    chosen = preset(preset_name).lasting(steps)
+    chosen = preset(preset_name).adjusted(steps=steps)
     settings = _settings(chosen, seed, version, opened.clips_sha256)
     if (finished := finished_result(out, settings)) is not None:
         return finished
