@@ -39,6 +39,7 @@ class SyntheticClass:
     seed_hashtags: dict[str, str]
     siblings: tuple[str, ...]
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
+    former_ids: tuple[str, ...] = ()
     person_required: bool = True
 
 

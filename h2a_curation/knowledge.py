@@ -3,7 +3,7 @@
 Everything here is a function of rows, the recipe and the round: the same after a kill as in an undisturbed build.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -56,7 +56,7 @@ def plan(facts: Catalog, known: Known, recipe: Recipe, round: int) -> dict[str, 
     """A round's allocations and newly learnt tags, as the tables of one commit."""
     claims = _learn(facts, known, recipe, round) if recipe.adapt and recipe.source.by_tag else []
     learnt = facts.query("FROM tag_claim")
-    arm_tag = _arm_tags(recipe, schemas.from_arrow(schemas.TagClaim, learnt) + claims)
+    arm_tag = arm_tags(recipe, schemas.from_arrow(schemas.TagClaim, learnt) + claims)
     rows = facts.query(
         arm_sql(),
         {
@@ -137,19 +137,18 @@ def decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str:
 def _learn(facts: Catalog, known: Known, recipe: Recipe, round: int) -> list[schemas.TagClaim]:
     rows = facts.query("SELECT post_id, hashtags FROM post ORDER BY post_id")
     hashtags = dict(zip(rows["post_id"].to_pylist(), rows["hashtags"].to_pylist(), strict=True))
-    claimed = facts.query("SELECT tag, class_id FROM tag_claim")
+    claims = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
     return learn_tags(
         hashtags,
         sorted(known.accepted),
-        known={(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags}
-        | set(zip(claimed["tag"].to_pylist(), claimed["class_id"].to_pylist(), strict=True)),
+        known={(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags} | _claimed(recipe, claims),
         excluded={c.id: set(c.excluded_hashtags) for c in recipe.action_classes},
         round=round,
         rules=recipe.learn,
     )
 
 
-def _arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
+def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
     """Which listings speak for which class; a source without tags has one listing, which speaks for all."""
     source = recipe.source.name
     if not recipe.source.by_tag:
@@ -157,11 +156,18 @@ def _arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
     else:
         rows = [(source, tag, c.id, "seed", n) for c in recipe.action_classes for n, tag in enumerate(c.seed_hashtags)]
         seeds = {(tag, class_id) for _, tag, class_id, _, _ in rows}
-        classes = {c.id for c in recipe.action_classes}
-        learnt = {(c.tag, c.class_id) for c in claims if c.class_id in classes} - seeds
+        learnt = _claimed(recipe, claims) - seeds
         rows += [(source, tag, class_id, "learnt", 0) for tag, class_id in sorted(learnt)]
     columns = zip(*rows, strict=True)
     return pa.table(dict(zip(("source", "tag", "class_id", "origin", "rank"), map(pa.array, columns), strict=True)))
+
+
+def _claimed(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> set[tuple[str, str]]:
+    """(tag, class id) of learnt tags, each for the living classes that it was claimed for or that took over."""
+    tags: dict[str, set[str]] = defaultdict(set)
+    for claim in claims:
+        tags[claim.class_id].add(claim.tag)
+    return {(tag, c.id) for c in recipe.action_classes for name in (c.id, *c.former_ids) for tag in tags[name]}
 
 
 def _short(known: Known, recipe: Recipe) -> dict[str, int]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from h2a_curation import overview, taxonomy, yaml_file
+from h2a_curation import overview, yaml_file
 from h2a_curation.build import Built, build, timed
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.lake import Lake
@@ -21,6 +21,8 @@ from h2a_curation.sample_world import real_clips
 from h2a_curation.sample_world.score import Score as TruthScore
 from h2a_curation.sample_world.score import score
 from h2a_curation.sample_world.site import serve_clips
+from h2a_curation.taxonomy.load import complete
+from h2a_curation.taxonomy.model import ClassFile
 from h2a_curation.work import models_of, sensors_missing
 
 
@@ -65,8 +67,8 @@ def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quic
 def clips_recipe(folder: Path) -> Recipe:
     """The recipe `clips` with the classes that the folder's labels.csv names."""
     labels = real_clips.read_labels(folder)
-    file = yaml_file.check({"classes": real_clips.classes_of(labels)}, taxonomy.ClassFile)
-    return dataclasses.replace(load("clips"), action_classes=tuple(taxonomy.complete([file], str(folder))))
+    file = yaml_file.check({"classes": real_clips.classes_of(labels)}, ClassFile)
+    return dataclasses.replace(load("clips"), action_classes=tuple(complete([file], str(folder))))
 
 
 def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:

@@ -18,7 +18,8 @@ from h2a_curation.measure.look import LookRules
 from h2a_curation.measure.probe import ProbeRules
 from h2a_curation.measure.sense import SenseRules
 from h2a_curation.publish.pack import PackRules
-from h2a_curation.taxonomy import ActionClass, Negative, load_classes, load_negatives
+from h2a_curation.taxonomy.load import hint, load_classes, load_negatives
+from h2a_curation.taxonomy.model import ActionClass, Negative
 
 LOCAL_MODEL = "local-dir:"
 """open_clip's own prefix for a model in a folder; in a recipe, relative to the recipe's file."""
@@ -152,7 +153,9 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
     if given.only_classes and classes is None:
         known = {c.id: c for c in chosen}
         if unknown := [c for c in given.only_classes if c not in known]:
-            raise ValueError(f"{file}: only_classes names '{unknown[0]}', which no class file has; `h2a classes list`")
+            raise ValueError(
+                f"{file}: only_classes names '{unknown[0]}', which is no class; {hint(unknown[0], chosen)}"
+            )
         chosen = [known[c] for c in given.only_classes]
     model = given.embed.model
     if model.startswith(LOCAL_MODEL):
@@ -164,5 +167,5 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
         name=file.stem,
         text=file.read_text(encoding="utf-8") if file.exists() else "",
         action_classes=tuple(chosen),
-        negatives=tuple(load_negatives()),
+        negatives=tuple(load_negatives(chosen)),
     )

@@ -16,7 +16,7 @@ from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.recipes import Recipe
-from h2a_curation.taxonomy import class_named
+from h2a_curation.taxonomy.load import class_named
 
 _BEST = 5
 _STAGES = ["screen_post", "screen_clip", "validate", "dedup", "select"]

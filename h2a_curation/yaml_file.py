@@ -2,12 +2,17 @@
 
 import dataclasses
 import difflib
+import functools
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from yaml.constructor import SafeConstructor
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser is ten times faster, and is in every wheel of PyYAML; a build from source may lack it."""
 
 T = TypeVar("T")
 Place = tuple[int | str, ...]
@@ -16,12 +21,14 @@ Place = tuple[int | str, ...]
 def load(file: Path, into: type[T]) -> T:
     """The file's content as an instance of the dataclass `into`; ValueError names file, line and what to do."""
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        content = {} if root is None else SafeConstructor().construct_document(root)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing
     except (yaml.YAMLError, UnicodeDecodeError) as broken:
         raise ValueError(f"{file}{_mark(broken)}: not valid YAML: {_first_line(broken)}; mend it there") from broken
-    content = {} if root is None else yaml.safe_load(file.read_text(encoding="utf-8"))
+    if twice := _key_given_twice(root):
+        raise ValueError(f"{file}:{twice.start_mark.line + 1}: '{twice.value}' stands twice here; keep one")
     try:
         return check(content, into)
     except MisfitError as misfit:
@@ -40,7 +47,8 @@ def check(content: Any, into: type[T]) -> T:
     """Plain content as an instance of `into`; raises MisfitError at the first thing that does not fit."""
     _refuse_unknown(content, into, ())
     try:
-        return TypeAdapter(into).validate_python(content)
+        checked: T = _adapter(typing.cast("Any", into)).validate_python(content)
+        return checked
     except ValidationError as errors:
         first = errors.errors()[0]
         place = tuple(first["loc"])
@@ -48,12 +56,25 @@ def check(content: Any, into: type[T]) -> T:
         raise MisfitError(place, f"{where}: {first['msg'].removeprefix('Value error, ')}") from errors
 
 
+@functools.cache
+def _adapter(into: Any) -> TypeAdapter[Any]:
+    """Built once: it costs more than reading a file."""
+    return TypeAdapter(into)
+
+
+@functools.cache
+def _hints(into: type) -> dict[str, Any]:
+    """Type of each key that the dataclass takes, in its order."""
+    hints = typing.get_type_hints(into)
+    return {f.name: hints[f.name] for f in dataclasses.fields(into)}
+
+
 def _refuse_unknown(content: Any, hint: Any, place: Place) -> None:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(content, dict):
             raise MisfitError(place, f"{'.'.join(map(str, place)) or 'the file'} must be a mapping of names to values")
-        hints = typing.get_type_hints(hint)
-        known = [f.name for f in dataclasses.fields(hint)]
+        hints = _hints(hint)
+        known = list(hints)
         for key, value in content.items():
             if key not in known:
                 raise MisfitError((*place, key), f"unknown key '{key}'; {_nearest(str(key), known)}")
@@ -72,6 +93,20 @@ def _refuse_unknown(content: Any, hint: Any, place: Place) -> None:
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+
+
+def _key_given_twice(node: yaml.Node | None) -> yaml.ScalarNode | None:
+    """The first key that repeats one of its own mapping: YAML forbids it, PyYAML silently keeps the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    return key
+                seen.add(key.value)
+    inner = [n for pair in node.value for n in pair] if isinstance(node, yaml.MappingNode) else []
+    inner = node.value if isinstance(node, yaml.SequenceNode) else inner
+    return next(filter(None, map(_key_given_twice, inner)), None)
 
 
 def _line(node: yaml.Node | None, place: Place) -> int:

@@ -5,18 +5,24 @@ are all that was done.
 """
 
 import dataclasses
+import itertools
 import shutil
 from collections import Counter
+from datetime import date
 
 import pytest
+import yaml
 
 from h2a_curation import build as building
-from h2a_curation import recipes, redecide
+from h2a_curation import knowledge, recipes, redecide
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
 from h2a_curation.job import reachable
+from h2a_curation.pretrain.shards import open_version
+from h2a_curation.taxonomy.export import as_class_file
 from h2a_curation.work import do_part, models_of
+from schemas import TagClaim, from_arrow
 
 
 class Counting:
@@ -92,6 +98,82 @@ def test_a_renamed_class_changes_its_name_and_nothing_else(lake, recipe):
     after = selected(lake, decide(lake, dataclasses.replace(recipe, action_classes=(renamed, *others)), run))
     assert run.keys == {}
     assert {(r["clip_id"], r["label"]) for r in after} == {(r["clip_id"], r["label"]) for r in before}
+
+
+LIVES = {
+    "renamed": [("deadlift", ["barbell-lift"])],
+    "split": [("cycling", ["road-cycling", "park-cycling"])],
+    "merged": [("deadlift", ["training"]), ("jump-rope", ["training"])],
+}
+
+
+def succeeded(recipe, kind, folder):
+    """The recipe with a class file in which classes have become others, and what the file's history says of it."""
+    old = {c.id: c for c in recipe.action_classes}
+    heirs = LIVES[kind]
+    labels = itertools.count(100)
+    files = {c.id: c for c in old.values() if c.id not in dict(heirs)}
+    for ended, into in heirs:
+        for n, heir in enumerate(into):
+            before = files.get(heir) or dataclasses.replace(old[ended], id=heir, prompts=(), seed_hashtags={})
+            files[heir] = dataclasses.replace(
+                before,
+                label=old[ended].label if kind == "renamed" else next(labels),
+                seed_hashtags=before.seed_hashtags | old[ended].seed_hashtags,
+                prompts=before.prompts + old[ended].prompts[n :: len(into)],
+            )
+    text = as_class_file("mine", [dataclasses.replace(c, siblings=()) for c in files.values()])
+    history = {
+        "date": date(2026, 11, 24),
+        "kind": kind,
+        "classes": {ended: old[ended].label for ended, _ in heirs},
+        "into": heirs[0][1],
+        "why": "for the test",
+    }
+    (folder / "mine.yaml").write_text(text + yaml.safe_dump({"history": [history]}))
+    return recipes.load("sample-mini", classes=folder / "mine.yaml")
+
+
+@pytest.mark.parametrize("kind", LIVES)
+def test_a_lake_decides_anew_when_classes_become_others(lake, recipe, tmp_path, kind):
+    before = selected(lake, decisions.newest(lake.path))
+    later = succeeded(recipe, kind, tmp_path)
+    run = Counting()
+    after = selected(lake, decide(lake, later, run))
+    assert run.keys == {}, "no request, no decode, no model: the prompts' texts were embedded already"
+    ended, heirs = {e for e, _ in LIVES[kind]}, {h for _, into in LIVES[kind] for h in into}
+    assert not ended & {row["class_id"] for row in after}
+    assert heirs & {row["class_id"] for row in after}
+    clips = {row["clip_id"] for row in after if row["class_id"] in heirs}
+    assert clips >= {row["clip_id"] for row in before if row["class_id"] in ended}
+    assert {r["clip_id"] for r in after if r["class_id"] not in heirs} == {
+        r["clip_id"] for r in before if r["class_id"] not in ended
+    }
+
+
+def test_what_was_learnt_for_a_class_that_was_renamed_is_not_learnt_again(lake, recipe, tmp_path):
+    learnt = connect(lake.path).query("SELECT tag, class_id FROM tag_claim").to_pylist()
+    of_deadlift = {row["tag"] for row in learnt if row["class_id"] == "deadlift"}
+    assert of_deadlift, "the mini world teaches no tag of the deadlift"
+    later = succeeded(recipe, "renamed", tmp_path)
+    facts = connect(lake.path)
+    claims = from_arrow(TagClaim, facts.query("FROM tag_claim"))
+    arms = knowledge.arm_tags(later, claims).to_pylist()
+    assert of_deadlift <= {arm["tag"] for arm in arms if arm["class_id"] == "barbell-lift"}
+    assert not {arm["class_id"] for arm in arms} & {"deadlift"}
+
+
+def test_a_version_keeps_the_ids_and_labels_that_it_was_made_with(lake, recipe, tmp_path):
+    members = [(m.clip_id, m.class_id, m.label) for m in open_version(lake.path, "v1").members]
+    run = Counting()
+    later = dataclasses.replace(succeeded(recipe, "merged", tmp_path), name="merged")
+    built = build(lake, later, run)
+    assert set(run.keys) <= {"pack"}
+    new = {m.clip_id: (m.class_id, m.label) for m in open_version(lake.path, built.version).members}
+    assert {name for name, _ in new.values()} == {"training", "cycling", "guitar-playing"}
+    assert [(m.clip_id, m.class_id, m.label) for m in open_version(lake.path, "v1").members] == members
+    labels = {label for _, name, label in members if name in ("deadlift", "jump-rope")}
+    assert not labels & {label for name, label in new.values() if name == "training"}
 
 
 def test_a_looser_screen_fetches_just_the_posts_that_it_lets_in(lake, recipe):

@@ -357,8 +357,52 @@ def test_pretrain_trains_from_the_shards_and_goes_on(refused, h2a_here, lake, tm
 # classes
 
 
-def test_classes_are_listed_and_shown(ok):
-    assert "deadlift" in ok("classes", "list")
-    shown = ok("classes", "show", "deadlift")
-    for word in ("must be seen", "seed tag", "prompt", "siblings"):
-        assert word in shown
+def test_classes_of_one_group(ok, refused):
+    listed = ok("classes", "list", "--group", "fitness")
+    assert "deadlift" in listed
+    assert "skiing" not in listed
+    assert "no group 'fitnes'; there are" in refused("classes", "list", "--group", "fitnes")
+
+
+def test_one_class_is_shown_beside_those_that_are_taken_for_it(ok):
+    shown = ok("classes", "show", "clean-and-jerk")
+    for said in (
+        "must be seen",
+        "#cleanandjerk",
+        "not #jerk",
+        "barbell overhead",
+        "deadlift",
+        "ucf101",
+        "CleanAndJerk",
+    ):
+        assert said in shown
+
+
+def test_lint_says_where_a_fault_is_and_ends_with_1(ok, h2a_here, tmp_path):
+    assert "386 classes, no faults" in ok("classes", "lint")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("group: g\nclasses:\n  - id: first-one\n  - id: second-one\n    label: 3\n")
+    done = h2a_here("classes", "lint", "--classes", mine)
+    assert done.code == 1
+    assert f"{mine}:4: second-one: definition is empty: write it" in done.out
+    assert f"{mine}:3: first-one: label is empty" in done.out
+
+
+def test_a_list_of_hashtags_becomes_a_class_file(ok, refused, tmp_path):
+    (tmp_path / "hashtags.txt").write_text("#salsa\nplayingkazoo\n")
+    out = tmp_path / "mine.yaml"
+    said = ok("classes", "import", tmp_path / "hashtags.txt", "--out", out)
+    assert "2 classes, 1 with a shipped class's text" in said
+    assert "definition, excluded_hashtags, siblings" in said
+    assert "salsa" in ok("classes", "list", "--classes", out)
+    assert "exists; name another file" in refused("classes", "import", tmp_path / "hashtags.txt", "--out", out)
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"), [("jsonl", '{"id": '), ("csv", "label,id,"), ("yaml", "group: "), ("md", "# ")]
+)
+def test_classes_are_exported(ok, tmp_path, format, begins):
+    assert ok("classes", "export", "--format", format).startswith(begins)
+    out = tmp_path / "classes.out"
+    assert "386 classes" in ok("classes", "export", "--format", format, "--out", out)
+    assert out.read_text(encoding="utf-8").startswith(begins)

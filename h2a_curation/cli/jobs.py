@@ -122,7 +122,7 @@ def recipe_of(
     import dataclasses
 
     from h2a_curation.recipes import EmbedRules, load
-    from h2a_curation.taxonomy import answering_to_own_name
+    from h2a_curation.taxonomy.load import answering_to_own_name
 
     if recipe is None and table is None:
         raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")

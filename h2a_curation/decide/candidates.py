@@ -1,6 +1,7 @@
 """Which posts are looked at as examples of which class: those that carry, or stand under, a tag that speaks for it.
 
-No fact in the lake names a class. So a class that is renamed, split or merged costs this join and nothing else.
+No fact in the lake names a class but a learnt tag's claim, and that speaks for the class's heirs as well. So a class
+that is renamed, split or merged costs this join and nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from h2a_curation.decide.rules import Query
 
 
 class DecidedClass(Protocol):
-    """What decisions need of a class; h2a_curation/taxonomy.py's ActionClass has it."""
+    """What decisions need of a class; h2a_curation/taxonomy/model.py: ActionClass has it."""
 
     @property
     def id(self) -> str:
@@ -35,6 +36,10 @@ class DecidedClass(Protocol):
         """Ids of classes that are easily taken for this one."""
 
     @property
+    def former_ids(self) -> Collection[str]:
+        """Ids of ended classes whose learnt tags speak for this one."""
+
+    @property
     def person_required(self) -> bool:
         """Whether somebody must be seen."""
 
@@ -42,7 +47,8 @@ class DecidedClass(Protocol):
 CANDIDATE_SQL = """
     WITH speaks AS (
         SELECT class_id, tag, 0 AS rank FROM seed_tag
-        UNION ALL SELECT class_id, tag, 1 FROM tag_claim SEMI JOIN class USING (class_id)
+        UNION ALL SELECT succession.class_id, tag, 1
+        FROM tag_claim JOIN succession ON tag_claim.class_id = succession.former_id
     ),
     tagged AS (SELECT post_id, unnest(hashtags) AS tag FROM post UNION SELECT post_id, tag FROM hit)
     SELECT class_id, post_id, CASE min(rank) WHEN 0 THEN 'seed' ELSE 'learnt' END AS ground
@@ -52,13 +58,20 @@ CANDIDATE_SQL = """
 
 
 def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
-    """The classes as the tables that queries join: class, seed_tag, excluded_tag."""
+    """The classes as the tables that queries join: class, succession, seed_tag, excluded_tag."""
+    heirs = [(former, c.id) for c in classes for former in (c.id, *c.former_ids)]
     return {
         "class": pa.table(
             {
                 "class_id": pa.array([c.id for c in classes], pa.string()),
                 "label": pa.array([c.label for c in classes], pa.int64()),
                 "person_required": pa.array([c.person_required for c in classes], pa.bool_()),
+            }
+        ),
+        "succession": pa.table(
+            {
+                "former_id": pa.array([former for former, _ in heirs], pa.string()),
+                "class_id": pa.array([class_id for _, class_id in heirs], pa.string()),
             }
         ),
         "seed_tag": _tags([(c.id, tag) for c in classes for tag in c.seed_hashtags]),

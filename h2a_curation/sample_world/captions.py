@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from h2a_curation.taxonomy import ActionClass, Negative
+from h2a_curation.taxonomy.model import ActionClass, Negative
 
 _ACTION_TEMPLATES = (
     "{}",

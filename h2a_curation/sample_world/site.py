@@ -111,14 +111,14 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
+    from h2a_curation.sample_world.classes import rendered_classes
     from h2a_curation.sample_world.content import SamplePlatform
     from h2a_curation.sample_world.files import default_cache
     from h2a_curation.sample_world.truth import truth
     from h2a_curation.sample_world.world import make_world
-    from h2a_curation.taxonomy import load_classes
 
     world = make_world(
-        options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in load_classes(options.classes)]
+        options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in rendered_classes(options.classes)]
     )
     if options.truth:
         options.truth.parent.mkdir(parents=True, exist_ok=True)

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from h2a_curation.data_folder import data_folder
 from h2a_curation.decide.validate import ClipScores, mean_prompts, score_clips
 from h2a_curation.sample_world.captions import captions_by_subject, vary
+from h2a_curation.sample_world.classes import rendered_classes, rendered_negatives
 from h2a_curation.sample_world.clip_metrics import Claims, draw_claims, summary
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.sample_world.colour_histogram import fit_colour_histogram
 from h2a_curation.sample_world.small_clip import new_model, save_model, tokenizer, write_vocabulary
 from h2a_curation.sample_world.training_frames import SUBJECTS, Chunk, chunk_frames, clip_subjects
-from h2a_curation.taxonomy import load_classes, load_negatives
 
 METRICS = "metrics.json"
 _EVALUATION_FRAMES = 8
@@ -94,7 +94,7 @@ class Trainer:
         self._frames = frames
         subjects = clip_subjects(len(frames))
         self._clips = [np.flatnonzero(subjects == subject) for subject in range(len(SUBJECTS))]
-        self._captions = captions_by_subject(load_classes(), load_negatives())
+        self._captions = captions_by_subject(rendered_classes(), rendered_negatives())
         self._tokenize = tokenizer(vocabulary)
         self.model = new_model()
         self._frozen = self._freeze()
@@ -158,7 +158,7 @@ def clip_scores(model: Any, frames: NDArray[np.uint8], tokenize: Any) -> ClipSco
     vectors = np.stack(
         [model.encode_image(as_input(clip), normalize=True).numpy().astype(np.float16) for clip in frames]
     )
-    prompts = {c.id: c.prompts for c in load_classes()} | {n.id: n.prompts for n in load_negatives()}
+    prompts = {c.id: c.prompts for c in rendered_classes()} | {n.id: n.prompts for n in rendered_negatives()}
     texts = [model.encode_text(tokenize(list(prompts[name])), normalize=True).numpy() for name in SUBJECTS]
     return score_clips(vectors, mean_prompts(texts), model.logit_scale.exp().item())
 
@@ -175,7 +175,7 @@ def evaluate(scores: ClipScores) -> tuple[dict[str, float], Claims]:
         "clip_top1_of_classes": float((best_class == truth)[of_class].mean()),
     }
     index = {name: number for number, name in enumerate(ACTIONS)}
-    siblings = [[index[s] for s in c.siblings] for c in sorted(load_classes(), key=lambda c: index[c.id])]
+    siblings = [[index[s] for s in c.siblings] for c in sorted(rendered_classes(), key=lambda c: index[c.id])]
     claims = draw_claims(scores, truth, len(ACTIONS), siblings, np.random.default_rng(0))
     return {name: round(share, 4) for name, share in shares.items()}, claims
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from h2a_curation import recipes, taxonomy, yaml_file
+from h2a_curation import recipes, yaml_file
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
+from h2a_curation.taxonomy.load import load_classes
 from tests.docs.cli_reference import PAGE, commands, reference
 
 ROOT = Path(__file__).parents[2]
@@ -19,10 +20,10 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 
 
 def blocks(language):
-    """(page and number, text) of every fenced block of a language."""
-    for page in PAGES:
-        found = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        yield from (pytest.param(text, id=f"{page.name}-{n}") for n, text in enumerate(found))
+    """The text of every fenced block of a language, named by page and number."""
+    fenced = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    found = [(page.name, fenced.findall(page.read_text(encoding="utf-8"))) for page in PAGES]
+    return [pytest.param(text, id=f"{name}-{n}") for name, texts in found for n, text in enumerate(texts)]
 
 
 def lines(program):
@@ -32,14 +33,14 @@ def lines(program):
                 yield pytest.param(line, id=f"{block.id}-{n}")
 
 
-@pytest.mark.parametrize("line", lines("h2a"))
+@pytest.mark.parametrize("line", list(lines("h2a")))
 def test_every_command_shown_exists_with_its_options(line):
     words = shlex.split(line)
     name = " ".join(words[:3]) if " ".join(words[:3]) in commands() else " ".join(words[:2])
     commands()[name].make_context(name, words[len(name.split()) :])
 
 
-@pytest.mark.parametrize("line", lines("make"))
+@pytest.mark.parametrize("line", list(lines("make")))
 def test_every_make_target_shown_exists(line):
     assert line.split()[1] in TARGETS
 
@@ -83,7 +84,7 @@ def test_every_file_shown_loads(tmp_path, text):
     file = tmp_path / "shown.yaml"
     file.write_text(text)
     if text.startswith(("classes:", "group:")):
-        assert taxonomy.load_classes(file)
+        assert load_classes(file)
     else:
         assert yaml_file.load(file, recipes.RecipeFile)
 

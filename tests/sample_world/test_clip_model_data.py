@@ -9,9 +9,9 @@ import pytest
 from h2a_curation.clip_model import ClipModel
 from h2a_curation.data_folder import data_folder
 from h2a_curation.decide.validate import mean_prompts, score_clips
+from h2a_curation.sample_world.classes import rendered_classes, rendered_negatives
 from h2a_curation.sample_world.clip_spec import ACTIONS, FILLERS, ClipSpec, Shot
 from h2a_curation.sample_world.render import frames
-from h2a_curation.taxonomy import load_classes, load_negatives
 from h2a_curation.torchvision_compat import make_importable
 
 FOLDER = data_folder() / "sample_world"
@@ -64,7 +64,7 @@ def test_open_clip_loads_it_by_config_and_file():
 
 def test_unseen_clips_are_recognised(model):
     subjects = (*ACTIONS, *FILLERS)
-    prompts = {c.id: c.prompts for c in load_classes()} | {n.id: n.prompts for n in load_negatives()}
+    prompts = {c.id: c.prompts for c in rendered_classes()} | {n.id: n.prompts for n in rendered_negatives()}
     matrix = mean_prompts([model.encode_texts(list(prompts[subject])) for subject in subjects])
     clips = [clip_of(subject, NEW_SEED) for subject in subjects]
     vectors = np.stack([model.encode_images(clip) for clip in clips])

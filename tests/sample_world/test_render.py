@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scenedetect import AdaptiveDetector, detect
 
+from h2a_curation.sample_world.classes import rendered_classes, rendered_negatives
 from h2a_curation.sample_world.clip_spec import ACTIONS, FILLERS, ClipSpec, Shot
 from h2a_curation.sample_world.render import frames, render
-from h2a_curation.taxonomy import load_classes, load_negatives
 
 
 def spec(*subjects: str, duration_s: float = 1.0, **changed) -> ClipSpec:
@@ -83,12 +83,12 @@ def test_the_cut_between_shots_is_seen_and_no_other(tmp_path, subjects):
 
 
 def test_each_action_has_a_class_and_each_filler_a_negative():
-    assert {c.id for c in load_classes()} >= set(ACTIONS)
-    assert {n.id for n in load_negatives()} >= set(FILLERS)
+    assert {c.id for c in rendered_classes()} >= set(ACTIONS)
+    assert {n.id for n in rendered_negatives()} >= set(FILLERS)
 
 
 def test_class_data_is_consistent():
-    classes = {c.id: c for c in load_classes()}
+    classes = {c.id: c for c in rendered_classes()}
     tags = [tag for c in classes.values() for tag in c.tags]
     assert len(tags) == len(set(tags))
     for c in (classes[name] for name in ACTIONS):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from h2a_curation.sample_world.captions import captions_by_subject, vary
+from h2a_curation.sample_world.classes import rendered_classes, rendered_negatives
 from h2a_curation.sample_world.clip_metrics import precision_recall, threshold_at
 from h2a_curation.sample_world.colour_histogram import ColourHistogram
 from h2a_curation.sample_world.training_frames import FIRST_SEED, SUBJECTS, clip_subjects
-from h2a_curation.taxonomy import load_classes, load_negatives
 
 
 def test_every_subject_has_captions_and_none_is_said_of_two():
-    captions = captions_by_subject(load_classes(), load_negatives())
+    captions = captions_by_subject(rendered_classes(), rendered_negatives())
     assert set(SUBJECTS) <= set(captions)
     owners = [(text, subject) for subject in SUBJECTS for text in set(captions[subject])]
     assert len({text for text, _ in owners}) == len(owners)

@@ -1,29 +1,14 @@
+"""Class files: what may be left out, what is refused and how it is said."""
+
 import pytest
 
-from h2a_curation.taxonomy import load_classes, load_negatives
+from h2a_curation.taxonomy.load import class_named, load_classes, load_negatives
 
 
 def write(folder, text):
     file = folder / "mine.yaml"
     file.write_text(text)
     return file
-
-
-def test_the_shipped_classes_have_stable_labels_and_at_least_five_prompts_each():
-    classes = load_classes()
-    assert len(classes) >= 24
-    assert [c.label for c in classes] == list(range(len(classes)))
-    assert min(len(c.prompts) for c in classes) >= 5
-    ids = {c.id for c in classes}
-    assert all(sibling in ids for c in classes for sibling in c.siblings)
-    assert all(c.id in other.siblings for c in classes for other in classes if other.id in c.siblings)
-
-
-def test_negatives_have_prompts_of_their_own():
-    prompts = [p for c in load_classes() for p in c.prompts]
-    negatives = load_negatives()
-    assert len(negatives) >= 4
-    assert not set(prompts) & {p for n in negatives for p in n.prompts}
 
 
 def test_a_short_class_file_is_completed_by_rule(tmp_path):
@@ -44,6 +29,12 @@ def test_a_short_class_file_is_completed_by_rule(tmp_path):
         ("classes:\n- id: surf\n  label: many\n", 3, "integer"),
         ("classes:\n- id: surf\n  - id: knit\n", 3, "not valid YAML"),
         ("group: x\n", 1, "classes"),
+        ("classes:\n- id: surf\n  name: Surf\n  name: Surfing\n", 4, "'name' stands twice"),
+        ("classes:\n- id: surf\n  seed_hashtags: {surf: noun, surf: noun}\n", 3, "'surf' stands twice"),
+        ("classes:\n- id: surf\n  risks: [fun]\n", 3, "minors"),
+        ("classes:\n- id: surf\n  clip_stride: 3\n", 3, "2 or 4"),
+        ("classes:\n- id: surf\n  mappings: {ucf: [Surfing]}\n", 3, "ucf101"),
+        ("classes:\n- id: surf\n  label: -1\n", 2, "labels start at 0"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_line_and_remedy(tmp_path, text, line, says):
@@ -66,3 +57,16 @@ def test_a_mistake_is_one_line_with_file_line_and_remedy(tmp_path, text, line, s
 def test_what_must_be_unique_is(tmp_path, text, says):
     with pytest.raises(ValueError, match=says):
         load_classes(write(tmp_path, text))
+
+
+def test_a_class_by_id_or_what_was_meant(tmp_path):
+    classes = load_classes(write(tmp_path, "classes: [{id: surfing}, {id: skiing}]"))
+    assert class_named("surfing", classes).label == 0
+    with pytest.raises(ValueError, match="did you mean 'skiing'"):
+        class_named("sking", classes)
+
+
+def test_a_negative_is_none_where_a_chosen_class_shows_it(tmp_path):
+    walking = load_classes(write(tmp_path, "classes: [{id: walking}]"))
+    surfing = load_classes(write(tmp_path, "classes: [{id: surfing}]"))
+    assert {n.id for n in load_negatives(surfing)} - {n.id for n in load_negatives(walking)} == {"walking"}
