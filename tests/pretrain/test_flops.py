@@ -22,7 +22,7 @@ def counted(config, samples, encoder_mask, decoder_mask):
 
 @pytest.mark.parametrize(
     ("name", "samples", "masks"),
-    [("micro", 2, (0.9, 0.5)), ("tiny", 3, (0.25, 0.0)), ("base", 2, (0.9, 0.5)), ("giant", 1, (0.9, 0.5))],
+    [("micro", 2, (0.9, 0.5)), ("tiny", 3, (0.25, 0.0)), ("vit_b", 2, (0.9, 0.5)), ("vit_g", 1, (0.9, 0.5))],
 )
 def test_the_formula_is_what_torch_counts(name, samples, masks):
     config = preset(name).model
@@ -32,10 +32,10 @@ def test_the_formula_is_what_torch_counts(name, samples, masks):
 @pytest.mark.parametrize(
     ("name", "masks", "seen"),
     [
-        ("base", (0.9, 0.5), (160, 784)),
-        ("base", (0.9, 0.0), (160, 1408)),
-        ("giant", (0.9, 0.5), (208, 1024)),
-        ("giant", (0.9, 0.75), (208, 512)),
+        ("vit_b", (0.9, 0.5), (160, 784)),
+        ("vit_b", (0.9, 0.0), (160, 1408)),
+        ("vit_g", (0.9, 0.5), (208, 1024)),
+        ("vit_g", (0.9, 0.75), (208, 512)),
     ],
 )
 def test_tokens_are_those_of_the_masks(name, masks, seen):
