@@ -24,6 +24,7 @@ from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.decide.validate import PromptVectors, mean_prompts
+from h2a_curation.durable import written_aside
 from h2a_curation.measure.look import Look
 from h2a_curation.recipes import Recipe
 
@@ -194,7 +195,7 @@ def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
     from h2a_curation.video.scenes import longest_scene
 
     model = models_of(recipe)["cut"]
-    with parts.written_aside(lake.path) as folder:
+    with written_aside(lake.path) as folder:
         rows = cut(
             _media(lake, part),
             recipe.cut,

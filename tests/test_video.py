@@ -13,10 +13,10 @@ from h2a_curation.measure.facts import Scene
 from h2a_curation.measure.look import LookRules
 from h2a_curation.video import child, transcode
 from h2a_curation.video.child import probe_in_child
-from h2a_curation.video.look import frames_at, look
+from h2a_curation.video.look import look
 from h2a_curation.video.probe import probe
 from h2a_curation.video.scenes import longest, longest_scene
-from tests.videos import CLIPS, H264, make, moving, two_scenes
+from tests.videos import CLIPS, H264, frames_at, make, moving, two_scenes
 
 GIB = 1 << 30
 

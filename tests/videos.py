@@ -3,6 +3,9 @@
 import subprocess
 from pathlib import Path
 
+import av
+import numpy as np
+
 from h2a_curation.video.transcode import ffmpeg_program
 
 CLIPS = Path(__file__).parents[2] / "shared" / "clips"
@@ -28,3 +31,12 @@ def two_scenes(file: Path, first_s: float, second_s: float, *arguments: str) -> 
     filters = "[1:v]negate,hflip,hue=h=120[b];[0:v][b]concat=n=2:v=1[v]"
     inputs = (*moving(first_s), "-f", "lavfi", "-i", f"mandelbrot=s=96x160:r=24,trim=duration={second_s}")
     return make(file, *inputs, "-filter_complex", filters, "-map", "[v]", *(arguments or H264))
+
+
+def frames_at(file, times_s):
+    """[time, height, width, rgb]: for each time, the frame that is on show then, the last one after the end."""
+    with av.open(str(file)) as container:
+        frames = list(container.decode(video=0))
+    starts = [frame.time for frame in frames]
+    shown = [max(0, int(np.searchsorted(starts, time_s, side="right")) - 1) for time_s in times_s]
+    return np.stack([frames[n].to_ndarray(format="rgb24") for n in shown])

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from h2a_curation.catalog import parts
+from h2a_curation.durable import sweep
 
 FORMAT = 1
 
@@ -32,7 +33,7 @@ class Lake:
 def create(path: Path, salt: str | None = None) -> Lake:
     """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators, else it is random."""
     if (path / "lake.json").exists():
-        parts.sweep(path)
+        sweep(path)
         return open_lake(path)
     if path.exists() and any(path.iterdir()):
         raise ValueError(f"{path} is not empty and holds no lake.json: name a new folder or a lake")

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from h2a_curation.publish.aside import aside, sync_folder, synced
+from h2a_curation.durable import sync_folder, synced, written_aside
 from schemas import Member
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -155,14 +155,11 @@ def write_shard(clips: Sequence[PackClip], read: Callable[[str], bytes], lake: P
     described = _with_metadata(clips)
     target = lake / "shards" / _name(described)
     if not target.exists() or target.stat().st_size != _num_bytes(described):
-        unfinished = aside(lake)
-        try:
-            with synced(unfinished) as file:
+        with written_aside(lake) as unfinished:
+            with synced(unfinished / target.name) as file:
                 _write_tar(file, described, read)
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+            (unfinished / target.name).replace(target)
         sync_folder(target.parent)
     return members(clips)
 

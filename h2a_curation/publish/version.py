@@ -8,9 +8,9 @@ versions/<name>/manifest.json      what it is: labels, counts, hashes of its fil
                     train.csv val.csv test.csv    `path label`:   --data_path .../videomae --data_root <lake>
 """
 
+import hashlib
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from h2a_curation.publish.aside import aside, file_sha256, sync_folder, synced
+from h2a_curation.durable import sync_folder, synced, written_aside
 from schemas import Lineage, Member, from_arrow, to_arrow
 
 SPLITS = ("train", "val", "test")
@@ -81,8 +81,7 @@ def write_version(
         if not _holds(lake, name, members):
             raise ValueError(f"version {name} exists and holds other clips: choose another name, or remove {target}")
         return target
-    unfinished = aside(lake)
-    try:
+    with written_aside(lake) as unfinished:
         files = _write_files(unfinished, members, lineage)
         manifest = Manifest(
             format=_FORMAT,
@@ -100,8 +99,6 @@ def write_version(
         sync_folder(unfinished)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     sync_folder(target.parent)
     return target
 
@@ -163,7 +160,7 @@ def verify(lake: Path, name: str) -> list[str]:
 def _difference(file: Path, expected: str) -> str | None:
     if not file.exists():
         return "missing"
-    return None if file_sha256(file) == expected else "changed: its sha256 is not the one in the manifest"
+    return None if _sha256(file) == expected else "changed: its sha256 is not the one in the manifest"
 
 
 def _damaged_members(lake: Path, members: Sequence[Member]) -> Iterator[str]:
@@ -199,7 +196,7 @@ def _write_files(folder: Path, members: Sequence[Member], lineage: Sequence[Line
             file.write("".join(f"{line}\n" for line in lines).encode())
     sync_folder(folder / "videomae")
     names = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
-    return {name: file_sha256(folder / name) for name in names}
+    return {name: _sha256(folder / name) for name in names}
 
 
 def _videomae_lists(members: Sequence[Member]) -> dict[str, list[str]]:
@@ -221,4 +218,10 @@ def _shard_entries(lake: Path, members: Sequence[Member]) -> list[ShardEntry]:
 
 def _shard_entry(lake: Path, file: str, num_clips: int) -> ShardEntry:
     path = lake / "shards" / file
-    return ShardEntry(file=file, sha256=file_sha256(path), num_bytes=path.stat().st_size, num_clips=num_clips)
+    return ShardEntry(file=file, sha256=_sha256(path), num_bytes=path.stat().st_size, num_clips=num_clips)
+
+
+def _sha256(file: Path) -> str:
+    """Hex digest of a file's bytes, in constant memory."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -2,20 +2,17 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
 from h2a_curation.sample_world.cast import FilePlan
 from h2a_curation.sample_world.clip_spec import ClipSpec
-from h2a_curation.sample_world.world import World
 
 Render = Callable[[ClipSpec, Path], None]
 _HTML = b"""<!doctype html>
@@ -48,18 +45,6 @@ def make_file(plan: FilePlan, folder: Path, render: Render | None = None) -> Pat
         _write(plan, unfinished, render or _renderer())
         unfinished.replace(target)
     return target
-
-
-def prerender(world: World, folder: Path, post_ids: Iterable[str], workers: int = 2) -> int:
-    """Make the files of these posts that the cache lacks; return how many those were."""
-    plans = {cached_file(plan, folder): plan for plan in (world.posts[i].file for i in post_ids)}
-    left = {file: plan for file, plan in plans.items() if not file.exists()}
-    if not left:
-        return 0
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for made in [pool.submit(make_file, plan, folder) for plan in left.values()]:
-            made.result()
-    return len(left)
 
 
 @cache

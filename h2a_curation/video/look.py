@@ -1,7 +1,6 @@
-"""Reads clips: all that the measurements need in one sequential decode, or single frames for a page."""
+"""Reads clips: all that the measurements need in one sequential decode."""
 
 import hashlib
-from collections.abc import Sequence
 
 import av
 import numpy as np
@@ -43,28 +42,6 @@ def look(file: str, rules: LookRules) -> Look:
         frames=np.stack([picture for _, picture in shown]),
         grey=np.stack(grey),
     )
-
-
-def frames_at(file: str, times_s: Sequence[float]) -> NDArray[np.uint8]:
-    """[time, height, width, rgb]: for each time, the frame that is on show then, the last one after the end."""
-    pictures: list[NDArray[np.uint8]] = []
-    with opened(file) as container:
-        stream = video_stream(container)
-        if stream is None:
-            raise ValueError(f"{file} has no video")
-        last: VideoFrame | None = None
-        left = sorted(times_s)
-        for frame in container.decode(stream):
-            while left and last is not None and (frame.time or 0.0) > left[0]:
-                pictures.append(_rgb(last))
-                left.pop(0)
-            if not left:
-                break
-            last = frame
-    if last is None:
-        raise ValueError(f"{file} has no frames")
-    pictures += [_rgb(last)] * len(left)
-    return np.stack(pictures)[np.argsort(np.argsort(times_s, kind="stable"), kind="stable")]
 
 
 def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:

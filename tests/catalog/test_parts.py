@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from h2a_curation import durable
 from h2a_curation.catalog import parts
 
 ROWS = {"t": pa.table({"x": [1, 2]})}
@@ -36,9 +37,9 @@ def test_a_writer_that_dies_leaves_nothing_visible(tmp_path):
 
 def test_old_leftovers_are_swept_and_young_ones_stay(tmp_path):
     (tmp_path / ".tmp" / "left").mkdir(parents=True)
-    parts.sweep(tmp_path)
+    durable.sweep(tmp_path)
     assert (tmp_path / ".tmp" / "left").exists()
-    parts.sweep(tmp_path, older_than_s=-1)
+    durable.sweep(tmp_path, older_than_s=-1)
     assert not (tmp_path / ".tmp" / "left").exists()
 
 

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
@@ -19,7 +21,7 @@ import pytest
 import yaml
 
 from h2a_curation.sample_world.content import ClipPlatform
-from h2a_curation.sample_world.files import cached_file, make_file, prerender
+from h2a_curation.sample_world.files import cached_file, make_file
 from h2a_curation.sample_world.real_clips import classes_of, read_labels
 from h2a_curation.sample_world.site import serve, serve_clips
 from h2a_curation.sample_world.sizes import Role
@@ -140,10 +142,12 @@ def test_bad_files_do_not_decode_to_the_end(tmp_path, damage, seed):
 def test_files_are_the_same_whoever_makes_them(tmp_path):
     cheap = ("no_video_stream", "html")
     ids = [i for i, p in WORLD.posts.items() if p.role is Role.BAD_FILE and p.file.damage in cheap]
-    assert prerender(WORLD, tmp_path / "a", ids) == len(ids)
-    assert prerender(WORLD, tmp_path / "a", ids) == 0
-    for post_id in ids:
-        plan = WORLD.posts[post_id].file
+    plans = [WORLD.posts[post_id].file for post_id in ids]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(make_file, plans, repeat(tmp_path / "a"))) == [
+            cached_file(p, tmp_path / "a") for p in plans
+        ]
+    for plan in plans:
         assert cached_file(plan, tmp_path / "a").read_bytes() == make_file(plan, tmp_path / "b").read_bytes()
     assert not list((tmp_path / "a").glob("unfinished-*"))
 
