@@ -197,7 +197,7 @@ def test_what_is_said_goes_before_what_a_preset_would_be():
 
 
 def refused(tmp_path, tensors=None, target="hf", asked=TOLD, **besides):
-    with pytest.raises(ValueError) as mistake:
+    with pytest.raises(ValueError, match="checkpoint-19") as mistake:
         convert(saved(tmp_path, tensors or weights(), **besides), tmp_path / target, asked=asked)
     assert "\n" not in str(mistake.value)
     assert not (tmp_path / target).exists()
