@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from h2a_curation.pretrain.attention import attend
 from h2a_curation.pretrain.loss import patchify, take_tokens
 from h2a_curation.pretrain.positions import sinusoid_table
 from h2a_curation.pretrain.presets import TUBELET, ModelConfig
@@ -27,19 +28,27 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        """Of the same shape."""
+    def forward(self, x_BND: Tensor, wanted_Bk: Tensor | None = None) -> Tensor:
+        """Of the same shape; with `wanted_Bk` only of those tokens, which still look at all."""
         b, n, d = x_BND.shape
-        qkv = functional.linear(x_BND, self.qkv.weight, self._bias())
-        q, k, v = qkv.view(b, n, 3, self.num_heads, d // self.num_heads).permute(2, 0, 3, 1, 4)
+        bias = self._bias()
+        if wanted_Bk is None:
+            qkv = functional.linear(x_BND, self.qkv.weight, bias)
+            q, k, v = qkv.view(b, n, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        else:
+            wanted = take_tokens(x_BND, wanted_Bk)
+            of_q, of_kv = self.qkv.weight.tensor_split([d])
+            bias_of_q, bias_of_kv = (None, None) if bias is None else bias.tensor_split([d])
+            q = functional.linear(wanted, of_q, bias_of_q).view(b, -1, self.num_heads, d // self.num_heads)
+            q = q.transpose(1, 2)
+            kv = functional.linear(x_BND, of_kv, bias_of_kv)
+            k, v = kv.view(b, n, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         if self.scale is None:
-            out = functional.scaled_dot_product_attention(q, k, v)
+            out = attend(q, k, v)
         else:
             q = functional.normalize(q, dim=-1) * self.scale.clamp(max=MAX_LOG_SCALE).exp()
-            out = functional.scaled_dot_product_attention(
-                q.to(v.dtype), functional.normalize(k, dim=-1).to(v.dtype), v, scale=1.0
-            )
-        projected: Tensor = self.proj(out.transpose(1, 2).reshape(b, n, d))
+            out = attend(q.to(v.dtype), functional.normalize(k, dim=-1).to(v.dtype), v, scale=1.0)
+        projected: Tensor = self.proj(out.transpose(1, 2).flatten(2))
         return projected
 
     def _bias(self) -> Tensor | None:
@@ -76,9 +85,11 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = Mlp(dim, int(dim * config.mlp_ratio))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Of the same shape."""
-        attended = self.attn(self.norm1(x))
+    def forward(self, x: Tensor, wanted_Bk: Tensor | None = None) -> Tensor:
+        """Of the same shape; with `wanted_Bk` only of those tokens."""
+        attended = self.attn(self.norm1(x), wanted_Bk)
+        if wanted_Bk is not None:
+            x = take_tokens(x, wanted_Bk)
         x = x + (attended if self.gamma_1 is None else self.gamma_1 * attended)
         mixed = self.mlp(self.norm2(x))
         out: Tensor = x + (mixed if self.gamma_2 is None else self.gamma_2 * mixed)
@@ -142,10 +153,14 @@ class Decoder(nn.Module):
         self.register_buffer("positions", sinusoid_table(config.num_tokens, width), persistent=False)
         self.apply(_init)
 
-    def forward(self, x_BND: Tensor, num_predicted: int) -> Tensor:
-        """[batch, num_predicted, patch_dim], of the last tokens."""
-        x = _through(self.blocks, x_BND, self.recompute)
-        out: Tensor = self.head(self.norm(x[:, -num_predicted:]))
+    def forward(self, x_BND: Tensor, num_predicted: int, counted_Bk: Tensor | None = None) -> Tensor:
+        """[batch, num_predicted, patch_dim], of the last tokens; with `counted_Bk` only of those among them.
+
+        The last block then leaves out what no prediction comes from: a quarter of its tokens at the official masks.
+        """
+        wanted = None if counted_Bk is None else counted_Bk + x_BND.shape[1] - num_predicted
+        x = _through(self.blocks, x_BND, self.recompute, wanted)
+        out: Tensor = self.head(self.norm(x if counted_Bk is not None else x[:, -num_predicted:]))
         return out
 
 
@@ -169,16 +184,20 @@ class MaskedAutoencoder(nn.Module):
             raise ValueError(f"the model takes clips of shape {wanted}, not {tuple(video_BTHWC.shape[1:])}")
         return patchify(video_BTHWC, self.config.patch_px)
 
-    def forward(self, patches_BNP: Tensor, visible_Bn: Tensor, decoded_Bm: Tensor) -> Tensor:
+    def forward(
+        self, patches_BNP: Tensor, visible_Bn: Tensor, decoded_Bm: Tensor, counted_Bk: Tensor | None = None
+    ) -> Tensor:
         """[batch, decoded, patch_dim]: predictions at `decoded_Bm`, from the uint8 patches at `visible_Bn`.
 
-        Indices are ascending in each row. A decoded token may be visible too: it is then predicted all the same.
+        Indices are ascending in each row. A decoded token may be visible too: it is then predicted all the same, unless
+        `counted_Bk`, places in the rows of `decoded_Bm`, names the tokens to predict: [batch, counted, patch_dim]. The
+        others are still looked at.
         """
         seen = self.encoder(take_tokens(patches_BNP, visible_Bn), visible_Bn)
         table = self.decoder.positions
         known = self.encoder_to_decoder(seen) + table[visible_Bn]
         asked = self.mask_token + table[decoded_Bm]
-        out: Tensor = self.decoder(torch.cat([known, asked], dim=1), decoded_Bm.shape[1])
+        out: Tensor = self.decoder(torch.cat([known, asked], dim=1), decoded_Bm.shape[1], counted_Bk)
         return out
 
 
@@ -190,9 +209,11 @@ def token_indices(mask_BN: Tensor) -> Tensor:
     return mask_BN.nonzero()[:, 1].view(mask_BN.shape[0], -1)
 
 
-def _through(blocks: nn.ModuleList, x: Tensor, recompute: bool) -> Tensor:
-    for block in blocks:
-        x = checkpoint(block, x, use_reentrant=False) if recompute and torch.is_grad_enabled() else block(x)
+def _through(blocks: nn.ModuleList, x: Tensor, recompute: bool, wanted_Bk: Tensor | None = None) -> Tensor:
+    """All tokens of the last block, or just those wanted."""
+    for i, block in enumerate(blocks):
+        inputs = (x, wanted_Bk if i + 1 == len(blocks) else None)
+        x = checkpoint(block, *inputs, use_reentrant=False) if recompute and torch.is_grad_enabled() else block(*inputs)
     return x
 
 

@@ -1,0 +1,206 @@
+"""One optimiser step of ViT-B on 2 CPU threads, against a plain reference that does what the official code does.
+
+    python -m bench.pretrain_step
+    python -m bench.pretrain_step --check-plain ../shared/golden      # that the reference is the official model
+
+Forward, loss, backward and AdamW of 2 samples of 16 x 224 x 224. Each side is a process of its own, so that its peak of
+memory is its own, and all take turns, so that a machine that slows down slows them alike. Where a GPU is at hand it is
+measured too: `bench/gpu_step.py`.
+"""
+
+import multiprocessing
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench import gpu_step, plain_golden, report
+from bench.plain_model import PlainModel, normalised
+from bench.plain_step import plain_optimizer, plain_step
+from bench.report import Figure
+from h2a_curation.pretrain.devices import autocast, matmul_flops_per_s
+from h2a_curation.pretrain.flops import step_flops
+from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
+from h2a_curation.pretrain.masking import dual_masks
+from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
+from h2a_curation.pretrain.optim import StepSize, make_optimizer, update
+from h2a_curation.pretrain.precision import multiplies_bfloat16
+from h2a_curation.pretrain.presets import Dtype, preset
+
+THREADS = 2
+SAMPLES = 2
+OFFICIAL_S = (1.25, 1.7)
+"""The official code on the machine where the project began, idle and busy; its peak there was 2.8 GiB."""
+OFFICIAL_GIB = 2.8
+WARMUP_STEPS = 2
+STEP_SIZE = StepSize(learning_rate=1e-4, weight_decay=0.05, clip_grad=None)
+SIDES = ("plain", "float32", "bfloat16")
+
+Inputs = tuple[Tensor, Tensor, Tensor]
+"""uint8 clips [sample, frame, height, width, rgb]; True where a token is hidden; True where it is not decoded."""
+Step = Callable[[], float]
+"""One optimiser step; the loss before it."""
+
+
+def main() -> int:
+    """Exit status 1 where a goal fails."""
+    parser = report.options(__doc__)
+    parser.add_argument(
+        "--check-plain", type=Path, metavar="FOLDER", help="check the reference against official tensors"
+    )
+    parser.add_argument("--preset", default="vit_b", help="another model, while developing")
+    parser.add_argument("--rounds", type=int, default=9, help="timed steps of each side")
+    given = parser.parse_args()
+    if given.check_plain:
+        return 0 if plain_golden.report(given.check_plain) else 1
+    print(
+        f"the official code, measured where the project began: {OFFICIAL_S[0]} to {OFFICIAL_S[1]} s, {OFFICIAL_GIB} GiB"
+    )
+    figures = on_cpu(given.preset, given.rounds)
+    if torch.cuda.is_available():
+        figures += gpu_step.figures()
+    return report.finish("pretrain_step", figures, given)
+
+
+def on_cpu(name: str, rounds: int) -> list[Figure]:
+    """All sides take one step in turn; medians."""
+    sides = {side: _Side(side, name) for side in SIDES}
+    steps = [{side: sides[side].step() for side in SIDES} for _ in range(WARMUP_STEPS + rounds)]
+    seconds = {side: median(step[side].seconds for step in steps[WARMUP_STEPS:]) for side in SIDES}
+    losses = {side: np.array([step[side].loss for step in steps]) for side in SIDES}
+    ends = {side: sides[side].end() for side in SIDES}
+    flops = step_flops(preset(name).model, SAMPLES, 0.9, 0.5)
+    if not multiplies_bfloat16("cpu"):
+        print("this processor has no bfloat16 products: a bfloat16 run computes in float32 here")
+    goals = {
+        "float32": (">= 1.2", "<= 0.0001"),
+        "bfloat16": (">= 3" if torch.cpu.get_capabilities()["amx_bf16"] else ">= 1.4", "<= 0.01"),
+    }
+    figures = [
+        Figure(name="plain_s", value=seconds["plain"], unit="s"),
+        Figure(name="plain_gib", value=ends["plain"].peak_gib, unit="GiB"),
+    ]
+    for side, (faster, same) in goals.items():
+        apart = np.abs(losses[side] / losses["plain"] - 1).max()
+        leaner = ends[side].peak_gib / ends["plain"].peak_gib
+        figures += [
+            Figure(name=f"{side}_s", value=seconds[side], unit="s", baseline="plain_s"),
+            Figure(name=f"{side}_speedup", value=seconds["plain"] / seconds[side], unit="x", goal=faster),
+            Figure(name=f"{side}_gib", value=ends[side].peak_gib, unit="GiB", baseline="plain_gib"),
+            Figure(name=f"{side}_memory", value=leaner, unit="of plain", goal="<= 0.75"),
+            Figure(name=f"{side}_loss_apart", value=apart, unit="", goal=same),
+            Figure(name=f"{side}_of_matmul_peak", value=flops / seconds[side] / ends[side].matmul_flops_per_s, unit=""),
+        ]
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    seconds: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    peak_gib: float
+    matmul_flops_per_s: float
+
+
+class _Side:
+    """A process that takes a step when asked."""
+
+    def __init__(self, side: str, name: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(side, name, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def step(self) -> _Taken:
+        self._pipe.send("step")
+        taken: _Taken = self._pipe.recv()
+        return taken
+
+    def end(self) -> _End:
+        self._pipe.send("end")
+        end: _End = self._pipe.recv()
+        self._process.join()
+        return end
+
+
+def _serve(side: str, name: str, pipe: Connection) -> None:
+    torch.set_num_threads(THREADS)
+    step = plain(name) if side == "plain" else ours(name, "bfloat16" if side == "bfloat16" else "float32")
+    while pipe.recv() == "step":
+        start_s = time.perf_counter()
+        loss = step()
+        pipe.send(_Taken(time.perf_counter() - start_s, loss))
+    peak_gib = _peak_bytes() / 2**30
+    pipe.send(_End(peak_gib, matmul_flops_per_s(torch.device("cpu"), "float32")))
+
+
+def plain(name: str) -> Step:
+    """A step of the reference; the loader has normalised its clips, as the official one does."""
+    model = PlainModel(preset(name).model)
+    model.load_state_dict(_weights(name))
+    optimizer = plain_optimizer(model, STEP_SIZE.weight_decay, (0.9, 0.95))
+    for group in optimizer.param_groups:
+        group["lr"] = STEP_SIZE.learning_rate
+    video, hidden, not_decoded = inputs(name)
+    video = normalised(video)
+    return lambda: plain_step(model, optimizer, video, hidden, not_decoded, STEP_SIZE.clip_grad)[0]
+
+
+def ours(name: str, dtype: Dtype) -> Step:
+    """A step of the training stage, from uint8 clips."""
+    model = MaskedAutoencoder(preset(name).model)
+    model.load_state_dict(_weights(name))
+    optimizer = make_optimizer(model, STEP_SIZE.weight_decay, (0.9, 0.95))
+    video, hidden, not_decoded = inputs(name)
+    visible, decoded = token_indices(~hidden), token_indices(~not_decoded)
+    was_hidden = hidden.gather(1, decoded)
+    used: Dtype = dtype if multiplies_bfloat16("cpu") else "float32"
+
+    def step() -> float:
+        counted = counted_places(was_hidden)
+        patches = model.patchify(video)
+        with autocast(video.device, used):
+            predicted = model(patches, visible, decoded, counted)
+        errors = token_errors(predicted, targets(take_tokens(patches, decoded.gather(1, counted))))
+        loss = masked_loss(errors, was_hidden.gather(1, counted))
+        update(model, optimizer, loss, STEP_SIZE)
+        return loss.item()
+
+    return step
+
+
+def inputs(name: str) -> Inputs:
+    """The same for all sides."""
+    config, rng = preset(name).model, np.random.RandomState(0)
+    shape = (SAMPLES, config.num_frames, config.image_px, config.image_px, 3)
+    video = torch.from_numpy(rng.randint(0, 256, shape, dtype=np.uint8))
+    masks = [dual_masks(config.window, 0.9, 0.5, rng) for _ in range(SAMPLES)]
+    hidden, not_decoded = (torch.from_numpy(np.stack(m).reshape(SAMPLES, -1)) for m in zip(*masks, strict=True))
+    return video, hidden, not_decoded
+
+
+def _weights(name: str) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return MaskedAutoencoder(preset(name).model).state_dict()
+
+
+def _peak_bytes() -> int:
+    """Largest resident memory of this process alone: rusage would hand on a parent's."""
+    return 1024 * int(re.findall(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
