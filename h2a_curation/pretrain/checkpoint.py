@@ -1,11 +1,12 @@
 """Checkpoints in the official layout: written aside and renamed, read without running code from the file."""
 
 import argparse
+import io
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import torch
@@ -25,16 +26,56 @@ LAST = "checkpoint-last.pth"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that the name holds either the old file or the whole new one, whatever happens."""
+    """Write a checkpoint so that the name holds either the old file or the whole new one, whatever happens.
+
+    OSError if it cannot be written, as on a full disk.
+    """
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         with unfinished.open("wb") as file:
-            torch.save(state, file)
+            _write(state, file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        _sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+class _Remembering(io.RawIOBase):
+    """Passes on what is written, and keeps the fault of a write: torch's writer tells of its own consequences only."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.fault: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as fault:
+            self.fault = fault
+            raise
+
+
+def _write(state: dict[str, Any], file: BinaryIO) -> None:
+    sink = _Remembering(file)
+    try:
+        torch.save(state, cast(BinaryIO, sink))
+    except RuntimeError:
+        if sink.fault is not None:
+            raise sink.fault from None
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Any:
@@ -66,9 +107,14 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     model.load_state_dict(tensors)
 
 
+def numbered(folder: Path) -> list[Path]:
+    """The kept checkpoints, by epoch."""
+    found = [p for p in folder.glob("checkpoint-*.pth") if p.stem.rpartition("-")[2].isdigit()]
+    return sorted(found, key=lambda p: int(p.stem.rpartition("-")[2]))
+
+
 def newest(folder: Path) -> Path | None:
     """The checkpoint to go on from: the newest between two epochs, else that of the highest epoch."""
     if (folder / LAST).exists():
         return folder / LAST
-    numbered = [p for p in folder.glob("checkpoint-*.pth") if p.stem.rpartition("-")[2].isdigit()]
-    return max(numbered, key=lambda p: int(p.stem.rpartition("-")[2]), default=None)
+    return next(reversed(numbered(folder)), None)

@@ -8,7 +8,7 @@ import torch
 from h2a_curation.pretrain.loader import Batch, ReadClip, make_batch
 from h2a_curation.pretrain.loss import token_errors
 from h2a_curation.pretrain.model import MaskedAutoencoder
-from h2a_curation.pretrain.presets import Preset
+from h2a_curation.pretrain.presets import Dtype, Preset
 from h2a_curation.pretrain.shards import Version
 from h2a_curation.pretrain.step import predict
 from schemas import Member
@@ -54,11 +54,11 @@ def held_out_batches(members: Sequence[Member], read: ReadClip, preset: Preset, 
 
 
 @torch.no_grad()
-def measure(model: MaskedAutoencoder, batches: Sequence[Batch], device: torch.device) -> HeldOutLoss:
-    """The loss of the model as it is."""
+def measure(model: MaskedAutoencoder, batches: Sequence[Batch], device: torch.device, dtype: Dtype) -> HeldOutLoss:
+    """The loss of the model as it is. Where its weights are divided, all processes must measure alike."""
     sums = torch.zeros(3, dtype=torch.float64)
     for batch in (b.to(device) for b in batches):
-        predicted, target = predict(model, batch)
+        predicted, target = predict(model, batch, dtype)
         weight = batch.was_hidden.float()
         errors = (token_errors(predicted, target), token_errors(torch.zeros_like(target), target))
         sums += torch.stack([*((e * weight).sum() for e in errors), weight.sum()]).double().cpu()

@@ -75,5 +75,8 @@ def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as failed:  # a full disk does not say whose write failed
+        raise OSError(failed.errno, failed.strerror, str(path)) from failed

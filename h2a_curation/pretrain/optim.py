@@ -1,10 +1,12 @@
 """AdamW over the official parameter groups, and one step of it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 NEVER_DECAYED = {"pos_embed", "cls_token", "mask_token"}
 
@@ -49,14 +51,24 @@ def update(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, siz
 
     FloatingPointError if that is not finite: nothing is changed then.
     """
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return step_downhill(model, optimizer, size)
+
+
+def step_downhill(model: nn.Module, optimizer: torch.optim.Optimizer, size: StepSize, scale: float = 1.0) -> float:
+    """One step along the gradients at hand times `scale`; returns and raises as `update`."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    total = nn.utils.get_total_norm(gradients)
+    norm = scale * float(total.full_tensor() if isinstance(total, DTensor) else total)
+    if not math.isfinite(norm):
+        raise FloatingPointError("the gradients are not finite")
+    factor = scale * min(1.0, (size.clip_grad or math.inf) / (norm + 1e-6))
+    if factor != 1.0:
+        torch._foreach_mul_(gradients, factor)
     for group in optimizer.param_groups:
         group["lr"] = size.learning_rate * group["lr_scale"]
         if group["weight_decay"] > 0:
             group["weight_decay"] = size.weight_decay
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(model.parameters(), size.clip_grad or float("inf"))
-    if not torch.isfinite(norm):
-        raise FloatingPointError("the gradients are not finite")
     optimizer.step()
-    return float(norm)
+    return norm

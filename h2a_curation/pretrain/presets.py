@@ -135,9 +135,10 @@ class Preset:
 
 
 def _dtype(name: str) -> Dtype:
-    if name == "float32" or name == "bfloat16":
-        return name
-    raise ValueError(f"no dtype {name!r}; known: float32, bfloat16")
+    known: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16"}
+    if name not in known:
+        raise ValueError(f"no dtype {name!r}; known: {', '.join(known)}")
+    return known[name]
 
 
 def preset(name: str) -> Preset:

@@ -23,10 +23,17 @@ class Result:
     held_out_ratio: float
     """`held_out_after` over `held_out_mean_predictor`."""
     device: str
+    num_devices: int
     wall_s: float
-    """Of the call that finished the run."""
+    """Of the call that finished the run, as all below."""
     step_s: float
-    """Mean time a step in that call, the wait for its batch included."""
+    """Mean time a step, the wait for its batch included."""
+    clips_s: float
+    samples_s: float
+    mfu: float
+    """Operations that the model asks for, over what a plain matrix product reaches on the same devices."""
+    peak_memory_bytes: int
+    """Of one device; on a CPU of the process."""
     loader_share: float
     """Part of the steps' time spent waiting for batches."""
 

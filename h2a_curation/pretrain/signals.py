@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 
 class StopRequest:
@@ -17,12 +18,12 @@ class StopRequest:
         """The signal handler."""
         self.signal = number
 
-    def obey(self) -> None:
-        """End as the signal would have: SystemExit with the shell's code for SIGTERM, KeyboardInterrupt for Ctrl-C."""
-        if self.signal == signal.SIGTERM:
-            raise SystemExit(128 + signal.SIGTERM)
-        if self.signal == signal.SIGINT:
-            raise KeyboardInterrupt
+
+def obey(number: int) -> NoReturn:
+    """End as the signal would have: KeyboardInterrupt for Ctrl-C, else SystemExit with the shell's code."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 @contextmanager

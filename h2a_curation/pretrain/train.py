@@ -3,31 +3,73 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from h2a_curation.pretrain import checkpoint
+from h2a_curation.pretrain.devices import compile_blocks, micro_clips_for, uncompiled
+from h2a_curation.pretrain.feed import placed
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
-from h2a_curation.pretrain.history import History, Step
+from h2a_curation.pretrain.history import Step
 from h2a_curation.pretrain.loader import Batch, Stream, prefetched
 from h2a_curation.pretrain.model import MaskedAutoencoder
 from h2a_curation.pretrain.optim import StepSize, make_optimizer
+from h2a_curation.pretrain.parallel import World, joined, num_local_processes, spread
 from h2a_curation.pretrain.presets import Preset, preset
 from h2a_curation.pretrain.reconstruct import picture
+from h2a_curation.pretrain.records import Records
 from h2a_curation.pretrain.result import Result, finished_result, write_result
+from h2a_curation.pretrain.resume import state_of, take_up
+from h2a_curation.pretrain.saver import Saver
 from h2a_curation.pretrain.schedule import learning_rates
-from h2a_curation.pretrain.shards import open_version, read_clip
-from h2a_curation.pretrain.signals import stop_requests
+from h2a_curation.pretrain.shards import Version, open_version, read_clip
+from h2a_curation.pretrain.signals import obey, stop_requests
+from h2a_curation.pretrain.speed import Meter, Speed
 from h2a_curation.pretrain.start import look_at_neighbours
-from h2a_curation.pretrain.step import train_step
+from h2a_curation.pretrain.step import Learner, patch_errors, train_step
 
-Progress = Callable[[int, int, float], None]
-"""`progress(steps done, steps in all, loss of the last one)`."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """How a run is doing."""
+
+    loss: float
+    """Of the last step."""
+    speed: Speed
+    """Of the last few."""
+
+
+Progress = Callable[[int, int, Live], None]
+"""`progress(steps done, steps in all, how it is doing)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """With what a run is done; nothing of this changes its numbers, but for the last digits."""
+
+    device: str | None = None
+    """Default: `cuda` where there is one, else `cpu`."""
+    parallel: str = "ddp"
+    """Under torchrun: `ddp`, or `fsdp` where the model's weights and optimiser do not fit on one device."""
+    micro_clips: int | None = None
+    """Clips that a device holds at a time; default: 32 on a GPU, 2 on a CPU."""
+    compile: bool | None = None
+    """Default: on a GPU."""
+    threads: int | None = None
+    """Torch's own; default: those that loaders leave free. More than idle cores make it slower, not faster."""
+    workers: int = 2
+    """Threads of each process that decode."""
+    keep: int | None = None
+    """Newest checkpoints to keep of those at the end of epochs; default: all."""
+    cache: Path | None = None
+    """Folder for copies of distant shards."""
 
 
 def pretrain(
@@ -37,190 +79,222 @@ def pretrain(
     out: Path,
     *,
     steps: int | None = None,
+    epochs: int | None = None,
+    batch_clips: int | None = None,
+    dtype: str | None = None,
     seed: int = 0,
-    threads: int | None = None,
-    workers: int = 2,
-    device: str | None = None,
+    means: Means = Means(),
     progress: Progress | None = None,
 ) -> Result:
     """Train a preset on the train split of a published version, in the folder `out`.
 
-    `steps` replaces the preset's length. `threads` are torch's, by default those that the `workers` of the loader leave
-    free; more than there are idle cores make it slower, not faster. `device` is `cuda` where there is one, else `cpu`.
+    `steps`, `epochs`, `batch_clips` and `dtype` replace the preset's. Under torchrun this is one of its
+    processes.
 
-    Called again with the same arguments it goes on from the newest checkpoint with the losses that an undisturbed run
-    would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the step at hand, saved.
+    Called again with the same arguments, but with any means, it goes on from the newest checkpoint with the losses that
+    an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the step
+    at hand, saved.
 
-    ValueError in one line for an unknown preset, an empty or damaged version, or an `out` of another run;
-    FloatingPointError, with the batch's clips, where the loss or a gradient is not finite.
+    In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
+    FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
+    cannot be written or another process is lost.
     """
     started_s = time.monotonic()
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - workers))
-    opened = open_version(lake, version)
-    members, held_out = split_members(opened)
-    chosen = preset(preset_name).adjusted(steps=steps)
-    settings = _settings(chosen, seed, version, opened.clips_sha256)
-    if (finished := finished_result(out, settings)) is not None:
-        return finished
-    read = partial(read_clip, opened)
-    batches = held_out_batches(held_out, read, chosen, seed)
-    stream = Stream(members=members, read=read, preset=chosen, seed=seed)
-    run = _start(out, stream, settings, batches, torch.device(device or _best_device()))
-    seconds, waited_s = _loop(run, workers, progress)
-    return _conclude(run, batches, seconds, waited_s, started_s)
+    chosen = preset(preset_name).adjusted(steps=steps, epochs=epochs, batch_clips=batch_clips, dtype=dtype)
+    with joined(means.device) as world:
+        num_cores = (os.cpu_count() or 1) // num_local_processes()
+        torch.set_num_threads(means.threads or max(1, num_cores - means.workers))
+        opened = open_version(lake, version, cache=means.cache)
+        settings = _settings(chosen, seed, version, opened.clips_sha256)
+        if (finished := world.agreed(finished_result(out, settings))) is not None:
+            return finished
+        run = _start(out, opened, chosen, seed, settings, world, means)
+        return _conclude(run, _loop(run, progress), started_s)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """What a run has in hand while it lasts."""
 
     out: Path
     settings: dict[str, Any]
+    means: Means
     stream: Stream
-    device: torch.device
-    model: MaskedAutoencoder
-    optimizer: torch.optim.Optimizer
-    history: History
+    held_out: list[Batch]
+    held_out_before: HeldOutLoss
+    learner: Learner
+    compiled: bool
     first_step: int
     num_steps: int
-    held_out_before: HeldOutLoss
+    records: Records | None
+    """In the first process."""
 
 
-def _start(out: Path, stream: Stream, settings: dict[str, Any], batches: list[Batch], device: torch.device) -> _Run:
-    recipe = stream.preset.recipe
+def _start(
+    out: Path, opened: Version, chosen: Preset, seed: int, settings: dict[str, Any], world: World, means: Means
+) -> _Run:
+    members, held_out = split_members(opened)
+    read = partial(read_clip, opened)
+    stream = Stream(members=members, read=read, preset=chosen, seed=seed)
+    batches = held_out_batches(held_out, read, chosen, seed)
+    compiled = world.device.type == "cuda" if means.compile is None else means.compile
+    learner = _learner(chosen, seed, world, means, compiled=compiled)
     out.mkdir(parents=True, exist_ok=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream.seed)
-        model = MaskedAutoencoder(stream.preset.model, recompute=recipe.recompute)
-        if recipe.neighbour_start:
-            look_at_neighbours(model)
-    model = model.to(device)
-    optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
-    before = measure(model, batches, device)
-    first_step = _resume(out, settings, model, optimizer, device)
-    num_parameters = sum(p.numel() for p in model.parameters())
+    with uncompiled(compiled):
+        before = measure(learner.model, batches, world.device, learner.dtype)
+    first_step = take_up(out, settings, learner)
+    num_parameters = sum(p.numel() for p in learner.model.parameters())
     return _Run(
         out=out,
         settings=settings,
+        means=means,
         stream=stream,
-        device=device,
-        model=model,
-        optimizer=optimizer,
-        history=History(out, first_step, first_step // stream.steps_per_epoch, num_parameters),
-        first_step=first_step,
-        num_steps=recipe.num_steps(stream.steps_per_epoch),
+        held_out=batches,
         held_out_before=before,
+        learner=learner,
+        compiled=compiled,
+        first_step=first_step,
+        num_steps=chosen.recipe.num_steps(stream.steps_per_epoch),
+        records=Records(out, first_step, stream.steps_per_epoch, num_parameters) if world.first else None,
     )
 
 
-def _loop(run: _Run, workers: int, progress: Progress | None) -> tuple[float, float]:
-    """All steps that are left; returns the seconds they took, and of those the seconds spent waiting for a batch."""
-    recipe, per_epoch = run.stream.preset.recipe, run.stream.steps_per_epoch
+def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled: bool) -> Learner:
+    """The model at its start, the same in every process."""
+    recipe = chosen.recipe
+    micro_clips = micro_clips_for(recipe.batch_clips, world.size, means.micro_clips, world.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = MaskedAutoencoder(chosen.model, recompute=recipe.recompute)
+        if recipe.neighbour_start:
+            look_at_neighbours(model)
+    if compiled:
+        compile_blocks(model)
+    called = spread(model, world, means.parallel)
+    return Learner(
+        model=model,
+        called=called,
+        optimizer=make_optimizer(model, recipe.weight_decay, recipe.betas),
+        world=world,
+        dtype=recipe.dtype,
+        num_micro_steps=recipe.batch_clips // (world.size * micro_clips),
+        errors=torch.compile(patch_errors, dynamic=False) if compiled else patch_errors,
+    )
+
+
+def _loop(run: _Run, progress: Progress | None) -> Speed:
+    """All steps that are left."""
+    recipe, per_epoch, world = run.stream.preset.recipe, run.stream.steps_per_epoch, run.learner.world
     rates = learning_rates(recipe, run.num_steps)
-    waited_s, began_s = 0.0, time.monotonic()
+    meter = Meter(run.stream.preset, world)
     with (
         stop_requests() as stop,
-        prefetched(run.stream, run.first_step, run.num_steps, workers) as batches,
+        closing(run.records) if run.records else nullcontext(),
+        Saver(run.out, run.means.keep) as saver,
+        prefetched(run.stream, _pieces(run), run.means.workers, pinned=world.device.type == "cuda") as batches,
     ):
+        pieces = meter.waiting(placed(batches, world.device))
         for step in range(run.first_step, run.num_steps):
-            asked_s = time.monotonic()
-            batch = next(batches).to(run.device)
-            waited_s += time.monotonic() - asked_s
             size = StepSize(
                 learning_rate=float(rates[step]), weight_decay=recipe.weight_decay, clip_grad=recipe.clip_grad
             )
-            loss, norm = train_step(run.model, run.optimizer, batch, size)
-            run.history.add(
-                Step(
-                    step=step,
-                    epoch=step // per_epoch,
-                    loss=loss,
-                    learning_rate=size.learning_rate,
-                    weight_decay=size.weight_decay,
-                    grad_norm=norm,
-                )
-            )
-            if (step + 1) % per_epoch == 0 or step + 1 == run.num_steps:
-                run.history.end_epoch(step // per_epoch)
-            if progress is not None:
-                progress(step + 1, run.num_steps, loss)
-            stopping = stop.signal is not None
-            _save_if_due(run, step + 1, stopping=stopping)
-            if stopping:
-                stop.obey()
-    return time.monotonic() - began_s, waited_s
+            loss, norm = train_step(run.learner, pieces, size)
+            meter.end_step()
+            ends_epoch = (step + 1) % per_epoch == 0 or step + 1 == run.num_steps
+            _record(run, step, loss, norm, size, meter.recent(), ends_epoch=ends_epoch)
+            if progress is not None and world.first:
+                progress(step + 1, run.num_steps, Live(loss=loss, speed=meter.recent()))
+            stopped_by = world.largest(stop.signal or 0)
+            _save_if_due(run, saver, step + 1, stopping=stopped_by > 0)
+            if stopped_by:
+                saver.wait()
+                obey(stopped_by)
+    return meter.overall()
 
 
-def _save_if_due(run: _Run, num_done: int, *, stopping: bool) -> None:
+def _pieces(run: _Run) -> Iterator[tuple[int, int, int]]:
+    """(step, part, num_parts): this process's parts of every step are neighbours."""
+    world, num_micro_steps = run.learner.world, run.learner.num_micro_steps
+    first, num_parts = world.rank * num_micro_steps, world.size * num_micro_steps
+    for step in range(run.first_step, run.num_steps):
+        yield from ((step, part, num_parts) for part in range(first, first + num_micro_steps))
+
+
+def _record(run: _Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed, *, ends_epoch: bool) -> None:
+    """One step into the records, and now and then a picture."""
+    epoch = step // run.stream.steps_per_epoch
+    line = Step(
+        step=step,
+        epoch=epoch,
+        loss=loss,
+        learning_rate=size.learning_rate,
+        weight_decay=size.weight_decay,
+        grad_norm=norm,
+    )
+    if run.records is not None:
+        run.records.add(line, speed, ends_epoch=ends_epoch)
+    if ends_epoch and (epoch + 1) % run.stream.preset.recipe.picture_epochs == 0:
+        shown = _picture(run)
+        if run.records is not None:
+            run.records.show(shown, epoch, step)
+
+
+def _picture(run: _Run) -> Image.Image:
+    """All processes must call this: with FSDP each has a part of the weights."""
+    with uncompiled(run.compiled):
+        return picture(run.learner.model, run.held_out[0])
+
+
+def _save_if_due(run: _Run, saver: Saver, num_done: int, *, stopping: bool) -> None:
     """Keep one every few epochs and at the end, in the official name; between those, replace `checkpoint-last.pth`."""
+    saver.check()
     recipe, per_epoch = run.stream.preset.recipe, run.stream.steps_per_epoch
     epoch = (num_done - 1) // per_epoch
     ends_epoch = num_done % per_epoch == 0
     keep = num_done == run.num_steps or (ends_epoch and (epoch + 1) % recipe.save_epochs == 0)
     if not (keep or stopping or num_done % recipe.save_steps == 0):
         return
-    state = {
-        "model": run.model.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "epoch": epoch if keep or ends_epoch else epoch - 1,
-        "args": run.settings,
-        "step": num_done,
-    }
-    checkpoint.save(run.out / (f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST), state)
-    if keep:
-        (run.out / checkpoint.LAST).unlink(missing_ok=True)
+    state = state_of(run.learner, num_done, epoch if keep or ends_epoch else epoch - 1, run.settings)
+    if run.learner.world.first:
+        saver.save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, state)
 
 
-def _resume(
-    out: Path,
-    settings: dict[str, Any],
-    model: MaskedAutoencoder,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-) -> int:
-    """Load the newest checkpoint, if there is one; the number of steps done."""
-    path = checkpoint.newest(out)
-    if path is None:
-        return 0
-    content = checkpoint.load(path, device)
-    theirs = content.get("args")
-    if not isinstance(theirs, dict) or theirs != settings:
-        known = theirs if isinstance(theirs, dict) else {}
-        differing = sorted(key for key in settings if known.get(key) != settings[key])
-        raise ValueError(
-            f"{path} is of a run with another {', '.join(differing)}: choose another folder, or empty this"
-        )
-    checkpoint.fill(model, checkpoint.weights(content), str(path))
-    optimizer.load_state_dict(content["optimizer"])
-    return int(content["step"])
+def _conclude(run: _Run, speed: Speed, started_s: float) -> Result:
+    world = run.learner.world
+    with uncompiled(run.compiled):
+        after = measure(run.learner.model, run.held_out, world.device, run.learner.dtype)
+    shown = _picture(run)
+    if run.records is None:
+        result = None
+    else:
+        shown.save(run.out / "reconstruction.png")
+        result = _result(run, run.records.losses, after, speed, time.monotonic() - started_s)
+        write_result(run.out, result, run.settings)
+    result = world.agreed(result)
+    assert result is not None
+    return result
 
 
-def _conclude(run: _Run, batches: list[Batch], seconds: float, waited_s: float, started_s: float) -> Result:
-    after = measure(run.model, batches, run.device)
-    image = run.out / "reconstruction.png"
-    picture(run.model, batches[0]).save(image)
+def _result(run: _Run, losses: list[float], after: HeldOutLoss, speed: Speed, wall_s: float) -> Result:
     path = checkpoint.newest(run.out)
     assert path is not None
-    losses = run.history.losses
-    result = Result(
+    return Result(
         checkpoint=path,
-        picture=image,
+        picture=run.out / "reconstruction.png",
         num_steps=run.num_steps,
         num_clips=len(run.stream.members),
-        num_parameters=sum(p.numel() for p in run.model.parameters()),
+        num_parameters=sum(p.numel() for p in run.learner.model.parameters()),
         first_loss=losses[0],
         final_loss=losses[-1],
         held_out_before=run.held_out_before.model,
         held_out_after=after.model,
         held_out_mean_predictor=after.mean_predictor,
         held_out_ratio=after.ratio,
-        device=run.device.type,
-        wall_s=time.monotonic() - started_s,
-        step_s=seconds / max(1, run.num_steps - run.first_step),
-        loader_share=waited_s / max(seconds, 1e-9),
+        device=run.learner.world.device.type,
+        num_devices=run.learner.world.size,
+        wall_s=wall_s,
+        **asdict(speed),
     )
-    write_result(run.out, result, run.settings)
-    return result
 
 
 def _settings(chosen: Preset, seed: int, version: str, clips_sha256: str) -> dict[str, Any]:
@@ -228,7 +302,3 @@ def _settings(chosen: Preset, seed: int, version: str, clips_sha256: str) -> dic
     settings = {"preset": asdict(chosen), "seed": seed, "version": version, "clips": clips_sha256}
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
-
-
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

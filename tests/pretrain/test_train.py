@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from h2a_curation.pretrain import checkpoint, presets
-from h2a_curation.pretrain.train import pretrain
+from h2a_curation.pretrain.train import Means, pretrain
 
 STEPS = 14
+CPU = Means(device="cpu", threads=1)
 OFFICIAL_KEYS = [
     "train_lr",
     "train_min_lr",
@@ -28,7 +29,7 @@ class Killed(BaseException):
 
 
 def run(lake, out, progress=None, **changed):
-    options = {"steps": STEPS, "seed": 0, "threads": 1, "device": "cpu", "progress": progress} | changed
+    options = {"steps": STEPS, "seed": 0, "means": CPU, "progress": progress} | changed
     return pretrain(lake, "v1", "micro", out, **options)
 
 
