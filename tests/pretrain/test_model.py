@@ -1,6 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
+from h2a_curation.pretrain.attention import attend
+from h2a_curation.pretrain.flops import num_tokens_seen
+from h2a_curation.pretrain.loss import counted_places, take_tokens
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.presets import ModelConfig, preset
 
@@ -12,11 +18,11 @@ SMALL = ModelConfig(
 @pytest.mark.parametrize(
     ("name", "num_parameters", "of_encoder"),
     [
-        ("small", 24_029_376, 21_879_936),
-        ("base", 94_210_944, 86_227_200),
-        ("large", 317_782_016, 303_860_736),
-        ("huge", 645_659_392, 631_607_040),
-        ("giant", 1_026_306_560, 1_011_610_752),
+        ("vit_s", 24_029_376, 21_879_936),
+        ("vit_b", 94_210_944, 86_227_200),
+        ("vit_l", 317_782_016, 303_860_736),
+        ("vit_h", 645_659_392, 631_607_040),
+        ("vit_g", 1_026_306_560, 1_011_610_752),
     ],
 )
 def test_presets_have_the_official_number_of_parameters(name, num_parameters, of_encoder):
@@ -26,9 +32,22 @@ def test_presets_have_the_official_number_of_parameters(name, num_parameters, of
     assert sum(p.numel() for p in model.encoder.parameters()) == of_encoder
 
 
+@pytest.mark.parametrize("name", ["vit_s", "vit_b", "vit_l", "vit_h", "vit_g"])
+def test_presets_predict_the_official_number_of_tokens(name):
+    config = preset(name).model
+    num_visible, num_decoded = num_tokens_seen(config, 0.9, 0.5)
+    with torch.device("meta"):
+        model = MaskedAutoencoder(config).to("meta")
+        patches = torch.zeros(2, config.num_tokens, config.patch_dim, dtype=torch.uint8)
+        visible, decoded = (torch.zeros(2, n, dtype=torch.long) for n in (num_visible, num_decoded))
+        counted = decoded[:, : num_decoded * 9 // 10]
+        assert model(patches, visible, decoded).shape == (2, num_decoded, config.patch_dim)
+        assert model(patches, visible, decoded, counted).shape == (2, counted.shape[1], config.patch_dim)
+
+
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ValueError, match="no preset 'vit_b'; known: micro, tiny, small, base"):
-        preset("vit_b")
+    with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, vit_s, vit_b"):
+        preset("vit_x")
 
 
 def test_weights_start_as_in_the_official_code():
@@ -62,6 +81,46 @@ def test_computing_activations_again_changes_nothing():
         model(patches, visible, decoded).square().mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
     assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [SMALL, replace(SMALL, qkv_bias=False, layer_scale=0.1), replace(SMALL, cosine_attention=True, decoder_depth=2)],
+)
+@pytest.mark.parametrize("recompute", [False, True])
+def test_predicting_only_what_counts_changes_no_gradient(variant, recompute):
+    torch.manual_seed(0)
+    model = MaskedAutoencoder(variant, recompute=recompute)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    patches = torch.randint(0, 256, (2, 8, 1536), dtype=torch.uint8)
+    visible, decoded = torch.tensor([[0, 5], [1, 4]]), torch.tensor([[1, 2, 5, 7], [0, 1, 3, 6]])
+    counted = torch.tensor([[0, 1, 3], [0, 2, 3]])
+    some = model(patches, visible, decoded, counted)
+    some.square().sum().backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+    model.zero_grad()
+    same = take_tokens(model(patches, visible, decoded), counted)
+    same.square().sum().backward()
+    torch.testing.assert_close(some, same)
+    torch.testing.assert_close(gradients, {n: p.grad for n, p in model.named_parameters()}, rtol=1e-4, atol=1e-4)
+
+
+def test_places_that_count_are_ascending_and_fill_up_to_the_fullest_row():
+    was_hidden = torch.tensor([[True, False, True, True], [False, True, False, True]])
+    assert counted_places(was_hidden).tolist() == [[0, 2, 3], [0, 1, 3]]
+
+
+@pytest.mark.parametrize("scale", [None, 1.0])
+def test_attention_is_that_of_torch(scale):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, n, 8, requires_grad=True) for n in (5, 7, 7))
+    out = {"ours": attend(q, k, v, scale), "theirs": scaled_dot_product_attention(q, k, v, scale=scale)}
+    weight = torch.randn(2, 3, 5, 8)
+    gradients = {who: torch.autograd.grad((o * weight).sum(), (q, k, v)) for who, o in out.items()}
+    torch.testing.assert_close(out["ours"], out["theirs"])
+    torch.testing.assert_close(gradients["ours"], gradients["theirs"])
 
 
 def test_masks_that_leave_unequal_numbers_of_tokens_are_refused():
