@@ -1,22 +1,27 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from h2a_curation.pretrain.flops import num_tokens_seen, step_flops
+from h2a_curation.pretrain.flops import num_tokens_counted, num_tokens_seen, step_flops
+from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.model import MaskedAutoencoder
 from h2a_curation.pretrain.presets import preset
 
 
 def counted(config, samples, encoder_mask, decoder_mask):
     """By torch, on the meta device, with attention written out."""
-    visible, decoded = num_tokens_seen(config, encoder_mask, decoder_mask)
+    numbers = (
+        *num_tokens_seen(config, encoder_mask, decoder_mask),
+        num_tokens_counted(config, encoder_mask, decoder_mask),
+    )
     with torch.device("meta"):
         model = MaskedAutoencoder(config).to("meta")
         patches = torch.zeros(samples, config.num_tokens, config.patch_dim, dtype=torch.uint8)
-        seen, asked = (torch.zeros(samples, n, dtype=torch.long) for n in (visible, decoded))
+        indices = [torch.zeros(samples, n, dtype=torch.long) for n in numbers]
         with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-            model(patches, seen, asked).sum().backward()
+            model(patches, *indices).sum().backward()
     return counter.get_total_flops()
 
 
@@ -30,13 +35,16 @@ def test_the_formula_is_what_torch_counts(name, samples, masks):
 
 
 @pytest.mark.parametrize(
-    ("name", "masks", "seen"),
+    ("name", "masks", "numbers"),
     [
-        ("vit_b", (0.9, 0.5), (160, 784)),
-        ("vit_b", (0.9, 0.0), (160, 1408)),
-        ("vit_g", (0.9, 0.5), (208, 1024)),
-        ("vit_g", (0.9, 0.75), (208, 512)),
+        ("vit_b", (0.9, 0.5), (160, 784, 704)),
+        ("vit_b", (0.9, 0.0), (160, 1408, 1408)),
+        ("vit_g", (0.9, 0.5), (208, 1024, 920)),
+        ("vit_g", (0.9, 0.75), (208, 512, 460)),
     ],
 )
-def test_tokens_are_those_of_the_masks(name, masks, seen):
-    assert num_tokens_seen(preset(name).model, *masks) == seen
+def test_tokens_are_those_of_the_masks(name, masks, numbers):
+    config = preset(name).model
+    assert (*num_tokens_seen(config, *masks), num_tokens_counted(config, *masks)) == numbers
+    hidden, not_decoded = dual_masks(config.window, *masks, np.random.RandomState(0))
+    assert ((~hidden).sum(), (~not_decoded).sum(), (hidden & ~not_decoded).sum()) == numbers
