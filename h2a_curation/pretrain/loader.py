@@ -1,16 +1,15 @@
-"""Samples by (seed, epoch, place): nothing else decides what a sample is, so a run can go on at any step.
+"""Samples by (seed, epoch, place): nothing else decides what a sample is, so a run can go on at any step, and on any
+number of devices.
 
 Threads, not processes: reading, decoding and resizing all release Python's lock, and a thread starts at once.
 """
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import islice
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,13 +17,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from h2a_curation.pretrain.augment import crop_and_resize, multi_scale_box, shrink_for
-from h2a_curation.pretrain.frames import decode, sample_indices
+from h2a_curation.pretrain.augment import Box, crop_and_resize, fast_crop_and_resize, multi_scale_box, shrink_for
+from h2a_curation.pretrain.frames import Frames, decode, sample_indices
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.presets import Preset
+from h2a_curation.pretrain.sampling import epoch_order, random_state
 from schemas import Member
 
 ReadClip = Callable[[Member], bytes]
+Piece = tuple[int, int, int]
+"""(step, part, num_parts): one of equal parts of a step's clips."""
+
+_AHEAD = 4
+"""Clips that are made ahead for each thread, and at least one whole piece."""
+_PIL_BELOW_PX = 128
+"""Where so few pixels are made that PIL itself takes no time that one would notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +63,45 @@ class Stream:
     read: ReadClip
     preset: Preset
     seed: int
+    _orders: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The order of the epoch at hand."""
 
     @property
     def steps_per_epoch(self) -> int:
         """What is left over of an epoch is dropped; fewer clips than a batch are repeated to fill one."""
         return max(1, len(self.members) // self.preset.recipe.batch_clips)
 
-    def batch(self, step: int) -> Batch:
-        """The batch of one step of the run."""
+    def batch(self, step: int, part: int = 0, num_parts: int = 1) -> Batch:
+        """The part-th of `num_parts` equal, contiguous parts of a step's batch.
+
+        ValueError where the batch does not divide into so many.
+        """
+        making = self._making(step, part, num_parts)
+        for i in range(len(making.members)):
+            making.make(i)
+        return making.finished()
+
+    def _making(self, step: int, part: int, num_parts: int, *, pinned: bool = False) -> "_Making":
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
-        order = epoch_order(len(self.members), self.seed, epoch)
-        size = self.preset.recipe.batch_clips
-        places = range(step_in_epoch * size, (step_in_epoch + 1) * size)
+        order = self._order(epoch)
+        batch_clips = self.preset.recipe.batch_clips
+        if batch_clips % num_parts:
+            raise ValueError(
+                f"a batch of {batch_clips} clips does not divide into {num_parts} parts (devices x micro-steps)"
+            )
+        size = batch_clips // num_parts
+        first = step_in_epoch * batch_clips + part * size
+        places = range(first, first + size)
         members = [self.members[order[place % len(order)]] for place in places]
         keys = [f"{self.seed}/{epoch}/{place}" for place in places]
-        return make_batch(members, keys, self.read, self.preset, self.preset.recipe.views)
+        return _making(members, keys, self.read, self.preset, self.preset.recipe.views, pinned=pinned)
 
-
-def epoch_order(num_clips: int, seed: int, epoch: int) -> list[int]:
-    """A shuffle of all clips, other in each epoch."""
-    order: list[int] = _random_state(f"order/{seed}/{epoch}").permutation(num_clips).tolist()
-    return order
+    def _order(self, epoch: int) -> list[int]:
+        if epoch not in self._orders:
+            self._orders.clear()
+            labels = [m.label for m in self.members]
+            self._orders[epoch] = epoch_order(labels, self.seed, epoch, self.preset.recipe.class_balance)
+        return self._orders[epoch]
 
 
 def make_batch(members: Sequence[Member], keys: Sequence[str], read: ReadClip, preset: Preset, views: int) -> Batch:
@@ -84,58 +109,117 @@ def make_batch(members: Sequence[Member], keys: Sequence[str], read: ReadClip, p
 
     ValueError with the clip's id if its bytes are not those published or do not decode.
     """
-    clips, hidden, not_decoded = [], [], []
-    for member, key in zip(members, keys, strict=True):
-        model, recipe = preset.model, preset.recipe
-        rng, box_rng = _random_state(key), random.Random(key)
-        indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
-        data = read(member)
-        try:
-            shrink = shrink_for(member.width_px, member.height_px, model.image_px)
-            frames = decode(data, indices, shrink=shrink)
-        except ValueError as broken:
-            raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
-        images = [Image.fromarray(frame) for frame in frames]
-        for _ in range(views):
-            box = multi_scale_box(frames.shape[2], frames.shape[1], model.image_px, box_rng)
-            clips.append(crop_and_resize(images, box, model.image_px))
-            masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
-            hidden.append(masks[0].ravel())
-            not_decoded.append(masks[1].ravel())
-    hidden_BN, decoded_Bm = np.stack(hidden), _indices(~np.stack(not_decoded))
-    return Batch(
-        clip_ids=[m.clip_id for m in members],
-        video=torch.from_numpy(np.stack(clips)),
-        visible=torch.from_numpy(_indices(~hidden_BN)),
-        decoded=torch.from_numpy(decoded_Bm),
-        was_hidden=torch.from_numpy(np.take_along_axis(hidden_BN, decoded_Bm, axis=1)),
-    )
+    making = _making(members, keys, read, preset, views)
+    for i in range(len(members)):
+        making.make(i)
+    return making.finished()
 
 
 @contextmanager
-def prefetched(stream: Stream, first_step: int, num_steps: int, workers: int) -> Iterator[Iterator[Batch]]:
-    """Batches of the steps from `first_step` to before `num_steps`, in order, made ahead by threads."""
-    steps = iter(range(first_step, num_steps))
+def prefetched(
+    stream: Stream, pieces: Iterable[Piece], workers: int, *, pinned: bool = False
+) -> Iterator[Iterator[Batch]]:
+    """The batches of these pieces, in order, made ahead by threads: each thread makes a clip at a time.
+
+    `pinned` puts them where a GPU fetches them without waiting.
+    """
+    steps = iter(pieces)
+    waiting: deque[tuple[_Making, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
-        waiting = deque(pool.submit(stream.batch, step) for step in islice(steps, 2 * workers))
+
+        def submit() -> None:
+            while len(waiting) < 2 or sum(len(clips) for _, clips in waiting) < _AHEAD * workers:
+                if (piece := next(steps, None)) is None:
+                    return
+                making = stream._making(*piece, pinned=pinned)
+                waiting.append((making, [pool.submit(making.make, i) for i in range(len(making.members))]))
 
         def in_order() -> Iterator[Batch]:
+            submit()
             while waiting:
-                batch = waiting.popleft().result()
-                waiting.extend(pool.submit(stream.batch, step) for step in islice(steps, 1))
-                yield batch
+                making, clips = waiting[0]
+                for clip in clips:
+                    clip.result()
+                waiting.popleft()
+                submit()
+                yield making.finished()
 
         try:
             yield in_order()
         finally:
-            for future in waiting:
-                future.cancel()
+            for _, clips in waiting:
+                for clip in clips:
+                    clip.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Making:
+    """A batch whose clips are filled in one by one, in any order, by any threads."""
+
+    members: Sequence[Member]
+    keys: Sequence[str]
+    read: ReadClip
+    preset: Preset
+    views: int
+    video: Tensor
+    hidden: NDArray[np.bool_]
+    """[sample, token]"""
+    not_decoded: NDArray[np.bool_]
+
+    def make(self, i: int) -> None:
+        """Fill in all views of the i-th clip."""
+        member, (model, recipe) = self.members[i], (self.preset.model, self.preset.recipe)
+        rng, box_rng = random_state(self.keys[i]), random.Random(self.keys[i])
+        indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
+        data = self.read(member)
+        shrink = shrink_for(member.width_px, member.height_px, model.image_px)
+        try:
+            frames = decode(data, indices, shrink=shrink)
+        except ValueError as broken:
+            raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
+        video = self.video.numpy()
+        for row in range(i * self.views, (i + 1) * self.views):
+            box = multi_scale_box(frames.shape[2], frames.shape[1], model.image_px, box_rng)
+            video[row] = _resized(frames, box, model.image_px)
+            masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
+            self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
+
+    def finished(self) -> Batch:
+        """The batch, once all clips are in."""
+        decoded = _indices(~self.not_decoded)
+        return Batch(
+            clip_ids=[m.clip_id for m in self.members],
+            video=self.video,
+            visible=torch.from_numpy(_indices(~self.hidden)),
+            decoded=torch.from_numpy(decoded),
+            was_hidden=torch.from_numpy(np.take_along_axis(self.hidden, decoded, axis=1)),
+        )
+
+
+def _making(
+    members: Sequence[Member], keys: Sequence[str], read: ReadClip, preset: Preset, views: int, *, pinned: bool = False
+) -> _Making:
+    assert len(members) == len(keys)
+    model, num_samples = preset.model, len(members) * views
+    shape = (num_samples, model.num_frames, model.image_px, model.image_px, 3)
+    return _Making(
+        members=members,
+        keys=keys,
+        read=read,
+        preset=preset,
+        views=views,
+        video=torch.empty(shape, dtype=torch.uint8, pin_memory=pinned),
+        hidden=np.empty((num_samples, model.num_tokens), np.bool_),
+        not_decoded=np.empty((num_samples, model.num_tokens), np.bool_),
+    )
+
+
+def _resized(frames: Frames, box: Box, size_px: int) -> Frames:
+    if size_px < _PIL_BELOW_PX:
+        return crop_and_resize([Image.fromarray(frame) for frame in frames], box, size_px)
+    return fast_crop_and_resize(frames, box, size_px)
 
 
 def _indices(mask_BN: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Ascending indices of the True tokens, as many in each row: masks of one grid and ratio agree in that."""
     return mask_BN.nonzero()[1].reshape(len(mask_BN), -1)
-
-
-def _random_state(key: str) -> np.random.RandomState:
-    return np.random.RandomState(np.frombuffer(blake2b(key.encode(), digest_size=16).digest(), np.uint32))

@@ -1,13 +1,21 @@
+import random
 from collections import Counter
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from h2a_curation.pretrain.loader import Stream, epoch_order, prefetched
+from h2a_curation.pretrain.augment import crop_and_resize, multi_scale_box
+from h2a_curation.pretrain.frames import decode, sample_indices
+from h2a_curation.pretrain.loader import Stream, prefetched
 from h2a_curation.pretrain.presets import preset
+from h2a_curation.pretrain.sampling import random_state
 from h2a_curation.pretrain.shards import open_version, read_clip
+
+FIELDS = ("video", "visible", "decoded", "was_hidden")
 
 
 @pytest.fixture
@@ -17,8 +25,11 @@ def stream(lake):
 
 
 def same(a, b):
-    fields = ("video", "visible", "decoded", "was_hidden")
-    return a.clip_ids == b.clip_ids and all(torch.equal(getattr(a, f), getattr(b, f)) for f in fields)
+    return a.clip_ids == b.clip_ids and all(torch.equal(getattr(a, f), getattr(b, f)) for f in FIELDS)
+
+
+def with_recipe(stream, **changed):
+    return replace(stream, preset=replace(stream.preset, recipe=replace(stream.preset.recipe, **changed)))
 
 
 def test_an_epoch_holds_every_clip_once_and_the_next_is_shuffled_anew(stream):
@@ -29,7 +40,7 @@ def test_an_epoch_holds_every_clip_once_and_the_next_is_shuffled_anew(stream):
 
 
 def test_a_batch_depends_on_seed_and_step_alone(stream):
-    with prefetched(stream, 4, 9, workers=3) as batches:
+    with prefetched(stream, ((step, 0, 1) for step in range(4, 9)), workers=3) as batches:
         ahead = list(batches)
     assert len(ahead) == 5
     assert all(same(batch, stream.batch(4 + i)) for i, batch in enumerate(ahead))
@@ -68,11 +79,91 @@ def test_an_error_in_a_worker_arrives(stream):
 
     with (
         pytest.raises(ValueError, match="is changed"),
-        prefetched(replace(stream, read=unreadable), 0, 5, workers=2) as batches,
+        prefetched(replace(stream, read=unreadable), [(0, 0, 1)], workers=2) as batches,
     ):
         next(batches)
 
 
-def test_orders_are_permutations():
-    assert sorted(epoch_order(100, seed=0, epoch=0)) == list(range(100))
-    assert epoch_order(100, seed=0, epoch=0) == epoch_order(100, seed=0, epoch=0) != epoch_order(100, seed=1, epoch=0)
+def test_a_thread_that_dies_ends_the_run(stream):
+    def dies(member):
+        raise MemoryError(f"reading {member.clip_id}")
+
+    with (
+        pytest.raises(MemoryError, match="reading"),
+        prefetched(replace(stream, read=dies), ((step, 0, 1) for step in range(100)), workers=2) as batches,
+    ):
+        list(batches)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("micro_steps", [1, 2])
+def test_any_number_of_devices_sees_the_same_samples(stream, world_size, micro_steps):
+    stream = with_recipe(stream, batch_clips=12)
+    num_parts = world_size * micro_steps
+    steps = range(1, 3)
+    parts = []
+    for rank in range(world_size):
+        pieces = [(step, rank * micro_steps + a, num_parts) for step in steps for a in range(micro_steps)]
+        with prefetched(stream, pieces, workers=2) as batches:
+            parts += zip(pieces, batches, strict=True)
+    for step in steps:
+        whole = stream.batch(step)
+        ours = [batch for (of, _, _), batch in parts if of == step]
+        assert [c for batch in ours for c in batch.clip_ids] == whole.clip_ids
+        for name in FIELDS:
+            assert torch.equal(torch.cat([getattr(batch, name) for batch in ours]), getattr(whole, name))
+
+
+def test_a_run_goes_on_at_the_sample_with_another_number_of_devices(stream):
+    stream = with_recipe(stream, batch_clips=6)
+    undisturbed = [stream.batch(step) for step in range(4)]
+    with prefetched(stream, ((step, 0, 1) for step in range(2)), workers=2) as batches:
+        seen = list(batches)
+    resumed = replace(stream)
+    for step in (2, 3):
+        halves = [resumed.batch(step, part, 2) for part in range(2)]
+        assert torch.equal(torch.cat([h.video for h in halves]), undisturbed[step].video)
+    assert all(same(a, b) for a, b in zip(seen, undisturbed, strict=False))
+
+
+def test_a_batch_that_does_not_divide(stream):
+    with pytest.raises(ValueError, match="a batch of 2 clips does not divide into 3 parts"):
+        stream.batch(0, 0, 3)
+
+
+def test_classes_are_drawn_alike_where_the_recipe_says_so(stream):
+    members = [replace(m, label=int(i == 0)) for i, m in enumerate(stream.members)]
+    balanced = with_recipe(replace(stream, members=members), batch_clips=6, views=1, class_balance=1.0)
+    drawn = Counter(balanced.batch(0).clip_ids)
+    assert drawn.total() == 6
+    assert drawn[members[0].clip_id] == 3
+
+
+def test_no_more_is_made_ahead_than_asked_for(stream):
+    reads = Counter()
+
+    def counted(member):
+        reads[member.clip_id] += 1
+        return stream.read(member)
+
+    with prefetched(replace(stream, read=counted), ((step, 0, 1) for step in range(1000)), workers=2) as batches:
+        next(batches)
+        next(batches)
+    assert reads.total() <= 2 * 2 + 2 * 4
+
+
+@pytest.mark.parametrize("image_px", [64, 128])
+def test_pixels_are_those_of_pil(stream, image_px):
+    """Small targets bit for bit; larger ones go through torch's port of it, whose weights are rounded."""
+    stream = replace(stream, preset=replace(stream.preset, model=replace(stream.preset.model, image_px=image_px)))
+    batch = stream.batch(0)
+    [member] = [m for m in stream.members if m.clip_id == batch.clip_ids[0]]
+    key = f"3/0/{0}"
+    rng, box_rng = random_state(key), random.Random(key)
+    indices = sample_indices(member.num_frames, 4, 4, rng)
+    frames = decode(stream.read(member), indices)
+    for view in range(2):
+        box = multi_scale_box(96, 80, image_px, box_rng)
+        expected = crop_and_resize([Image.fromarray(f) for f in frames], box, image_px).astype(int)
+        difference = np.abs(expected - batch.video[view].numpy())
+        assert difference.max() <= (0 if image_px == 64 else 2)
