@@ -1,8 +1,10 @@
 """How far each step is: bars in a terminal, plain lines elsewhere."""
 
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from h2a_curation.build import Progress
 
@@ -20,7 +22,43 @@ _WORDS = {
 
 @contextmanager
 def shown() -> Iterator[Progress]:
-    """A Progress that draws on stderr, so that stdout stays for results."""
+    """A Progress that draws on stderr, so that stdout stays for results; Ctrl-C ends what it shows at its next call."""
+    with _drawn() as draw, _ctrl_c_remembered() as refuse_to_go_on:
+
+        def progress(step: str, done: int, total: int) -> None:
+            refuse_to_go_on()
+            draw(step, done, total)
+
+        yield progress
+        refuse_to_go_on()
+
+
+@contextmanager
+def _ctrl_c_remembered() -> Iterator[Callable[[], None]]:
+    """A KeyboardInterrupt that arises in a destructor or a library's callback is lost; so the signal is kept too."""
+    pressed = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.default_int_handler(number, frame)
+
+    def refuse_to_go_on() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as a shell sets it for what runs in the background: Ctrl-C is not meant for that
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield refuse_to_go_on
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _drawn() -> Iterator[Progress]:
+    """Bars in a terminal, lines elsewhere."""
     if not sys.stderr.isatty():
         yield _line
         return
@@ -32,14 +70,14 @@ def shown() -> Iterator[Progress]:
     with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def progress(step: str, done: int, total: int) -> None:
+        def bar(step: str, done: int, total: int) -> None:
             if done == 0 or step not in tasks:
                 if step in tasks:
                     bars.remove_task(tasks[step])
                 tasks[step] = bars.add_task(_WORDS.get(step, step), total=total)
             bars.update(tasks[step], completed=done, total=total)
 
-        yield progress
+        yield bar
 
 
 def _line(step: str, done: int, total: int) -> None:

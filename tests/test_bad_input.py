@@ -177,7 +177,10 @@ def test_a_model_that_open_clip_does_not_know(refused, tmp_path):
 
 
 def interrupt(command, line, *, group):
-    """Start it as a shell does, in a process group of its own, and press Ctrl-C at the first line that begins so."""
+    """Start it as a shell does, in a process group of its own, and press Ctrl-C at the first line that begins so.
+
+    What a shell runs in the background ignores Ctrl-C, and the tests may be run so: the command must not inherit that.
+    """
     program = Path(sys.executable).with_name("h2a")
     run = subprocess.Popen(
         [program, *map(str, command)],
@@ -185,6 +188,7 @@ def interrupt(command, line, *, group):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stderr
     said = next(said for said in run.stderr if said.startswith(line))

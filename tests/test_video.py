@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from h2a_curation.measure.cut import CutRules
@@ -95,6 +95,7 @@ def test_sound_alone_is_no_video(folder):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0.001, 0.9999))
+@example(share=0.005)  # a stream is listed, and its codec is not
 def test_a_cut_off_file_is_never_ok(folder, video, share):
     whole = video.read_bytes()
     file = folder / "short.mp4"

@@ -34,8 +34,9 @@ def opened(file: str) -> Iterator[InputContainer]:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first stream of moving pictures: a cover picture is none."""
-    return next((s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic), None)
+    """The first stream of moving pictures: a cover picture is none, nor is a stream in a codec that nobody knows."""
+    shown = (s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+    return next((s for s in shown if s.codec_context is not None), None)
 
 
 def make_strict(stream: VideoStream, **options: str) -> None:
