@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.cli import catalog, classes, jobs, models, single
+from h2a_curation.cli import catalog, classes, jobs, models, single, training
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 
@@ -32,6 +32,8 @@ app.command()(jobs.quickstart)
 app.command()(jobs.build)
 app.command()(jobs.decide)
 app.command()(jobs.pretrain)
+app.command()(training.convert)
+app.command()(training.plan)
 app.command("try")(single.try_video)
 app.command()(single.trace)
 app.command()(catalog.sql)

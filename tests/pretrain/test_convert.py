@@ -174,7 +174,7 @@ def test_official_sizes_are_known_by_their_weights(name, depth):
     config = replace(PRESETS[name].model, decoder_depth=depth)
     with torch.device("meta"):
         tensors = MaskedAutoencoder(config).state_dict()
-    assert shape_of(tensors, {}, {}) == config
+    assert shape_of(tensors, {}, {}) == (config, [])
 
 
 @pytest.mark.parametrize("ratio", [48 / 11, 2.7, 1 / 3])
@@ -192,7 +192,7 @@ def test_what_is_said_goes_before_what_a_preset_would_be():
     with torch.device("meta"):
         tensors = MaskedAutoencoder(PRESETS["vit_s"].model).state_dict()
     said = said_by_arguments(Namespace(model="pretrain_videomae_small_patch16_224", num_frames=32))
-    found = shape_of(tensors, said, {"num_heads": 16})
+    found, _ = shape_of(tensors, said, {"num_heads": 16})
     assert (found.num_frames, found.num_heads, found.image_px) == (32, 16, 224)
 
 
@@ -216,6 +216,14 @@ def test_what_hugging_face_cannot_hold_is_refused(tmp_path, change, word):
 def test_weights_of_no_preset_need_their_heads_said(tmp_path):
     assert "--set num_heads=... --set decoder_num_heads=..." in refused(tmp_path, asked={})
     assert "5 heads do not divide" in refused(tmp_path, asked={**TOLD, "num_heads": 5})
+
+
+def test_the_official_layout_does_without_heads(tmp_path):
+    tensors = weights()
+    done = convert(saved(tmp_path, tensors), tmp_path / "out.pth")
+    assert done.untold == ["num_heads", "decoder_num_heads", "image_px", "num_frames"]
+    assert checkpoint.load(tmp_path / "out.pth").keys() == {"model"}
+    assert same(written(tmp_path / "out.pth"), tensors)
 
 
 def test_a_decoder_of_another_mlp_ratio_is_refused(tmp_path):

@@ -67,11 +67,15 @@ def read(source: Path) -> Found:
     raise ValueError(f"{source} is no VideoMAE in a layout known here{begins}")
 
 
-def write_official(target: Path, tensors: Tensors, config: ModelConfig) -> None:
-    """A `.pth` that the official code and ours load; without a decoder, by the names of the fine-tuning model."""
-    if not config.decoder_depth:
+def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -> None:
+    """A `.pth` that the official code and ours load; without a decoder, by the names of the fine-tuning model.
+
+    Our own reader finds the number of heads and the like in `args`; the official one has them from its command line.
+    """
+    if "mask_token" not in tensors:
         tensors = {key.removeprefix("encoder."): value for key, value in tensors.items()}
-    checkpoint.save(target, {"model": tensors, "args": {"preset": {"model": asdict(config)}}})
+    args = {"args": {"preset": {"model": asdict(config)}}} if config is not None else {}
+    checkpoint.save(target, {"model": tensors, **args})
 
 
 def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> None:

@@ -22,6 +22,8 @@ class Converted:
     kind: str
     """What the target holds: the class of Hugging Face that these weights fill."""
     config: ModelConfig
+    untold: list[str]
+    """Fields of `config` that nothing told; the official layout does without them."""
     num_parameters: int
     left_out: list[str]
     """What was in the source and is not in the target, such as `optimizer`."""
@@ -45,10 +47,15 @@ def convert(
         tensors = {key: value for key, value in tensors.items() if key.startswith("encoder.")}
         left_out += sorted({key.split(".")[0] for key in found.tensors.keys() - tensors.keys()})
     try:
-        config = shape.shape_of(tensors, found.said, asked or {})
+        config, untold = shape.shape_of(tensors, found.said, asked or {})
         _check(tensors, config)
-        write = files.write_official if target.suffix == ".pth" else files.write_hugging_face
-        write(target, tensors, config)
+        if target.suffix == ".pth":
+            files.write_official(target, tensors, None if untold else config)
+        elif untold:
+            told = " ".join(f"--set {field}=..." for field in untold)
+            raise ValueError(f"the weights do not tell {', '.join(untold)}, and no preset has just these: add {told}")
+        else:
+            files.write_hugging_face(target, tensors, config)
     except ValueError as refused:
         raise ValueError(f"{source}: {refused}") from refused
     return Converted(
@@ -56,6 +63,7 @@ def convert(
         layout=found.layout,
         kind=shape.architecture(config, tensors),
         config=config,
+        untold=untold,
         num_parameters=sum(t.numel() for t in tensors.values()),
         left_out=left_out,
     )

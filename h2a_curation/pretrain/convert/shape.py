@@ -17,24 +17,24 @@ _PATCHES = "encoder.patch_embed.proj.weight"
 _OFFICIAL_NAME = re.compile(r"(?:pretrain_videomae|vit)_([a-z]+)_patch\d+_(\d+)")
 
 
-def shape_of(tensors: Tensors, said: Mapping[str, Any], asked: Mapping[str, int]) -> ModelConfig:
-    """The model of these weights; one without a decoder has a decoder of depth, width and heads 0.
+def shape_of(tensors: Tensors, said: Mapping[str, Any], asked: Mapping[str, int]) -> tuple[ModelConfig, list[str]]:
+    """The model of these weights, and of its fields those that nothing tells: they stand at something that would do.
 
     `said` is what the file says of fields that no weight tells, `asked` what the user does, which goes first; where
-    neither does, the preset of just these weights is taken. ValueError if there is none, naming the fields.
+    neither does, the preset of just these weights is taken. A model without a decoder has one of depth, width and heads
+    0. ValueError for weights of something else, or heads that do not divide a width.
     """
     traced = _traced(tensors)
     known = {**_of_preset(traced), **_of_scales(tensors), **said, **asked}
     if not traced["decoder_depth"]:
         known["decoder_num_heads"] = 0
-    if missing := [field for field in TRACELESS if field not in known]:
-        told = " ".join(f"--set {field}=..." for field in missing)
-        raise ValueError(f"the weights do not tell {', '.join(missing)}, and no preset has just these: add {told}")
-    config = ModelConfig(**traced, **{field: known[field] for field in TRACELESS})
+    untold = [field for field in TRACELESS if field not in known]
+    would_do = {"num_heads": 1, "decoder_num_heads": 1, "image_px": 2 * traced["patch_px"], "num_frames": TUBELET}
+    config = ModelConfig(**traced, **{field: known.get(field, would_do[field]) for field in TRACELESS})
     for width, heads in ((config.width, config.num_heads), (config.decoder_width, config.decoder_num_heads)):
         if width and (heads < 1 or width % heads):
             raise ValueError(f"{heads} heads do not divide a width of {width}: say how many there are with --set")
-    return config
+    return config, untold
 
 
 def said_by_arguments(arguments: Any) -> dict[str, Any]:
