@@ -26,15 +26,15 @@ class Box:
     height: int
 
 
-def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Random) -> Box:
+def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Random, *, parity: bool = False) -> Box:
     """A crop for a target of size_px x size_px, drawn as the official code draws it.
 
-    A side within 2 px of the target becomes the target, so that nothing is resampled, but never grows beyond the frame:
-    there the official code pads with black.
+    A side within 2 px of the target becomes the target, so that nothing is resampled, but never grows beyond the frame.
+    With `parity` it does, as in the official code: the box then begins outside, and what is there is black.
     """
     short = min(width_px, height_px)
     sides = [int(short * scale) for scale in SCALES]
-    sides = [size_px if abs(side - size_px) < 3 and size_px <= short else side for side in sides]
+    sides = [size_px if abs(side - size_px) < 3 and (parity or size_px <= short) else side for side in sides]
     width, height = rng.choice([(w, h) for i, h in enumerate(sides) for j, w in enumerate(sides) if abs(i - j) <= 1])
     x, y = rng.choice(OFFSETS)
     return Box(left=x * ((width_px - width) // 4), top=y * ((height_px - height) // 4), width=width, height=height)
