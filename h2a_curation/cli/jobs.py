@@ -1,5 +1,6 @@
 """`h2a quickstart`, `build`, `decide` and `pretrain`: what does work."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,33 +82,72 @@ def decide(
 
 
 def pretrain(
-    lake: Annotated[Path, typer.Option(help="The folder with versions and shards.")],
+    lake: Annotated[str, typer.Option(help="Folder or address with versions and shards.")],
     version: Annotated[str, typer.Option(help="Name of a finished version.")],
-    preset: Annotated[str, typer.Option(help="tiny, small, base, large, huge, giant.")] = "tiny",
+    preset: Annotated[str, typer.Option(help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g.")] = "tiny",
     out: Annotated[Path | None, typer.Option(help="Default: build/pretrain/VERSION-PRESET.")] = None,
     steps: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
+    batch_clips: Annotated[
+        int | None, typer.Option(help="Clips a step, over all devices; the learning rate goes with them.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16, in place of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, masks, crops and order.")] = 0,
-    workers: Annotated[int, typer.Option(help="Threads that decode.")] = 2,
+    micro_clips: Annotated[
+        int | None, typer.Option(help="Clips on a device at a time; default: 32 on a GPU, 2 on a CPU.")
+    ] = None,
+    parallel: Annotated[str, typer.Option(help="Under torchrun: ddp, or fsdp to divide weights too.")] = "ddp",
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="torch.compile; default: on a GPU.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
+    workers: Annotated[int, typer.Option(help="Threads of each process that decode.")] = 2,
+    keep: Annotated[
+        int | None, typer.Option(help="Newest checkpoints to keep of those between epochs; default: all.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for copies of shards that lie far away.")] = None,
 ) -> None:
-    """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint."""
+    """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
+    --nproc-per-node 8 --no-python h2a pretrain ..."""
+    import os
+
+    from h2a_curation.cli.live import training_shown
+    from h2a_curation.pretrain.train import Means
     from h2a_curation.pretrain.train import pretrain as train
-    from h2a_curation.progress import shown
 
     folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
-    with shown() as progress:
+    first = os.environ.get("RANK", "0") == "0"
+    with training_shown() if first else nullcontext() as progress:
         result = train(
             lake,
             version,
             preset,
             folder,
             steps=steps,
+            epochs=epochs,
+            batch_clips=batch_clips,
+            dtype=dtype,
             seed=seed,
-            workers=workers,
-            progress=lambda done, total, _: progress("pretrain", done, total),
+            means=Means(
+                device=device,
+                parallel=parallel,
+                micro_clips=micro_clips,
+                compile=compiled,
+                workers=workers,
+                keep=keep,
+                cache=cache,
+            ),
+            progress=progress,
         )
+    if not first:
+        return
     typer.echo(f"checkpoint {result.checkpoint}")
     typer.echo(f"held-out loss {result.held_out_after:.4f}")
     typer.echo(f"of predicting each patch's mean {result.held_out_mean_predictor:.4f}")
+    typer.echo(
+        f"{result.clips_s:.1f} clips/s, {result.samples_s:.1f} samples/s, MFU {result.mfu:.0%}, "
+        f"{result.peak_memory_bytes / 2**30:.1f} GiB"
+    )
 
 
 def recipe_of(

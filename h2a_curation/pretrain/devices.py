@@ -2,12 +2,13 @@
 
 import resource
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from h2a_curation.pretrain.model import MaskedAutoencoder
+from h2a_curation.pretrain.precision import multiplies_bfloat16
 from h2a_curation.pretrain.presets import Dtype
 
 MICRO_CLIPS = {"cuda": 32, "cpu": 2}
@@ -26,9 +27,14 @@ def micro_clips_for(batch_clips: int, num_devices: int, asked: int | None, devic
     return asked
 
 
+def used_dtype(device: torch.device, asked: Dtype) -> Dtype:
+    """float32 where bfloat16 would be slower besides."""
+    return asked if multiplies_bfloat16(device.type) else "float32"
+
+
 def autocast(device: torch.device, dtype: Dtype) -> AbstractContextManager[object]:
     """Matrix products in that type. No weight is used twice in a pass: keeping their casts would only cost memory."""
-    if dtype == "float32":
+    if used_dtype(device, dtype) == "float32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
@@ -40,6 +46,18 @@ def compile_blocks(model: MaskedAutoencoder) -> None:
     """
     for part in (model.encoder.patch_embed, *model.encoder.blocks, *model.decoder.blocks):
         part.forward = torch.compile(part.forward, dynamic=False)
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """RuntimeError in one line where torch.compile fails, as without a C++ compiler or on an old GPU."""
+    try:
+        yield
+    except RuntimeError as failed:
+        if not type(failed).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        told = str(failed).splitlines()[0]
+        raise RuntimeError(f"torch.compile fails ({told:.200}): use --no-compile") from failed
 
 
 def uncompiled(compiled: bool) -> AbstractContextManager[object]:

@@ -1,6 +1,7 @@
 """Several processes that train one model: what torchrun tells each, what they agree on, and who holds which weights."""
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -84,8 +85,8 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(kind)
     backend = "cpu:gloo,cuda:nccl" if kind.startswith("cuda") else "gloo"
-    distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=patience_s))
     try:
+        distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=patience_s))
         yield World(rank=rank, size=size, device=torch.device(kind))
     except RuntimeError as broken:
         if not _is_of_a_lost_process(broken):
@@ -95,7 +96,8 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
             "see what that one said, and start all again: they go on from the newest checkpoint"
         ) from broken
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def num_local_processes() -> int:
@@ -114,11 +116,12 @@ def spread(model: MaskedAutoencoder, world: World, kind: str) -> nn.Module:
     if world.size == 1:
         return model.to(world.device)
     if kind == "fsdp":
+        warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing is done to it in place
         mesh = init_device_mesh(world.device.type, (world.size,))
         for part in (*model.encoder.blocks, *model.decoder.blocks, model):
             fully_shard(part, mesh=mesh)
         return model.to(world.device)
-    return DistributedDataParallel(model.to(world.device), broadcast_buffers=False, gradient_as_bucket_view=True)
+    return DistributedDataParallel(model.to(world.device), forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
 def without_exchange(called: nn.Module, *, last: bool) -> AbstractContextManager[object]:
@@ -153,4 +156,4 @@ def divided_like(whole: Tensor, own: Tensor) -> Tensor:
 
 
 def _is_of_a_lost_process(broken: RuntimeError) -> bool:
-    return isinstance(broken, distributed.DistError) or any(word in str(broken) for word in ("gloo", "NCCL"))
+    return isinstance(broken, distributed.DistError) or any(word in str(broken) for word in ("gloo", "Gloo", "NCCL"))

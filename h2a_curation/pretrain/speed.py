@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from h2a_curation.pretrain.devices import matmul_flops_per_s, peak_memory_bytes
+from h2a_curation.pretrain.devices import matmul_flops_per_s, peak_memory_bytes, used_dtype
 from h2a_curation.pretrain.flops import step_flops
 from h2a_curation.pretrain.parallel import World
 from h2a_curation.pretrain.presets import Preset
@@ -45,7 +45,7 @@ class Meter:
         samples = recipe.batch_clips * recipe.views
         self._recipe, self._device = recipe, world.device
         self._flops = step_flops(preset.model, samples, recipe.encoder_mask, recipe.decoder_mask)
-        self._peak_flops_per_s = world.size * matmul_flops_per_s(world.device, recipe.dtype)
+        self._peak_flops_per_s = world.size * matmul_flops_per_s(world.device, used_dtype(world.device, recipe.dtype))
         self._num_steps, self._counted_s, self._counted_waits_s = 0, 0.0, 0.0
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS)
         self._waited_s, self._began_s = 0.0, time.monotonic()

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from h2a_curation.pretrain import checkpoint
-from h2a_curation.pretrain.devices import compile_blocks, micro_clips_for, uncompiled
+from h2a_curation.pretrain.devices import compile_blocks, compiling, micro_clips_for, uncompiled
 from h2a_curation.pretrain.feed import placed
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
 from h2a_curation.pretrain.history import Step
@@ -188,6 +188,7 @@ def _loop(run: _Run, progress: Progress | None) -> Speed:
     rates = learning_rates(recipe, run.num_steps)
     meter = Meter(run.stream.preset, world)
     with (
+        compiling(),
         stop_requests() as stop,
         closing(run.records) if run.records else nullcontext(),
         Saver(run.out, run.means.keep) as saver,

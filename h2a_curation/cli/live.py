@@ -1,0 +1,62 @@
+"""How a training run is doing, while it does: a bar in a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from h2a_curation.pretrain.train import Live, Progress
+
+LINE_EVERY_S = 60.0
+"""At the latest; and a line after each tenth of the run."""
+
+
+@contextmanager
+def training_shown() -> "Iterator[Progress]":
+    """A Progress that draws on stderr, so that stdout stays for results."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("pretraining"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=None)
+
+        def progress(done: int, total: int, live: "Live") -> None:
+            if bars.tasks[0].total is None:  # a run that goes on has steps behind it, which took no time now
+                bars.reset(task, total=total, completed=done - 1)
+            bars.update(task, completed=done, description=_said(live))
+
+        yield progress
+
+
+def _lines() -> "Progress":
+    said_s = time.monotonic()
+
+    def progress(done: int, total: int, live: "Live") -> None:
+        nonlocal said_s
+        tenth = done * 10 // total != (done - 1) * 10 // total
+        if tenth or done == total or time.monotonic() - said_s >= LINE_EVERY_S:
+            said_s = time.monotonic()
+            sys.stderr.write(f"pretraining: {done} of {total}, {_said(live)}\n")
+            sys.stderr.flush()
+
+    return progress
+
+
+def _said(live: "Live") -> str:
+    speed = live.speed
+    memory = f"{speed.peak_memory_bytes / 2**30:.1f} GiB"
+    return f"loss {live.loss:.4f}, {speed.clips_s:.1f} clips/s, MFU {speed.mfu:.0%}, {memory}"
