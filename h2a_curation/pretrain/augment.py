@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from h2a_curation.pretrain.frames import Frames
+from h2a_curation.pretrain.frames import Frames, Region
 
 SCALES = (1, 0.875, 0.75, 0.66)
 OFFSETS = ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0), (1, 1), (3, 1), (1, 3), (3, 3))
@@ -24,6 +24,21 @@ class Box:
     top: int
     width: int
     height: int
+
+    @property
+    def edges(self) -> Region:
+        """Left, top, right and bottom."""
+        return self.left, self.top, self.left + self.width, self.top + self.height
+
+    def within(self, other: "Box") -> "Box":
+        """The same place, counted from another box's corner."""
+        return Box(left=self.left - other.left, top=self.top - other.top, width=self.width, height=self.height)
+
+
+def surrounding(boxes: Sequence[Box]) -> Box:
+    """The smallest box around all."""
+    left, top, right, bottom = zip(*(box.edges for box in boxes), strict=True)
+    return Box(left=min(left), top=min(top), width=max(right) - min(left), height=max(bottom) - min(top))
 
 
 def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Random, *, parity: bool = False) -> Box:
@@ -42,8 +57,7 @@ def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Ran
 
 def crop_and_resize(images: Sequence[Image.Image], box: Box, size_px: int) -> Frames:
     """[frame, size, size, rgb]: bilinear, with PIL's filter against aliasing: bit for bit the official pixels."""
-    edges = (box.left, box.top, box.left + box.width, box.top + box.height)
-    resized = [image.crop(edges).resize((size_px, size_px), Image.Resampling.BILINEAR) for image in images]
+    resized = [image.crop(box.edges).resize((size_px, size_px), Image.Resampling.BILINEAR) for image in images]
     return np.stack([np.asarray(image) for image in resized])
 
 

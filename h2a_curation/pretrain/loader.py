@@ -17,8 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from h2a_curation.pretrain.augment import Box, crop_and_resize, fast_crop_and_resize, multi_scale_box, shrink_for
-from h2a_curation.pretrain.frames import Frames, decode, sample_indices
+from h2a_curation.pretrain.augment import (
+    Box,
+    crop_and_resize,
+    fast_crop_and_resize,
+    multi_scale_box,
+    shrink_for,
+    surrounding,
+)
+from h2a_curation.pretrain.frames import Frames, decode, decode_region, sample_indices
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.presets import Preset
 from h2a_curation.pretrain.sampling import epoch_order, random_state
@@ -171,16 +178,17 @@ class _Making:
         member, (model, recipe) = self.members[i], (self.preset.model, self.preset.recipe)
         rng, box_rng = random_state(self.keys[i]), random.Random(self.keys[i])
         indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
-        data = self.read(member)
         shrink = shrink_for(member.width_px, member.height_px, model.image_px)
+        width_px, height_px = member.width_px // shrink, member.height_px // shrink
+        boxes = [multi_scale_box(width_px, height_px, model.image_px, box_rng) for _ in range(self.views)]
+        data = self.read(member)
         try:
-            frames = decode(data, indices, shrink=shrink)
+            crops = _crops(data, indices, boxes, model.image_px, shrink)
         except ValueError as broken:
             raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
         video = self.video.numpy()
-        for row in range(i * self.views, (i + 1) * self.views):
-            box = multi_scale_box(frames.shape[2], frames.shape[1], model.image_px, box_rng)
-            video[row] = _resized(frames, box, model.image_px)
+        for row, crop in enumerate(crops, start=i * self.views):
+            video[row] = crop
             masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
             self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
 
@@ -214,10 +222,14 @@ def _making(
     )
 
 
-def _resized(frames: Frames, box: Box, size_px: int) -> Frames:
-    if size_px < _PIL_BELOW_PX:
-        return crop_and_resize([Image.fromarray(frame) for frame in frames], box, size_px)
-    return fast_crop_and_resize(frames, box, size_px)
+def _crops(data: bytes, indices: Sequence[int], boxes: Sequence[Box], size_px: int, shrink: int) -> list[Frames]:
+    """Each box of one decode, resized."""
+    if size_px < _PIL_BELOW_PX or shrink > 1:
+        images = [Image.fromarray(frame) for frame in decode(data, indices, shrink=shrink)]
+        return [crop_and_resize(images, box, size_px) for box in boxes]
+    around = surrounding(boxes)
+    frames = decode_region(data, indices, around.edges)
+    return [fast_crop_and_resize(frames, box.within(around), size_px) for box in boxes]
 
 
 def _indices(mask_BN: NDArray[np.bool_]) -> NDArray[np.int64]:
