@@ -4,7 +4,6 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from h2a_curation import yaml_file
 from h2a_curation.acquire.fetch import FetchRules
@@ -18,44 +17,12 @@ from h2a_curation.measure.look import LookRules
 from h2a_curation.measure.probe import ProbeRules
 from h2a_curation.measure.sense import SenseRules
 from h2a_curation.publish.pack import PackRules
+from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import hint, load_classes, load_negatives
 from h2a_curation.taxonomy.model import ActionClass, Negative
 
 LOCAL_MODEL = "local-dir:"
 """open_clip's own prefix for a model in a folder; in a recipe, relative to the recipe's file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRules:
-    """Where posts come from."""
-
-    kind: Literal["ytdlp", "table"] = "ytdlp"
-    """`ytdlp`: listings by tag that yt-dlp can read. `table`: a file of URLs."""
-    name: str = "ytdlp"
-    """Prefix of its posts' ids."""
-    listing_url: str = ""
-    """With `{tag}` where the hashtag belongs."""
-    post_url: str = ""
-    """With `{id}`; empty where the listed address is the one to fetch."""
-    page_size: int = 30
-    """Posts that one request lists."""
-    min_interval_s: float = 1.0
-    """Between two requests to one host, whatever the number of lanes."""
-    extractor_args: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    """As yt-dlp's --extractor-args."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """yt-dlp's own options: cookiefile, proxy, impersonate, ..."""
-    file: Path | None = None
-    """The table."""
-    columns: dict[str, str] = field(default_factory=dict)
-    """Our column's name to the table's, where they differ."""
-    world: Literal["", "full", "mini"] = ""
-    """Serve the built-in sample world of this size while the build runs, and mine that."""
-
-    @property
-    def by_tag(self) -> bool:
-        """Whether it lists posts by hashtag; a table is one listing."""
-        return self.kind == "ytdlp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +128,7 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
     if model.startswith(LOCAL_MODEL):
         folder = (file.parent / model.removeprefix(LOCAL_MODEL)).resolve()
         given = dataclasses.replace(given, embed=dataclasses.replace(given.embed, model=f"{LOCAL_MODEL}{folder}"))
+    given = dataclasses.replace(given, source=given.source.beside(file))
     fields = {f.name: getattr(given, f.name) for f in dataclasses.fields(RecipeFile)}
     return Recipe(
         **fields,

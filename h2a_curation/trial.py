@@ -16,6 +16,7 @@ from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.recipes import Recipe
+from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import class_named
 
 _BEST = 5
@@ -66,7 +67,11 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
     table = folder / "one.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["url"], [url]])
-    source = dataclasses.replace(recipe.source, kind="table", name="try", file=table, columns={}, world="")
+    given = recipe.source
+    source = SourceRules(
+        kind="table", name="try", file=table, min_interval_s=given.min_interval_s, extractor_args=given.extractor_args,
+        options=given.options, honour_opt_out=given.honour_opt_out,
+    )  # fmt: skip
     recipe = dataclasses.replace(recipe, source=source)
     lake = lakes.create(folder / "lake")
     return build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))

@@ -31,12 +31,12 @@ from h2a_curation.recipes import Recipe
 if TYPE_CHECKING:
     from h2a_curation.clip_model import ClipModel
     from h2a_curation.sensors import Sensors
-    from h2a_curation.sources.base import Source
+    from h2a_curation.sources.opened import Opened
 
 WAITING_STAGES = frozenset({"mine", "fetch"})
 """Stages that wait on a network: threads serve them, all others compute."""
 Tables = dict[str, pa.Table]
-_SOURCES: "dict[str, Source]" = {}
+_SOURCES: "dict[str, Opened]" = {}
 _SOURCES_LOCK = threading.Lock()
 
 
@@ -107,35 +107,16 @@ def sensors_missing(recipe: Recipe) -> str:
     return _sensors(_needs_sensors(recipe)).reason if _needs_sensors(recipe) else ""
 
 
-def source_of(recipe: Recipe) -> "Source":
-    """The recipe's source, made once a process: it keeps connections and a pace."""
-    key = repr((recipe.source, recipe.fetch))
+def source_of(recipe: Recipe, lake: Lake | None = None) -> "Opened":
+    """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count."""
+    key = repr((recipe.source, recipe.fetch, lake and lake.path))
     with _SOURCES_LOCK:
         if key not in _SOURCES:
-            _SOURCES[key] = _open_source(recipe)
+            from h2a_curation.sources import open_source
+
+            state, pseudonym = (lake.path, lake.pseudonym) if lake else (None, None)
+            _SOURCES[key] = open_source(recipe.source, recipe.fetch, state=state, pseudonym=pseudonym)
         return _SOURCES[key]
-
-
-def _open_source(recipe: Recipe) -> "Source":
-    from h2a_curation.sources import make_source
-
-    given, limits = recipe.source, recipe.fetch
-    downloads = {
-        "name": given.name,
-        "min_interval_s": given.min_interval_s,
-        "max_file_bytes": limits.max_file_bytes,
-        "timeout_s": limits.timeout_s,
-        "socket_timeout_s": limits.socket_timeout_s,
-        "extractor_args": given.extractor_args,
-        "options": given.options,
-    }
-    if given.kind == "table":
-        if given.file is None:
-            raise ValueError(f"recipe {recipe.name} reads a table: name one, such as `h2a build posts.csv ...`")
-        table = {"file": given.file, "columns": given.columns, "name": given.name}
-        return make_source("table", table | {"downloads": make_source("ytdlp", downloads)})
-    listings = {"listing_url": given.listing_url, "post_url": given.post_url, "page_size": given.page_size}
-    return make_source("ytdlp", downloads | listings)
 
 
 Committed = tuple[str, str, Tables]
@@ -147,7 +128,7 @@ def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
     facts = connect(lake.path)
     granted = facts.query(f"FROM allocation WHERE round = {part.round} ORDER BY tag")
     allocations = {a.tag: a for a in schemas.from_arrow(schemas.Allocation, granted)}
-    source = source_of(recipe)
+    source = source_of(recipe, lake)
     requests: list[schemas.Request] = []
     posts: dict[str, schemas.Post] = {}
     hits: list[schemas.Hit] = []
@@ -172,7 +153,7 @@ def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
 
 def _fetch(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
     posts = _rows(connect(lake.path), schemas.Post, "post", part.keys)
-    fetch = source_of(recipe).fetch
+    fetch = source_of(recipe, lake).fetch
     media = [
         fetch_post(post, part.round, fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
         for post in posts

@@ -25,7 +25,7 @@ def test_every_recipe_that_ships_loads(name):
         ("seeed: 3\n", 1, "unknown key 'seeed'; did you mean 'seed'"),
         ("mine:\n  rounds: 3\n", 2, "unknown key 'rounds'; did you mean 'num_rounds'"),
         ("decide:\n  post:\n    min_duration_s: 9\n    max_duration_s: 3\n", 2, "empty duration range"),
-        ("source:\n  kind: tiktok\n", 2, "'ytdlp' or 'table'"),
+        ("source:\n  kind: tiktok\n", 2, "unknown source kind 'tiktok'; the nearest known is 'tiktok_research'"),
         (
             "decide:\n  clip:\n    extra:\n    - {reason: x, value: fps, failz: '<', threshold: 3}\n",
             4,

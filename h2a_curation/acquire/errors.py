@@ -33,6 +33,12 @@ class ErrorKind(StrEnum):
     SERVER_ERROR = "server_error"
     UNREACHABLE = "unreachable"
     """No connection at all: name, route or port."""
+    QUOTA = "quota"
+    """The day's allowance of an API is used up: everything else waits for the next day."""
+    CREDENTIALS = "credentials"
+    """The key, token or cookies that the user gave are refused."""
+    OPT_OUT = "opt_out"
+    """The host, the creator or the user's own list asks that this is left alone."""
 
 
 class Policy(StrEnum):
@@ -62,6 +68,9 @@ POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.NOT_VIDEO: Policy.NEVER,
     ErrorKind.SERVER_ERROR: Policy.RETRY,
     ErrorKind.UNREACHABLE: Policy.STOP,
+    ErrorKind.QUOTA: Policy.STOP,
+    ErrorKind.CREDENTIALS: Policy.STOP,
+    ErrorKind.OPT_OUT: Policy.NEVER,
 }
 
 

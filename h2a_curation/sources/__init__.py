@@ -1,36 +1,93 @@
 """Where posts come from: one module a source, behind the small interface of `base`.
 
-To add one: a module here, a line in `KINDS`, and a case in tests/sources/test_contract.py.
+To add one: a module here, a line in `kinds.KINDS`, and a fixture in tests/sources/fixtures.py.
 """
 
-import difflib
 import importlib
 import inspect
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.base import Source
+from h2a_curation.sources.kinds import KINDS, nearest
+from h2a_curation.sources.opened import Opened
+from h2a_curation.sources.opt_out import OptOuts
+from h2a_curation.sources.rules import SourceRules
 
-KINDS = {
-    "ytdlp": "h2a_curation.sources.ytdlp:YtDlp",
-    "table": "h2a_curation.sources.table:TableOfUrls",
-}
-"""Kind to module and class; imported when one is made, since yt-dlp takes a second."""
+_FOR_ALL = {"kind", "settings", "fetch_with", "canary", "opt_out", "honour_opt_out", "world"}
+"""What `Opened` sees to, or the caller."""
+
+
+def open_source(
+    rules: SourceRules,
+    limits: FetchRules,
+    *,
+    state: Path | None = None,
+    pseudonym: Callable[[str], str] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Opened:
+    """The recipe's source, with its opt-outs honoured and its posts made fit for rows.
+
+    `state` is the folder where a source keeps what must outlive the process (an API's daily count); `pseudonym` that
+    of the lake, so that a creator on the opt-out list is known in rows too. ValueError for what cannot be.
+    """
+    lists = make_source(rules.kind, _settings(rules, limits, state, clock))
+    other = rules.fetch_with
+    return Opened(
+        lists,
+        make_source(other.kind, _settings(other, limits, state, clock)) if other else lists,
+        fetch_url=other.post_url if other else "",
+        opt_outs=OptOuts.read(rules.opt_out, by_marks=rules.honour_opt_out, pseudonym=pseudonym),
+        canary_url=rules.canary,
+        clock=clock,
+    )
 
 
 def make_source(kind: str, settings: dict[str, Any]) -> Source:
-    """The source of a recipe. ValueError for an unknown kind or setting, with the nearest that is known."""
-    if kind not in KINDS:
-        raise ValueError(f"unknown source kind {kind!r}{_nearest(kind, list(KINDS))}")
-    module, _, name = KINDS[kind].partition(":")
-    made = getattr(importlib.import_module(module), name)
-    known = [p.name for p in inspect.signature(made).parameters.values()]
+    """A bare source of its class's own parameters. ValueError for an unknown kind or setting, naming the nearest."""
+    known = _parameters(kind)
     for setting in settings:
         if setting not in known:
-            raise ValueError(f"source kind {kind} has no setting {setting!r}{_nearest(setting, known)}")
-    source: Source = made(**settings)
+            raise ValueError(f"source kind {kind} has no setting {setting!r}{nearest(setting, known)}")
+    module, _, name = KINDS[kind].made_by.partition(":")
+    source: Source = getattr(importlib.import_module(module), name)(**settings)
     return source
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"; the nearest known is {close[0]!r}" if close else ""
+def _parameters(kind: str) -> list[str]:
+    if kind not in KINDS:
+        raise ValueError(f"unknown source kind {kind!r}{nearest(kind, KINDS)}")
+    module, _, name = KINDS[kind].made_by.partition(":")
+    made_by = getattr(importlib.import_module(module), name)
+    return [p.name for p in inspect.signature(made_by).parameters.values()]
+
+
+def _settings(
+    rules: SourceRules, limits: FetchRules, state: Path | None, clock: Callable[[], datetime]
+) -> dict[str, Any]:
+    """Of all that a recipe and its run say, what this kind's class takes; refuses what was set and is not taken."""
+    takes = _parameters(rules.kind)
+    said = {f.name: getattr(rules, f.name) for f in fields(rules) if f.name not in _FOR_ALL}
+    offered: dict[str, Any] = said | {
+        "max_file_bytes": limits.max_file_bytes,
+        "timeout_s": limits.timeout_s,
+        "socket_timeout_s": limits.socket_timeout_s,
+        "honour_robots": rules.honour_opt_out,
+        "canary_url": rules.canary,
+        "state": state,
+        "clock": clock,
+    }
+    given = {name: value for name, value in offered.items() if name in takes}
+    used = set(takes)
+    if "downloads" in takes:
+        others = replace(SourceRules(), **{k: said[k] for k in ("name", "min_interval_s", "extractor_args", "options")})
+        given["downloads"] = make_source("ytdlp", _settings(others, limits, state, clock))
+        used |= {"min_interval_s", "extractor_args", "options"}
+    plain = SourceRules()
+    if unused := [name for name, value in said.items() if name not in used and value != getattr(plain, name)]:
+        raise ValueError(f"source kind {rules.kind} has no setting {unused[0]!r}{nearest(unused[0], takes)}")
+    return given | rules.settings

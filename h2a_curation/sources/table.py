@@ -29,7 +29,7 @@ class TableOfUrls:
     def __init__(
         self,
         *,
-        file: Path | str,
+        file: Path | str | None,
         columns: Mapping[str, str] | None = None,
         name: str = "table",
         downloads: YtDlp | None = None,
@@ -41,6 +41,8 @@ class TableOfUrls:
         joins its hashtags. A URL that comes twice counts once. `downloads` fetches what is not a local file.
         """
         self.name = name
+        if file is None:
+            raise ValueError(f"source {name} reads a table: name one, such as `h2a build posts.csv ...`")
         self._downloads = downloads or YtDlp(name=name)
         file = Path(file)
         rows = read_rows(file)

@@ -14,18 +14,25 @@ from typing import Any
 from urllib.parse import quote
 
 from yt_dlp.extractor import gen_extractor_classes
-from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, float_or_none, int_or_none
+from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
-from h2a_curation import hashtags
 from h2a_curation.sources.base import Cost, Page
 from h2a_curation.sources.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.pace import Pace
+from h2a_curation.sources.robots import Robots
 from h2a_curation.sources.ytdlp_client import Client, Meter, SilentLogger
 from h2a_curation.sources.ytdlp_errors import fetch_error
+from h2a_curation.sources.ytdlp_options import check_options, yt_dlp_options
+from h2a_curation.sources.ytdlp_post import post_of
 from schemas import Post
 
 _MAX_REDIRECTS = 5
 _MAX_PAGE_BYTES = 64_000_000
+_WHAT_EXTRACTORS_RAISE = (
+    YoutubeDLError, OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError,
+    RecursionError, SyntaxError,
+)  # fmt: skip
+"""An answer of another shape fails wherever the extractor happens to notice; XML's error is a SyntaxError."""
 
 
 class YtDlp:
@@ -44,12 +51,15 @@ class YtDlp:
         socket_timeout_s: float = 20.0,
         extractor_args: dict[str, dict[str, list[str]]] | None = None,
         options: dict[str, Any] | None = None,
+        honour_robots: bool = True,
+        canary_url: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`listing_url` holds `{tag}`, and `post_url`, where the listed address is not the one to fetch, `{id}`.
 
         `timeout_s` bounds one call, `socket_timeout_s` silence within it. `min_interval_s` is kept between requests to
-        one host. `options` are yt-dlp's own (cookiefile, proxy, impersonate, ...).
+        one host. `options` are yt-dlp's own (cookiefile, proxy, impersonate, ...). `honour_robots`: a file on a plain
+        web host is left alone where robots.txt or the answer's headers ask for it.
         """
         if page_size < 1 or max_file_bytes < 1 or timeout_s <= 0 or socket_timeout_s <= 0:
             raise ValueError(f"source {name}: page_size, max_file_bytes and the timeouts must be above 0")
@@ -61,24 +71,30 @@ class YtDlp:
         self._page_size = page_size
         self._max_file_bytes = max_file_bytes
         self._timeout_s = timeout_s
-        self._params = _params(socket_timeout_s, extractor_args or {}, options or {})
+        self._params = _params(socket_timeout_s, extractor_args or {}, yt_dlp_options(name, options or {}))
+        self._robots = Robots()
+        self._honour_robots = honour_robots
+        self._canary_url = canary_url
         self._pace = Pace(min_interval_s)
         self._clock = clock
         self._of_thread = threading.local()
 
     def check(self) -> None:
-        """Raise ValueError where yt-dlp cannot list this: no extractor for the address, or one that it calls broken."""
-        if not self._listing_url:
-            return
-        self._client()  # loads yt-dlp's plugins
-        url = self._listing_url_of("dance")
-        extractor = next((e for e in gen_extractor_classes() if e.suitable(url)), None)
+        """ValueError where yt-dlp cannot do this: an address that it has no working extractor for, or a bad option."""
+        check_options(self.name, self._client())  # loads yt-dlp's plugins, too
+        if self._canary_url:
+            self._check_extractor(self._canary_url, "fetched", "canary")
+        if self._listing_url:
+            self._check_extractor(self._listing_url_of("dance"), "listed", "listing_url")
+
+    def _check_extractor(self, url: str, done: str, setting: str) -> None:
+        extractor = _extractor(url)
         if extractor is None or extractor.IE_NAME == "generic":
-            raise ValueError(f"source {self.name}: yt-dlp has no extractor for {url}; correct listing_url")
+            raise ValueError(f"source {self.name}: yt-dlp has no extractor for {url}; correct {setting}")
         if not extractor.working():
             raise ValueError(
                 f"source {self.name}: yt-dlp marks its extractor {extractor.IE_NAME} as broken, so {url} cannot be"
-                " listed; use a table of URLs or another source"
+                f" {done}; use a table of URLs or another source"
             )
 
     def search(self, tag: str, cursor: str) -> Page:
@@ -92,9 +108,10 @@ class YtDlp:
             if listing is None or listing.tag != tag or not cursor:
                 listing = _Listing(tag, self._resolve(client, self._listing_url_of(tag)))
             entries = listing.slice(start, start + self._page_size)
+            listed = [post_of(entry, self.name, self._post_url, self._clock()) for entry in entries]
+            is_end = len(entries) < self._page_size or listing.ends_by(start + self._page_size)
         self._of_thread.listing = listing
-        posts = {post.post_id: post for post in map(self._post, entries) if post is not None}
-        is_end = len(entries) < self._page_size or listing.ends_by(start + self._page_size)
+        posts = {post.post_id: post for post in listed if post is not None}
         return Page(
             posts=list(posts.values()),
             next_cursor=None if is_end else str(start + self._page_size),
@@ -104,10 +121,14 @@ class YtDlp:
     def fetch(self, post: Post, target: Path) -> None:
         """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
         client = self._client()
+        extractor = _extractor(post.url)
         client.meter = self._meter(self._max_file_bytes)
         client.target = target.absolute()
-        with _translated(client):
-            client.extract_info(post.url, download=True)
+        honours_host = self._honour_robots and extractor is not None and extractor.IE_NAME == "generic"
+        with _translated(client), client.refusing_reserved(honours_host):
+            if honours_host:
+                self._robots.check(post.url, client.small_text)
+            client.extract_info(post.url, download=True, ie_key=extractor and extractor.ie_key())
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
@@ -133,30 +154,6 @@ class YtDlp:
             url, key = info["url"], info.get("ie_key")
         raise SourceChanged(f"more than {_MAX_REDIRECTS} redirects from {url}")
 
-    def _post(self, entry: dict[str, Any] | None) -> Post | None:
-        """None for an entry that is no post, such as a playlist within the listing."""
-        if not entry or entry.get("_type") in ("playlist", "multi_video"):
-            return None
-        own_id, listed_url = entry.get("id"), entry.get("webpage_url") or entry.get("url")
-        if not own_id or not (listed_url or self._post_url):
-            raise SourceChanged(f"{self.name}: a listed entry has no id or no address: {sorted(entry)}")
-        return Post(
-            post_id=f"{self.name}:{own_id}",
-            source=self.name,
-            url=self._post_url.replace("{id}", str(own_id)) or str(listed_url),
-            creator=_first_text(entry, "uploader_id", "channel_id", "uploader", "channel"),
-            caption=_first_text(entry, "description", "title") or "",
-            hashtags=_hashtags(entry),
-            posted_at=_posted_at(entry),
-            language=_first_text(entry, "language"),
-            duration_s=float_or_none(entry.get("duration")),
-            width_px=int_or_none(entry.get("width")),
-            height_px=int_or_none(entry.get("height")),
-            num_views=int_or_none(entry.get("view_count")),
-            num_likes=int_or_none(entry.get("like_count")),
-            seen_at=self._clock(),
-        )
-
 
 class _Listing:
     """A listing that is read slice by slice: entries that came are kept, so that going on asks for nothing twice."""
@@ -176,6 +173,11 @@ class _Listing:
         return self._num_entries is not None and self._num_entries <= end
 
 
+def _extractor(url: str) -> Any:
+    """The extractor class that yt-dlp picks for an address; `generic` takes any web address, None is for no address."""
+    return next((e for e in gen_extractor_classes() if e.suitable(url)), None)
+
+
 @contextmanager
 def _translated(client: Client) -> Iterator[None]:
     """Whatever yt-dlp and its 1,800 extractors raise leaves as a FetchError; a programming error of ours does not."""
@@ -183,7 +185,7 @@ def _translated(client: Client) -> Iterator[None]:
         yield
     except FetchError:
         raise
-    except (YoutubeDLError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except _WHAT_EXTRACTORS_RAISE as error:
         raise fetch_error(error, client.meter.last_error) from error
     finally:
         client.meter.last_error = None  # its traceback would keep the callers' frames alive
@@ -226,22 +228,3 @@ def _refuse_live(info: dict[str, Any], *, incomplete: bool) -> str | None:
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise FetchError(ErrorKind.NO_VIDEO, "a live stream has no end")
     return None
-
-
-def _hashtags(entry: dict[str, Any]) -> list[str]:
-    """The extractor's own tags first, then those in the text."""
-    given = [tag for tag in entry.get("tags") or [] if isinstance(tag, str)]
-    texts = [text for text in (entry.get("title"), entry.get("description")) if isinstance(text, str)]
-    return hashtags.unique([*given, *(tag for text in texts for tag in hashtags.in_text(text))])
-
-
-def _posted_at(entry: dict[str, Any]) -> datetime | None:
-    seconds = float_or_none(entry.get("timestamp"))
-    if seconds is not None:
-        return datetime.fromtimestamp(seconds, UTC)
-    day = entry.get("upload_date")
-    return datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) if isinstance(day, str) and day.isdecimal() else None
-
-
-def _first_text(entry: dict[str, Any], *keys: str) -> str | None:
-    return next((str(entry[key]) for key in keys if entry.get(key)), None)

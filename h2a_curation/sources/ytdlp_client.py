@@ -1,19 +1,24 @@
 """yt-dlp's YoutubeDL with what we need around its network calls: pace, limits, and what came counted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from yt_dlp import YoutubeDL
+from yt_dlp.networking.common import Request
 from yt_dlp.networking.exceptions import RequestError
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
 from h2a_curation.sources.pace import Pace
+from h2a_curation.sources.robots import reservation
 
 _CHUNK_BYTES = 1 << 16
+_PHOTO_SITES = ("TikTok", "Douyin")
+"""Where a post with sound alone is a slide show of photos."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self.meter = Meter(max_bytes=0, deadline_s=0.0)
         self.target = Path()
         self._pace = pace
+        self._refuses_reserved = False
         super().__init__(params)
 
     def urlopen(self, req: Any) -> Any:
@@ -55,12 +61,39 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         except RequestError as error:
             self.meter.last_error = error
             raise
+        if self._refuses_reserved and (reserved := reservation(response.headers)):
+            response.close()
+            raise FetchError(ErrorKind.OPT_OUT, f"the host's answer says {reserved}")
         promised = response.headers.get("Content-Length") or ""
         if promised.isdecimal() and int(promised) > self.meter.max_bytes:
             response.close()
             raise FetchError(ErrorKind.TOO_LARGE, f"{promised} bytes promised, limit {self.meter.max_bytes}")
         response.read = self._metered(response.read)
         return response
+
+    def process_video_result(self, info_dict: Any, download: bool = True) -> Any:
+        """Say why there is nothing to see before yt-dlp says that no format fits."""
+        formats = info_dict.get("formats") or []
+        if formats and all(f.get("vcodec") == "none" for f in formats):
+            raise _without_video(info_dict, formats)
+        if info_dict.get("availability") == "private":
+            raise FetchError(ErrorKind.PRIVATE, "private, though the user's own account may see it")
+        return super().process_video_result(info_dict, download)
+
+    @contextmanager
+    def refusing_reserved(self, wanted: bool) -> Iterator[None]:
+        """In this block, where wanted, an answer whose headers reserve it is an FetchError."""
+        self._refuses_reserved = wanted
+        try:
+            yield
+        finally:
+            self._refuses_reserved = False
+
+    def small_text(self, url: str, max_bytes: int) -> str:
+        """The first bytes of a text file; yt-dlp's HTTPError where there is none."""
+        with self.urlopen(Request(url)) as response:
+            data: bytes = response.read(max_bytes)
+        return data.decode("utf-8", "replace")
 
     def prepare_filename(self, info_dict: Any, dir_type: str = "", **options: Any) -> str:
         """Exactly the target: yt-dlp's templates would read `%`, `~` and `$` in a path."""
@@ -82,6 +115,14 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             return b"".join(iter(lambda: at_most(_CHUNK_BYTES), b""))
 
         return metered
+
+
+def _without_video(info: dict[str, Any], formats: list[dict[str, Any]]) -> FetchError:
+    if all(f.get("acodec") == "none" for f in formats):
+        return FetchError(ErrorKind.EXTRACTOR_BROKEN, "only storyboards came: yt-dlp could not unlock the streams")
+    if info.get("extractor_key") in _PHOTO_SITES:
+        return FetchError(ErrorKind.PHOTO_POST, "photos with sound")
+    return FetchError(ErrorKind.NO_VIDEO, "sound alone")
 
 
 class SilentLogger:

@@ -1,0 +1,150 @@
+"""Posts from a folder of downloads: video files, each with or without the sidecar that its downloader wrote."""
+
+import errno
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from yt_dlp.utils import MEDIA_EXTENSIONS
+
+from h2a_curation import hashtags
+from h2a_curation.sources.base import Cost, Page
+from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.sources.ytdlp_post import post_of
+from schemas import Post
+
+_MAX_SIDECAR_BYTES = 64_000_000
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
+
+
+class FolderOfFiles:
+    """A folder as a source: the tag `""` lists all its videos, another those that carry it.
+
+    Sidecars: yt-dlp's `NAME.info.json`; `NAME.json` and `NAME.txt` as video2dataset writes them with
+    `output_format: files`. They are read once, at the first listing or fetch.
+    """
+
+    def __init__(
+        self,
+        *,
+        file: Path | str | None,
+        name: str = "folder",
+        hard_link: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`hard_link`: the lake shares the file's bytes where both are on one disk; else it gets a copy."""
+        if file is None or not Path(file).is_dir():
+            raise ValueError(f"source {name}: {file or 'nothing'} is no folder; name the folder of downloads to read")
+        self.name = name
+        self._folder = Path(file).absolute()
+        self._hard_link = hard_link
+        self._clock = clock
+        self._found: dict[str, tuple[Post, Path]] | None = None
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """ValueError where the folder holds no video file."""
+        if next(_videos(self._folder), None) is None:
+            tars = " (tar shards are not read: unpack them)" if any(self._folder.rglob("*.tar")) else ""
+            raise ValueError(f"{self._folder}: no video files in it{tars}; known endings are {' '.join(_ENDINGS)}")
+
+    def search(self, tag: str, cursor: str) -> Page:
+        """All files by path, at no cost: there is nothing to page."""
+        assert not cursor, "a folder has one page"
+        posts = [post for post, _ in self._index().values() if not tag or tag in post.hashtags]
+        return Page(posts=posts, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0))
+
+    def fetch(self, post: Post, target: Path) -> None:
+        """Link or copy the post's file."""
+        _, file = self._index().get(post.post_id, (post, Path(post.url)))
+        if not file.is_file() or not file.is_absolute():
+            raise FetchError(ErrorKind.GONE, f"no file for {post.post_id} in {self._folder}")
+        if not self._hard_link:
+            shutil.copyfile(file, target)
+            return
+        try:
+            os.link(file.resolve(), target)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            shutil.copyfile(file, target)
+
+    def _index(self) -> dict[str, tuple[Post, Path]]:
+        """By post id; of files with one id, such as two formats of a video, the first by path."""
+        with self._lock:
+            if self._found is None:
+                self._found = {}
+                for file in _videos(self._folder):
+                    post = _post(self.name, file, self._folder, self._clock())
+                    self._found.setdefault(post.post_id, (post, file))
+            return self._found
+
+
+_ENDINGS = tuple(f".{ending}" for ending in MEDIA_EXTENSIONS.video)
+
+
+def _videos(folder: Path) -> Iterator[Path]:
+    """All video files by path; what a downloader left half done (`.part`, hidden) is none."""
+    for path, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if not name.startswith(".") and name.lower().endswith(_ENDINGS) and ".temp." not in name:
+                yield Path(path, name)
+
+
+def _post(name: str, file: Path, folder: Path, now: datetime) -> Post:
+    """From what its sidecar says; without one, what the path tells: an id of its own, and nothing of the content."""
+    info = _info(file)
+    own_id = info.get("id")
+    if isinstance(own_id, str | int) and own_id:
+        site = str(info.get("extractor_key") or "file").lower()
+        info["id"] = f"{site}-{own_id}"
+    else:
+        relative = file.relative_to(folder).as_posix()
+        info["id"] = blake2b(relative.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    info["webpage_url"] = info.get("webpage_url") or info.get("original_url") or str(file)
+    post = post_of(info, name, "", now)
+    assert post is not None, "it has an id and an address"
+    caption = file.with_suffix(".txt")
+    if post.caption or not caption.is_file():
+        return post
+    text = _read(caption).strip()
+    return replace(post, caption=text, hashtags=hashtags.unique([*post.hashtags, *hashtags.in_text(text)]))
+
+
+def _info(file: Path) -> dict[str, Any]:
+    """The sidecar's fields by yt-dlp's names; empty where there is none or it is no such file."""
+    stem = file.with_suffix("")
+    without_format = stem.with_suffix("") if stem.suffix[1:2] == "f" and stem.suffix[2:].isdecimal() else stem
+    for sidecar in (Path(f"{stem}.info.json"), Path(f"{without_format}.info.json"), Path(f"{stem}.json")):
+        if not sidecar.is_file():
+            continue
+        try:
+            said = json.loads(_read(sidecar))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(said, dict):
+            return _by_ytdlp_names(said)
+    return {}
+
+
+def _by_ytdlp_names(said: dict[str, Any]) -> dict[str, Any]:
+    """video2dataset keeps yt-dlp's own fields one level down, beside the table's url and caption."""
+    inner = said.get("yt_meta_dict")
+    info = dict(inner["info"]) if isinstance(inner, dict) and isinstance(inner.get("info"), dict) else dict(said)
+    info.pop("_type", None)
+    info.setdefault("webpage_url", said.get("url"))
+    info.setdefault("description", said.get("caption"))
+    return info
+
+
+def _read(file: Path) -> str:
+    with file.open("rb") as opened:
+        return opened.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig", "replace")
