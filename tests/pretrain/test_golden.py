@@ -20,6 +20,9 @@ from h2a_curation.pretrain.presets import ModelConfig
 
 FOLDER = Path(__file__).parents[3] / "shared" / "golden"
 FILES = golden.listed(FOLDER) if FOLDER.exists() else {}
+SMALL = ModelConfig(
+    image_px=32, num_frames=4, width=24, depth=1, num_heads=2, decoder_width=16, decoder_depth=1, decoder_num_heads=1
+)
 here = pytest.mark.skipif(not FOLDER.exists(), reason="../shared/golden is not here")
 
 
@@ -199,23 +202,6 @@ def test_a_file_that_is_missing_unknown_or_cut_fails_alone(tmp_path, capsys):
         assert word in line
 
 
-def test_a_checkpoint_of_our_own_is_checked_too(tmp_path):
-    config = ModelConfig(
-        image_px=32,
-        num_frames=4,
-        width=24,
-        depth=1,
-        num_heads=2,
-        decoder_width=16,
-        decoder_depth=1,
-        decoder_num_heads=1,
-    )
-    torch.save({"model": MaskedAutoencoder(config).state_dict(), "epoch": 7}, tmp_path / "checkpoint-7.pth")
-    assert golden.line_for(tmp_path / "checkpoint-7.pth", {})[1]
-    torch.save({"model": MaskedAutoencoder(config).state_dict(), "epoch": 6}, tmp_path / "checkpoint-7.pth")
-    assert not golden.line_for(tmp_path / "checkpoint-7.pth", {})[1]
-
-
 def test_settings_come_from_a_files_header_where_the_manifest_has_none(tmp_path):
     meta = plain_file(tmp_path / "a.safetensors", 1)
     header = {name: json.dumps(value) for name, value in meta.items()}
@@ -228,3 +214,14 @@ def test_settings_come_from_a_files_header_where_the_manifest_has_none(tmp_path)
 def test_a_folder_without_a_manifest_is_refused(tmp_path):
     with pytest.raises(ValueError, match="give a folder of golden files"):
         golden.files(tmp_path)
+
+
+@pytest.mark.parametrize(("epoch", "code"), [(7, 0), (6, 1), (None, 1)])
+def test_the_exit_code_tells(tmp_path, monkeypatch, epoch, code):
+    if epoch is not None:
+        folder_of(tmp_path, {"checkpoint-7.pth": {}})
+        torch.save({"model": MaskedAutoencoder(SMALL).state_dict(), "epoch": epoch}, tmp_path / "checkpoint-7.pth")
+    monkeypatch.setattr("sys.argv", ["golden", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        golden.main()
+    assert ended.value.code == code or (epoch is None and "manifest.json" in str(ended.value.code))
