@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.functional import interpolate
 
 from h2a_curation.pretrain.frames import Frames, Region
 
@@ -61,20 +60,23 @@ def crop_and_resize(images: Sequence[Image.Image], box: Box, size_px: int) -> Fr
     return np.stack([np.asarray(image) for image in resized])
 
 
-def fast_crop_and_resize(frames: Frames, box: Box, size_px: int) -> Frames:
+def fast_crop_and_resize(frames: Frames, box: Box, into: Frames) -> None:
     """The same in a fifth of the time, by torch's port of PIL's filter: no value is off by more than 2 levels of 255.
 
     The port's weights have 16 bits, PIL's 22, so that what lies halfway between two levels may be rounded the other
     way. Of real frames at most shapes less than 3 values in a thousand differ, and none where nothing is resampled.
     """
     crop = frames[:, box.top : box.top + box.height, box.left : box.left + box.width]
-    if (box.width, box.height) == (size_px, size_px):
-        return crop
-    # A copy by numpy: torch would start threads for it, and it is in a loader's thread.
-    channels_first = torch.from_numpy(np.ascontiguousarray(crop)).permute(0, 3, 1, 2)
-    resized = interpolate(channels_first, size=(size_px, size_px), mode="bilinear", antialias=True)
-    pixels: Frames = resized.permute(0, 2, 3, 1).numpy()
-    return pixels
+    if crop.shape == into.shape:
+        into[:] = crop
+        return
+    # numpy makes the copy: torch would start threads for it, and this is a loader's thread. `interpolate` calls the
+    # same operator, but not in memory that is there already.
+    whole = torch.from_numpy(np.ascontiguousarray(crop)).permute(0, 3, 1, 2)
+    size = into.shape[1:3]
+    torch.ops.aten._upsample_bilinear2d_aa.out(
+        whole, size, False, None, None, out=torch.from_numpy(into).permute(0, 3, 1, 2)
+    )
 
 
 def shrink_for(width_px: int, height_px: int, size_px: int) -> int:

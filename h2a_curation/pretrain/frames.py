@@ -70,13 +70,13 @@ def decode_region(data: bytes, indices: Sequence[int], region: Region) -> Frames
         if picture is None:
             if frame.format.name not in _HALF_CHROMA or frame.width % 2 or frame.height % 2:
                 return decode(data, indices)[:, top:bottom, left:right]
-            picture = _TallPicture(frame, region, len(places))
+            picture = _TallPicture(frame, region, len(places) + len(places) % 2)
         picture.put(places[i], frame)
         found.add(i)
     _all_found(indices, found)
     assert picture is not None
     order = [places[i] for i in indices]
-    pixels = picture.pixels()
+    pixels = picture.pixels()[: len(places)]
     return pixels if order == list(range(len(places))) else pixels[order]
 
 
@@ -133,7 +133,7 @@ def _all_found(indices: Sequence[int], found: Collection[int]) -> None:
 
 
 class _TallPicture:
-    """A region of several frames, one below the other."""
+    """A region of an even number of frames, one below the other: PyAV wants a height that 4 divides."""
 
     def __init__(self, frame: av.VideoFrame, region: Region, num_frames: int) -> None:
         left, top, right, bottom = region

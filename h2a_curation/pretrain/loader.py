@@ -181,14 +181,12 @@ class _Making:
         shrink = shrink_for(member.width_px, member.height_px, model.image_px)
         width_px, height_px = member.width_px // shrink, member.height_px // shrink
         boxes = [multi_scale_box(width_px, height_px, model.image_px, box_rng) for _ in range(self.views)]
-        data = self.read(member)
+        data, rows = self.read(member), slice(i * self.views, (i + 1) * self.views)
         try:
-            crops = _crops(data, indices, boxes, model.image_px, shrink)
+            _crop(data, indices, boxes, shrink, self.video.numpy()[rows])
         except ValueError as broken:
             raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
-        video = self.video.numpy()
-        for row, crop in enumerate(crops, start=i * self.views):
-            video[row] = crop
+        for row in range(rows.start, rows.stop):
             masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
             self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
 
@@ -222,14 +220,18 @@ def _making(
     )
 
 
-def _crops(data: bytes, indices: Sequence[int], boxes: Sequence[Box], size_px: int, shrink: int) -> list[Frames]:
-    """Each box of one decode, resized."""
+def _crop(data: bytes, indices: Sequence[int], boxes: Sequence[Box], shrink: int, views: Frames) -> None:
+    """Decode once and fill each view [frame, height, width, rgb] with its box, resized."""
+    size_px = views.shape[-2]
     if size_px < _PIL_BELOW_PX or shrink > 1:
         images = [Image.fromarray(frame) for frame in decode(data, indices, shrink=shrink)]
-        return [crop_and_resize(images, box, size_px) for box in boxes]
+        for box, view in zip(boxes, views, strict=True):
+            view[:] = crop_and_resize(images, box, size_px)
+        return
     around = surrounding(boxes)
     frames = decode_region(data, indices, around.edges)
-    return [fast_crop_and_resize(frames, box.within(around), size_px) for box in boxes]
+    for box, view in zip(boxes, views, strict=True):
+        fast_crop_and_resize(frames, box.within(around), view)
 
 
 def _indices(mask_BN: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -34,13 +34,13 @@ def frames(seed: int, num_frames: int, width: int, height: int) -> NDArray[np.ui
     return np.stack(shown)
 
 
-def encode(pictures: NDArray[np.uint8], fps: int = 24, b_frames: int = 0) -> bytes:
+def encode(pictures: NDArray[np.uint8], fps: int = 24, b_frames: int = 0, pix_fmt: str = "yuv420p") -> bytes:
     """An mp4 as the curation side writes it: H.264, a keyframe every 16 frames, frames in order unless asked."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height = pictures.shape[2], pictures.shape[1]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stream.codec_context.gop_size = 16
         stream.options = {"preset": "ultrafast", "bf": str(b_frames), "threads": "1"}
         for picture in pictures:
