@@ -61,7 +61,7 @@ class Plan:
     num_parameters: int
     layouts: list[Layout]
     chosen: Layout | None
-    """The first that fits, of those that recompute no more than the preset does before those that do."""
+    """Of those that recompute as the preset does, the first that fits."""
     usable_bytes: int
     num_micro_steps: int
     """Forward and backward passes of each device for one step; 0 where nothing fits."""
@@ -105,8 +105,7 @@ def plan(
         for recompute in (False, True)
         for parallel in ("ddp", "fsdp")
     ]
-    liked = [layout for layout in layouts if layout.micro_clips and layout.recompute >= recipe.recompute]
-    chosen = liked[0] if liked else None
+    chosen = next((layout for layout in layouts if layout.micro_clips and layout.recompute == recipe.recompute), None)
     flops = step_flops(config, recipe.batch_clips * recipe.views, recipe.encoder_mask, recipe.decoder_mask)
     peak = 1e12 * (device.bfloat16_tflops if recipe.dtype == "bfloat16" else device.float32_tflops)
     step_s = flops / (num_devices * peak * mfu)
