@@ -12,7 +12,7 @@ from h2a_curation.pretrain.flops import step_flops
 from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
-from h2a_curation.pretrain.optim import StepSize, make_optimizer, update
+from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
 from h2a_curation.pretrain.presets import preset
 
 SAMPLES = {"vit_b": 256, "vit_l": 128, "vit_g": 64}
@@ -72,11 +72,13 @@ def step_seconds(name: str, samples: int, device: torch.device, rounds: int = 10
     for _ in range(3 + rounds):
         torch.cuda.synchronize(device)
         start_s = time.perf_counter()
+        optimizer.zero_grad()
         patches = model.patchify(video)
         with autocast(device, "bfloat16"):
             predicted = model(patches, visible, decoded, counted)
         loss = masked_loss(token_errors(predicted, targets(take_tokens(patches, of_counted))), weight)
-        update(model, optimizer, loss, size)
+        loss.backward()  # type: ignore[no-untyped-call]
+        step_downhill(model, optimizer, size)
         torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start_s)
     return median(seconds[3:])

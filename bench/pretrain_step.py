@@ -31,7 +31,7 @@ from h2a_curation.pretrain.flops import step_flops
 from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
-from h2a_curation.pretrain.optim import StepSize, make_optimizer, update
+from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
 from h2a_curation.pretrain.precision import multiplies_bfloat16
 from h2a_curation.pretrain.presets import Dtype, preset
 
@@ -170,13 +170,15 @@ def ours(name: str, dtype: Dtype) -> Step:
     used: Dtype = dtype if multiplies_bfloat16("cpu") else "float32"
 
     def step() -> float:
+        optimizer.zero_grad()
         counted = counted_places(was_hidden)
         patches = model.patchify(video)
         with autocast(video.device, used):
             predicted = model(patches, visible, decoded, counted)
         errors = token_errors(predicted, targets(take_tokens(patches, decoded.gather(1, counted))))
         loss = masked_loss(errors, was_hidden.gather(1, counted))
-        update(model, optimizer, loss, STEP_SIZE)
+        loss.backward()  # type: ignore[no-untyped-call]
+        step_downhill(model, optimizer, STEP_SIZE)
         return loss.item()
 
     return step

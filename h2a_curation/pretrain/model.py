@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from h2a_curation.pretrain.attention import attend
 from h2a_curation.pretrain.loss import patchify, take_tokens
 from h2a_curation.pretrain.positions import sinusoid_table
 from h2a_curation.pretrain.presets import TUBELET, ModelConfig
@@ -44,10 +43,11 @@ class Attention(nn.Module):
             kv = functional.linear(x_BND, of_kv, bias_of_kv)
             k, v = kv.view(b, n, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         if self.scale is None:
-            out = attend(q, k, v)
+            out = functional.scaled_dot_product_attention(q, k, v)
         else:
             q = functional.normalize(q, dim=-1) * self.scale.clamp(max=MAX_LOG_SCALE).exp()
-            out = attend(q.to(v.dtype), functional.normalize(k, dim=-1).to(v.dtype), v, scale=1.0)
+            k = functional.normalize(k, dim=-1)
+            out = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, scale=1.0)
         projected: Tensor = self.proj(out.transpose(1, 2).flatten(2))
         return projected
 

@@ -2,9 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import scaled_dot_product_attention
 
-from h2a_curation.pretrain.attention import attend
 from h2a_curation.pretrain.loss import counted_places, take_tokens
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.presets import ModelConfig, preset
@@ -109,17 +107,6 @@ def test_predicting_only_what_counts_changes_no_gradient(variant, recompute):
 def test_places_that_count_are_ascending_and_fill_up_to_the_fullest_row():
     was_hidden = torch.tensor([[True, False, True, True], [False, True, False, True]])
     assert counted_places(was_hidden).tolist() == [[0, 2, 3], [0, 1, 3]]
-
-
-@pytest.mark.parametrize("scale", [None, 1.0])
-def test_attention_is_that_of_torch(scale):
-    torch.manual_seed(0)
-    q, k, v = (torch.randn(2, 3, n, 8, requires_grad=True) for n in (5, 7, 7))
-    out = {"ours": attend(q, k, v, scale), "theirs": scaled_dot_product_attention(q, k, v, scale=scale)}
-    weight = torch.randn(2, 3, 5, 8)
-    gradients = {who: torch.autograd.grad((o * weight).sum(), (q, k, v)) for who, o in out.items()}
-    torch.testing.assert_close(out["ours"], out["theirs"])
-    torch.testing.assert_close(gradients["ours"], gradients["theirs"])
 
 
 def test_masks_that_leave_unequal_numbers_of_tokens_are_refused():
