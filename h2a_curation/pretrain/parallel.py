@@ -1,6 +1,8 @@
 """Several processes that train one model: what torchrun tells each, what they agree on, and who holds which weights."""
 
+import gc
 import os
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -88,14 +90,18 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
     try:
         distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=patience_s))
         yield World(rank=rank, size=size, device=torch.device(kind))
-    except RuntimeError as broken:
-        if not _is_of_a_lost_process(broken):
+    except BaseException as broken:
+        traceback.clear_frames(broken.__traceback__)
+        if not isinstance(broken, RuntimeError) or not _is_of_a_lost_process(broken):
             raise
         raise ConnectionError(
             f"process {rank} of {size} has lost another one, which ended or hangs ({str(broken).splitlines()[0]}); "
             "see what that one said, and start all again: they go on from the newest checkpoint"
         ) from broken
     finally:
+        # DDP must be gone before its group. Whoever lets go of a group last waits for threads that may want Python's
+        # lock, which only Python's own handle gives up meanwhile: else one run in two hung at its end (torch 2.13).
+        gc.collect()
         if distributed.is_initialized():
             distributed.destroy_process_group()
 

@@ -106,10 +106,8 @@ def pretrain(
         torch.set_num_threads(means.threads or max(1, num_cores - means.workers))
         opened = open_version(lake, version, cache=means.cache)
         settings = _settings(chosen, seed, version, opened.clips_sha256)
-        if (finished := world.agreed(finished_result(out, settings))) is not None:
-            return finished
-        run = _start(out, opened, chosen, seed, settings, world, means)
-        return _conclude(run, _loop(run, progress), started_s)
+        finished = world.agreed(finished_result(out, settings))
+        return finished or _train(out, opened, chosen, seed, settings, world, means, progress, started_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +126,22 @@ class _Run:
     num_steps: int
     records: Records | None
     """In the first process."""
+
+
+def _train(
+    out: Path,
+    opened: Version,
+    chosen: Preset,
+    seed: int,
+    settings: dict[str, Any],
+    world: World,
+    means: Means,
+    progress: Progress | None,
+    started_s: float,
+) -> Result:
+    """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
+    run = _start(out, opened, chosen, seed, settings, world, means)
+    return _conclude(run, _loop(run, progress), started_s)
 
 
 def _start(
