@@ -4,6 +4,7 @@ With class_balance b, a class of n clips has the share n^(1-b) / sum over all cl
 b = 0 draws as the data are, each clip once an epoch; b = 1 draws every class alike; 0.5 is the square root between.
 """
 
+import threading
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -11,9 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+_generators = threading.local()
+
+
 def random_state(key: str) -> np.random.RandomState:
-    """A generator that the key decides."""
-    rng = np.random.RandomState(np.random.MT19937(0))  # given no generator, it first asks the system for a seed: slow
+    """The generator that the key decides; it lasts until the same thread asks for the next.
+
+    numpy takes 0.3 ms to make one, a hundredth of the time that a clip takes, and 0.02 ms to seed it.
+    """
+    rng: np.random.RandomState | None = getattr(_generators, "rng", None)
+    if rng is None:
+        rng = _generators.rng = np.random.RandomState(0)
     rng.seed(np.frombuffer(blake2b(key.encode(), digest_size=16).digest(), np.uint32))
     return rng
 

@@ -52,3 +52,21 @@ def test_decoding_alone_meets_each_wanted_frame(rgb):
 def test_no_clips(tmp_path):
     with pytest.raises(ValueError, match=r"no videos in .*: give a folder of"):
         loader_clips.find(tmp_path / "nothing")
+
+
+def test_whole_rounds_of_workers_are_counted():
+    paces = loader.pace(itertools.repeat(None), 0.01)
+    assert paces.clips_per_s > 0
+    assert paces.cpu_ms > 0
+
+
+def test_ratios_are_of_the_same_round():
+    def paces(*rates):
+        return [loader.Pace(clips_per_s=rate, cpu_ms=1.0) for rate in rates]
+
+    found = loader.figures(
+        "256p",
+        {"plain": paces(10, 5, 1), "ours": paces(20, 10, 3), "bare": paces(40, 10, 3), "bare_rgb": paces(1, 1, 1)},
+    )
+    values = {f.name: f.value for f in found}
+    assert (values["256p_by_plain"], values["256p_by_bare"], values["256p_ours"]) == (2, 1, 10)

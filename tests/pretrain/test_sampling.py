@@ -1,11 +1,13 @@
 from collections import Counter
+from hashlib import blake2b
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.random import RandomState
 
-from h2a_curation.pretrain.sampling import class_draws, epoch_order
+from h2a_curation.pretrain.sampling import class_draws, epoch_order, random_state
 
 labels_of_clips = st.lists(st.integers(0, 5), min_size=1, max_size=200)
 balances = st.floats(0, 1)
@@ -14,6 +16,12 @@ balances = st.floats(0, 1)
 @given(labels=labels_of_clips, seed=st.integers(0, 9), epoch=st.integers(0, 9))
 def test_every_clip_once_where_classes_are_not_balanced(labels, seed, epoch):
     assert sorted(epoch_order(labels, seed, epoch)) == list(range(len(labels)))
+
+
+def test_a_key_gives_numpys_generator_of_its_hash():
+    seed = np.frombuffer(blake2b(b"3/0/17", digest_size=16).digest(), np.uint32)
+    for _ in range(2):
+        assert np.array_equal(random_state("3/0/17").randint(1000, size=50), RandomState(seed).randint(1000, size=50))
 
 
 def test_orders_differ_by_seed_and_epoch_and_nothing_else():
