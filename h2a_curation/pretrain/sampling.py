@@ -11,7 +11,6 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-
 _generators = threading.local()
 
 
