@@ -41,7 +41,10 @@ def quickstart(
 
 def build(
     lake: Annotated[Path, typer.Option(help="The lake's folder; made where there is none.")],
-    table: Annotated[Path | None, typer.Argument(help="A CSV, JSONL or Parquet file of post or video URLs.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Argument(help="A CSV, JSONL or Parquet file of post or video URLs, or a folder of downloads."),
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name or file.")] = None,
     classes: ClassFile = None,
     column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
@@ -166,9 +169,10 @@ def recipe_of(
 
     if recipe is None and table is None:
         raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
-    chosen = load(recipe or "table", classes=classes)
+    default = "folder" if table is not None and table.is_dir() else "table"
+    chosen = load(recipe or default, classes=classes)
     if table is not None:
-        if chosen.source.kind != "table":
+        if chosen.source.by_tag:
             raise ValueError(f"recipe '{recipe}' mines hashtags and takes no table: leave one of the two out")
         if bad := [c for c in columns if "=" not in c]:
             raise ValueError(f"--column {bad[0]}: write OURS=THEIRS, such as url=link")

@@ -22,7 +22,7 @@ from h2a_curation.sources.pace import Pace
 from h2a_curation.sources.robots import Robots
 from h2a_curation.sources.ytdlp_client import Client, Meter, SilentLogger
 from h2a_curation.sources.ytdlp_errors import fetch_error
-from h2a_curation.sources.ytdlp_options import check_options, yt_dlp_options
+from h2a_curation.sources.ytdlp_options import check_cookies, yt_dlp_options
 from h2a_curation.sources.ytdlp_post import post_of
 from schemas import Post
 
@@ -81,7 +81,11 @@ class YtDlp:
 
     def check(self) -> None:
         """ValueError where yt-dlp cannot do this: an address that it has no working extractor for, or a bad option."""
-        check_options(self.name, self._client())  # loads yt-dlp's plugins, too
+        check_cookies(self.name, self._params)
+        try:
+            self._client()  # loads yt-dlp's plugins
+        except YoutubeDLError as error:
+            raise ValueError(f"source {self.name}: {error}") from None
         if self._canary_url:
             self._check_extractor(self._canary_url, "fetched", "canary")
         if self._listing_url:

@@ -68,6 +68,8 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         if promised.isdecimal() and int(promised) > self.meter.max_bytes:
             response.close()
             raise FetchError(ErrorKind.TOO_LARGE, f"{promised} bytes promised, limit {self.meter.max_bytes}")
+        if hasattr(response.fp, "read1"):
+            response.fp.read = response.fp.read1  # `read` waits for all that it is asked for, however slowly it drips
         response.read = self._metered(response.read)
         return response
 

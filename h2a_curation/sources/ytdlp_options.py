@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from yt_dlp import YoutubeDL
 from yt_dlp.networking.impersonate import ImpersonateTarget
 
 
@@ -26,14 +25,8 @@ def yt_dlp_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def check_options(name: str, client: YoutubeDL) -> None:
-    """ValueError where the machine has not what the options ask for; no network request."""
-    cookies = client.params.get("cookiefile")
-    if cookies is not None and not Path(cookies).is_file():
-        raise ValueError(
-            f"source {name}: there is no cookiefile {cookies}; export one from your browser, or leave it out"
-        )
-    target = client.params.get("impersonate")
-    if target is not None and not client._impersonate_target_available(target):
-        known = sorted({str(t.client) for t, _ in client._get_available_impersonate_targets()})
-        raise ValueError(f"source {name}: cannot impersonate {target} here; known are {', '.join(known)}")
+def check_cookies(name: str, params: dict[str, Any]) -> None:
+    """ValueError where the file is missing: yt-dlp would go on without, and make one."""
+    file = params.get("cookiefile")
+    if file is not None and not Path(file).is_file():
+        raise ValueError(f"source {name}: there is no cookiefile {file}; export one from your browser, or leave it out")

@@ -163,3 +163,67 @@ def test_a_thread_keeps_its_own_client(site):
         thread.start()
         thread.join()
     assert clients[0][0] is clients[0][1] is not clients[1][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cookiefile": "/none/cookies.txt"}, "no cookiefile /none/cookies.txt; export one from your browser"),
+        ({"impersonate": "netscape"}, "source x: Impersonate target .netscape. is not available"),
+    ],
+)
+def test_what_the_machine_has_not_is_said_before_a_run(options, words):
+    with pytest.raises(ValueError, match=words):
+        YtDlp(name="x", options=options).check()
+
+
+def test_cookies_proxy_and_a_browser_are_configuration(tmp_path):
+    (tmp_path / "cookies.txt").write_text("# Netscape HTTP Cookie File\n")
+    options = {"cookiefile": str(tmp_path / "cookies.txt"), "proxy": "socks5://127.0.0.1:9", "impersonate": "chrome"}
+    source = YtDlp(name="x", options=options)
+    source.check()
+    assert str(source._client().params["impersonate"]) == "chrome"
+    with pytest.raises(FetchError) as caught:
+        source.fetch(factories.post(url="https://example.org/1.mp4"), tmp_path / "file")
+    assert caught.value.kind is ErrorKind.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("https://www.tiktok.com/tag/dance", "marks its extractor tiktok:tag as broken.*cannot be fetched"),
+     ("nonsense", "no extractor for nonsense; correct canary")],
+)  # fmt: skip
+def test_a_canary_that_cannot_be_fetched_is_refused_before_a_run(url, words):
+    with pytest.raises(ValueError, match=words):
+        YtDlp(name="x", canary_url=url).check()
+
+
+SOUND = {"vcodec": "none", "acodec": "aac"}
+STORYBOARD = {"vcodec": "none", "acodec": "none"}
+
+
+@pytest.mark.parametrize(
+    ("info", "kind"),
+    [
+        ({"extractor_key": "TikTok", "formats": [SOUND]}, ErrorKind.PHOTO_POST),
+        ({"extractor_key": "Youtube", "formats": [SOUND]}, ErrorKind.NO_VIDEO),
+        ({"extractor_key": "Youtube", "formats": [STORYBOARD, STORYBOARD]}, ErrorKind.EXTRACTOR_BROKEN),
+        ({"extractor_key": "Youtube", "availability": "private", "formats": [{"vcodec": "h264"}]}, ErrorKind.PRIVATE),
+    ],
+)
+def test_a_post_without_a_video_to_take_says_why(info, kind):
+    with pytest.raises(FetchError) as caught:
+        YtDlp(name="x")._client().process_video_result({"id": "1", "title": "x", **info})
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://www.youtube.com/hashtag/{tag}", "https://www.youtube.com/hashtag/{tag}/shorts", "ytsearch200:#{tag}",
+        "https://www.nicovideo.jp/tag/{tag}", "https://www.instagram.com/explore/tags/{tag}/",
+        "https://www.dailymotion.com/search/{tag}/videos", "bilisearch100:{tag}",
+    ],
+)  # fmt: skip
+def test_the_documented_templates_are_known_to_yt_dlp(template):
+    YtDlp(name="x", listing_url=template).check()
