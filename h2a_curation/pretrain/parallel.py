@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -94,8 +95,9 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
         traceback.clear_frames(broken.__traceback__)
         if not isinstance(broken, RuntimeError) or not _is_of_a_lost_process(broken):
             raise
+        told = re.sub(r"^\[.*?\] ", "", str(broken).splitlines()[0]).partition(". ")[0]
         raise ConnectionError(
-            f"process {rank} of {size} has lost another one, which ended or hangs ({str(broken).splitlines()[0]}); "
+            f"process {rank} of {size} has lost another one, which ended or hangs ({told}); "
             "see what that one said, and start all again: they go on from the newest checkpoint"
         ) from broken
     finally:

@@ -4,10 +4,12 @@ import json
 import multiprocessing
 import os
 import socket
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from h2a_curation.pretrain import presets, step, train
+from h2a_curation.pretrain import parallel, presets, step, train
 from h2a_curation.pretrain.train import Means, pretrain
 
 STEPS = 10
@@ -27,7 +29,7 @@ def run(lake: Path, out: Path, progress=None, **means):
     return pretrain(lake, "v1", "many", out, means=replace(MEANS, **means), progress=progress)
 
 
-def run_together(lake: Path, folder: Path, jobs: list[dict], limit_s: float = 120) -> list[list[dict]]:
+def run_together(lake: Path, folder: Path, jobs: list[dict], limit_s: float = 300) -> list[list[dict]]:
     """What each process says of each job; see `_do`."""
     ports = [_free_port() for _ in jobs]
     spawn = multiprocessing.get_context("spawn")
@@ -55,11 +57,14 @@ def _serve(rank: int, ports: list[int], lake: Path, folder: Path, jobs: list[dic
 
 def _do(
     rank: int, lake: Path, folder: Path, out: str, *, send: int | None = None, broken: int | None = None,
-    recompute: bool = False, **means,
+    recompute: bool = False, stuck_s: float = 0, **means,
 ) -> dict:  # fmt: skip
-    """Train; `send` is a signal for process 1 after step 4, `broken` the process whose errors are no numbers."""
+    """Train; `send` is a signal for process 1 after step 4, `broken` the process whose errors are no numbers, `stuck_s`
+    how long process 0 hangs after step 4, a third of which the other one waits."""
 
     def progress(done, _total, _live):
+        if done == 4:
+            time.sleep(stuck_s)
         if send is not None and done == 4:
             os.kill(int((folder / "pid-1").read_text()), send)
 
@@ -69,6 +74,7 @@ def _do(
     train.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
         step.patch_errors
     )  # fmt: skip
+    train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
     try:
         result = pretrain(lake, "v1", "many", folder / out, means=replace(MEANS, **means), progress=progress)
     except (SystemExit, FloatingPointError, OSError, ValueError) as ended:

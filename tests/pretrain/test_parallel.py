@@ -46,6 +46,7 @@ def together(lake, alone, tmp_path_factory):
         {"out": "begun-alone"},
         {"out": "stopped", "parallel": "fsdp", "send": signal.SIGTERM},
         {"out": "broken", "broken": 1},
+        {"out": "stuck", "stuck_s": 9},
         {"out": "dead", "send": signal.SIGKILL},
     ]
     said = many.run_together(lake, folder, jobs)
@@ -95,6 +96,11 @@ def test_clips_of_another_process_are_named(together):
     assert first["says"].startswith("the loss is nan; clips of the batch: ")
     assert len(first["says"].split(", ")) == many.CLIPS // 2
     assert second["says"] == "the loss is nan; the first process names the clips"
+
+
+def test_nobody_waits_for_ever(together):
+    assert together[2]["stuck"]["ended"] == "ConnectionError"
+    assert "lost another one, which ended or hangs (Timed out waiting 3000ms" in together[2]["stuck"]["says"]
 
 
 def test_a_dead_process_is_told_and_leaves_a_whole_checkpoint(together):
