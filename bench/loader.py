@@ -40,7 +40,7 @@ OFFICIAL = {"720p": 3.5, "256p": 11.0}
 """Clips/s of the official loader on two cores of the machine that this project was made on (AMD EPYC)."""
 WORKERS = 2
 BATCH_CLIPS = 4
-ROUNDS = 7
+ROUNDS = 5
 
 
 def ours(clips: Clips) -> Iterator[object]:
