@@ -30,6 +30,7 @@ from h2a_curation.pretrain.devices import autocast, matmul_flops_per_s
 from h2a_curation.pretrain.flops import step_flops
 from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.pretrain.masking import dual_masks
+from h2a_curation.pretrain.memory import allocate_state, keep_large_blocks_apart
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
 from h2a_curation.pretrain.precision import multiplies_bfloat16
@@ -138,6 +139,8 @@ class _Side:
 
 def _serve(side: str, name: str, pipe: Connection) -> None:
     torch.set_num_threads(THREADS)
+    if side != "plain":
+        keep_large_blocks_apart()
     step = plain(name) if side == "plain" else ours(name, "bfloat16" if side == "bfloat16" else "float32")
     while pipe.recv() == "step":
         start_s = time.perf_counter()
@@ -150,7 +153,7 @@ def _serve(side: str, name: str, pipe: Connection) -> None:
 def plain(name: str) -> Step:
     """A step of the reference; the loader has normalised its clips, as the official one does."""
     model = PlainModel(preset(name).model)
-    model.load_state_dict(_weights(name))
+    model.load_state_dict(_start(name).state_dict(), assign=True)
     optimizer = plain_optimizer(model, STEP_SIZE.weight_decay, (0.9, 0.95))
     for group in optimizer.param_groups:
         group["lr"] = STEP_SIZE.learning_rate
@@ -161,22 +164,25 @@ def plain(name: str) -> Step:
 
 def ours(name: str, dtype: Dtype) -> Step:
     """A step of the training stage, from uint8 clips."""
-    model = MaskedAutoencoder(preset(name).model)
-    model.load_state_dict(_weights(name))
+    model = _start(name)
     optimizer = make_optimizer(model, STEP_SIZE.weight_decay, (0.9, 0.95))
+    allocate_state(optimizer)
     video, hidden, not_decoded = inputs(name)
     visible, decoded = token_indices(~hidden), token_indices(~not_decoded)
     was_hidden = hidden.gather(1, decoded)
     used: Dtype = dtype if multiplies_bfloat16("cpu") else "float32"
 
-    def step() -> float:
-        optimizer.zero_grad()
+    def loss_of_batch() -> Tensor:
         counted = counted_places(was_hidden)
         patches = model.patchify(video)
         with autocast(video.device, used):
             predicted = model(patches, visible, decoded, counted)
         errors = token_errors(predicted, targets(take_tokens(patches, decoded.gather(1, counted))))
-        loss = masked_loss(errors, was_hidden.gather(1, counted))
+        return masked_loss(errors, was_hidden.gather(1, counted))
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = loss_of_batch()
         loss.backward()  # type: ignore[no-untyped-call]
         step_downhill(model, optimizer, STEP_SIZE)
         return loss.item()
@@ -194,9 +200,10 @@ def inputs(name: str) -> Inputs:
     return video, hidden, not_decoded
 
 
-def _weights(name: str) -> dict[str, Tensor]:
+def _start(name: str) -> MaskedAutoencoder:
+    """The weights that both begin with."""
     torch.manual_seed(0)
-    return MaskedAutoencoder(preset(name).model).state_dict()
+    return MaskedAutoencoder(preset(name).model)
 
 
 def _peak_bytes() -> int:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from h2a_curation.pretrain.lean import gelu_then_linear
 from h2a_curation.pretrain.loss import patchify, take_tokens
 from h2a_curation.pretrain.positions import sinusoid_table
 from h2a_curation.pretrain.presets import TUBELET, ModelConfig
@@ -68,7 +69,10 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of the same shape."""
-        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        hidden = self.fc1(x)
+        if hidden.dtype == self.fc2.weight.dtype and not torch.compiler.is_compiling():
+            return gelu_then_linear(hidden, self.fc2)
+        out: Tensor = self.fc2(functional.gelu(hidden))
         return out
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from h2a_curation.pretrain.lean import gelu_then_linear
 from h2a_curation.pretrain.loss import counted_places, take_tokens
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.presets import ModelConfig, preset
@@ -107,6 +108,15 @@ def test_predicting_only_what_counts_changes_no_gradient(variant, recompute):
 def test_places_that_count_are_ascending_and_fill_up_to_the_fullest_row():
     was_hidden = torch.tensor([[True, False, True, True], [False, True, False, True]])
     assert counted_places(was_hidden).tolist() == [[0, 2, 3], [0, 1, 3]]
+
+
+def test_a_gelu_made_again_has_the_same_gradients():
+    torch.manual_seed(0)
+    layer, hidden = torch.nn.Linear(6, 4), torch.randn(2, 3, 6, requires_grad=True)
+    gradients = []
+    for out in (gelu_then_linear(hidden, layer), layer(torch.nn.functional.gelu(hidden))):
+        gradients.append(torch.autograd.grad(out.square().sum(), [hidden, *layer.parameters()]))
+    torch.testing.assert_close(*gradients)
 
 
 def test_masks_that_leave_unequal_numbers_of_tokens_are_refused():
