@@ -28,9 +28,9 @@ from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
 from h2a_curation.pretrain.devices import autocast, matmul_flops_per_s
 from h2a_curation.pretrain.flops import step_flops
+from h2a_curation.pretrain.heap import allocate_state, keep_large_blocks_apart
 from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.pretrain.masking import dual_masks
-from h2a_curation.pretrain.memory import allocate_state, keep_large_blocks_apart
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
 from h2a_curation.pretrain.precision import multiplies_bfloat16
