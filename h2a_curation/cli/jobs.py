@@ -115,7 +115,7 @@ def pretrain(
     import os
 
     from h2a_curation.cli.live import training_shown
-    from h2a_curation.pretrain.train import Means
+    from h2a_curation.pretrain.run import Means
     from h2a_curation.pretrain.train import pretrain as train
 
     folder = out or Path("build") / "pretrain" / f"{version}-{preset}"

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,24 @@ import torch
 from PIL import Image
 
 from h2a_curation.pretrain import checkpoint
-from h2a_curation.pretrain.devices import compile_blocks, compiling, micro_clips_for, uncompiled
+from h2a_curation.pretrain.devices import compiling, uncompiled
 from h2a_curation.pretrain.feed import placed
-from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
+from h2a_curation.pretrain.held_out import HeldOutLoss, measure
 from h2a_curation.pretrain.history import Step
-from h2a_curation.pretrain.loader import Batch, Stream, prefetched
-from h2a_curation.pretrain.model import MaskedAutoencoder
-from h2a_curation.pretrain.optim import StepSize, make_optimizer
-from h2a_curation.pretrain.parallel import World, joined, num_local_processes, spread
+from h2a_curation.pretrain.loader import prefetched
+from h2a_curation.pretrain.optim import StepSize
+from h2a_curation.pretrain.parallel import World, joined, num_local_processes
 from h2a_curation.pretrain.presets import Preset, preset
 from h2a_curation.pretrain.reconstruct import picture
-from h2a_curation.pretrain.records import Records
 from h2a_curation.pretrain.result import Result, finished_result, write_result
-from h2a_curation.pretrain.resume import state_of, take_up
+from h2a_curation.pretrain.resume import state_of
+from h2a_curation.pretrain.run import Means, Run, start
 from h2a_curation.pretrain.saver import Saver
 from h2a_curation.pretrain.schedule import learning_rates
-from h2a_curation.pretrain.shards import Version, open_version, read_clip
+from h2a_curation.pretrain.shards import Version, open_version
 from h2a_curation.pretrain.signals import obey, stop_requests
 from h2a_curation.pretrain.speed import Meter, Speed
-from h2a_curation.pretrain.start import look_at_neighbours
-from h2a_curation.pretrain.step import Learner, patch_errors, train_step
+from h2a_curation.pretrain.step import train_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +45,6 @@ class Live:
 
 Progress = Callable[[int, int, Live], None]
 """`progress(steps done, steps in all, how it is doing)`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """With what a run is done; nothing of this changes its numbers, but for the last digits."""
-
-    device: str | None = None
-    """Default: `cuda` where there is one, else `cpu`."""
-    parallel: str = "ddp"
-    """Under torchrun: `ddp`, or `fsdp` where the model's weights and optimiser do not fit on one device."""
-    micro_clips: int | None = None
-    """Clips that a device holds at a time; default: 32 on a GPU, 2 on a CPU."""
-    compile: bool | None = None
-    """Default: on a GPU."""
-    threads: int | None = None
-    """Torch's own; default: those that loaders leave free. More than idle cores make it slower, not faster."""
-    workers: int = 2
-    """Threads of each process that decode."""
-    keep: int | None = None
-    """Newest checkpoints to keep of those at the end of epochs; default: all."""
-    cache: Path | None = None
-    """Folder for copies of distant shards."""
 
 
 def pretrain(
@@ -110,24 +85,6 @@ def pretrain(
         return finished or _train(out, opened, chosen, seed, settings, world, means, progress, started_s)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """What a run has in hand while it lasts."""
-
-    out: Path
-    settings: dict[str, Any]
-    means: Means
-    stream: Stream
-    held_out: list[Batch]
-    held_out_before: HeldOutLoss
-    learner: Learner
-    compiled: bool
-    first_step: int
-    num_steps: int
-    records: Records | None
-    """In the first process."""
-
-
 def _train(
     out: Path,
     opened: Version,
@@ -140,63 +97,11 @@ def _train(
     started_s: float,
 ) -> Result:
     """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
-    run = _start(out, opened, chosen, seed, settings, world, means)
+    run = start(out, opened, chosen, seed, settings, world, means)
     return _conclude(run, _loop(run, progress), started_s)
 
 
-def _start(
-    out: Path, opened: Version, chosen: Preset, seed: int, settings: dict[str, Any], world: World, means: Means
-) -> _Run:
-    members, held_out = split_members(opened)
-    read = partial(read_clip, opened)
-    stream = Stream(members=members, read=read, preset=chosen, seed=seed)
-    batches = held_out_batches(held_out, read, chosen, seed)
-    compiled = world.device.type == "cuda" if means.compile is None else means.compile
-    learner = _learner(chosen, seed, world, means, compiled=compiled)
-    out.mkdir(parents=True, exist_ok=True)
-    with uncompiled(compiled):
-        before = measure(learner.model, batches, world.device, learner.dtype)
-    first_step = take_up(out, settings, learner)
-    num_parameters = sum(p.numel() for p in learner.model.parameters())
-    return _Run(
-        out=out,
-        settings=settings,
-        means=means,
-        stream=stream,
-        held_out=batches,
-        held_out_before=before,
-        learner=learner,
-        compiled=compiled,
-        first_step=first_step,
-        num_steps=chosen.recipe.num_steps(stream.steps_per_epoch),
-        records=Records(out, first_step, stream.steps_per_epoch, num_parameters) if world.first else None,
-    )
-
-
-def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled: bool) -> Learner:
-    """The model at its start, the same in every process."""
-    recipe = chosen.recipe
-    micro_clips = micro_clips_for(recipe.batch_clips, world.size, means.micro_clips, world.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = MaskedAutoencoder(chosen.model, recompute=recipe.recompute)
-        if recipe.neighbour_start:
-            look_at_neighbours(model)
-    if compiled:
-        compile_blocks(model)
-    called = spread(model, world, means.parallel)
-    return Learner(
-        model=model,
-        called=called,
-        optimizer=make_optimizer(model, recipe.weight_decay, recipe.betas),
-        world=world,
-        dtype=recipe.dtype,
-        num_micro_steps=recipe.batch_clips // (world.size * micro_clips),
-        errors=torch.compile(patch_errors, dynamic=False) if compiled else patch_errors,
-    )
-
-
-def _loop(run: _Run, progress: Progress | None) -> Speed:
+def _loop(run: Run, progress: Progress | None) -> Speed:
     """All steps that are left."""
     recipe, per_epoch, world = run.stream.preset.recipe, run.stream.steps_per_epoch, run.learner.world
     rates = learning_rates(recipe, run.num_steps)
@@ -227,7 +132,7 @@ def _loop(run: _Run, progress: Progress | None) -> Speed:
     return meter.overall()
 
 
-def _pieces(run: _Run) -> Iterator[tuple[int, int, int]]:
+def _pieces(run: Run) -> Iterator[tuple[int, int, int]]:
     """(step, part, num_parts): this process's parts of every step are neighbours."""
     world, num_micro_steps = run.learner.world, run.learner.num_micro_steps
     first, num_parts = world.rank * num_micro_steps, world.size * num_micro_steps
@@ -235,7 +140,7 @@ def _pieces(run: _Run) -> Iterator[tuple[int, int, int]]:
         yield from ((step, part, num_parts) for part in range(first, first + num_micro_steps))
 
 
-def _record(run: _Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed, *, ends_epoch: bool) -> None:
+def _record(run: Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed, *, ends_epoch: bool) -> None:
     """One step into the records, and now and then a picture."""
     epoch = step // run.stream.steps_per_epoch
     line = Step(
@@ -254,13 +159,13 @@ def _record(run: _Run, step: int, loss: float, norm: float, size: StepSize, spee
             run.records.show(shown, epoch, step)
 
 
-def _picture(run: _Run) -> Image.Image:
+def _picture(run: Run) -> Image.Image:
     """All processes must call this: with FSDP each has a part of the weights."""
     with uncompiled(run.compiled):
         return picture(run.learner.model, run.held_out[0])
 
 
-def _save_if_due(run: _Run, saver: Saver, num_done: int, *, stopping: bool) -> None:
+def _save_if_due(run: Run, saver: Saver, num_done: int, *, stopping: bool) -> None:
     """Keep one every few epochs and at the end, in the official name; between those, replace `checkpoint-last.pth`."""
     saver.check()
     recipe, per_epoch = run.stream.preset.recipe, run.stream.steps_per_epoch
@@ -274,7 +179,7 @@ def _save_if_due(run: _Run, saver: Saver, num_done: int, *, stopping: bool) -> N
         saver.save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, state)
 
 
-def _conclude(run: _Run, speed: Speed, started_s: float) -> Result:
+def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
     world = run.learner.world
     with uncompiled(run.compiled):
         after = measure(run.learner.model, run.held_out, world.device, run.learner.dtype)
@@ -290,7 +195,7 @@ def _conclude(run: _Run, speed: Speed, started_s: float) -> Result:
     return result
 
 
-def _result(run: _Run, losses: list[float], after: HeldOutLoss, speed: Speed, wall_s: float) -> Result:
+def _result(run: Run, losses: list[float], after: HeldOutLoss, speed: Speed, wall_s: float) -> Result:
     path = checkpoint.newest(run.out)
     assert path is not None
     return Result(

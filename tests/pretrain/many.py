@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from h2a_curation.pretrain import parallel, presets, step, train
-from h2a_curation.pretrain.train import Means, pretrain
+from h2a_curation.pretrain import run as run_module
+from h2a_curation.pretrain.run import Means
+from h2a_curation.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
@@ -71,7 +73,7 @@ def _do(
     use_preset()
     many = presets.PRESETS["many"]
     presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute))
-    train.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
+    run_module.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
         step.patch_errors
     )  # fmt: skip
     train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)

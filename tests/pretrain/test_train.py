@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from h2a_curation.pretrain import checkpoint, presets
-from h2a_curation.pretrain.train import Means, pretrain
+from h2a_curation.pretrain.run import Means
+from h2a_curation.pretrain.train import pretrain
 
 STEPS = 14
 CPU = Means(device="cpu", threads=1)
