@@ -9,6 +9,7 @@ loader from a busy machine.
 """
 
 import io
+import random
 import sys
 import tempfile
 import time
@@ -141,7 +142,8 @@ def measure(clips: Clips, seconds: float, rounds: int) -> dict[str, list[Pace]]:
     }
     paces: dict[str, list[Pace]] = {name: [] for name in contenders}
     for _ in range(rounds):
-        for name, start in contenders.items():
+        turns = list(contenders.items())
+        for name, start in random.sample(turns, len(turns)):
             batches = start()
             paces[name].append(pace(batches, seconds))
             del batches
