@@ -18,6 +18,8 @@ MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 _REMEDIES = {
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
     ErrorKind.EXTRACTOR_BROKEN: "the site has changed: a newer yt-dlp may know it",
+    ErrorKind.QUOTA: "wait for the next day (UTC)",
+    ErrorKind.CREDENTIALS: "check the key or the cookies that you gave",
 }
 
 app = typer.Typer(

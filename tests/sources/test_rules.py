@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from h2a_curation import recipes
+from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file
+from h2a_curation.sources import open_source
+from h2a_curation.sources.rules import SourceRules
+from tests.sources.fixtures import CREATOR, NUM_POSTS, opened
+from tests.sources.platform import VIDEO, clock
+
+LIMITS = FetchRules()
+
+
+def test_paths_are_seen_from_the_recipe(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "source:\n  opt_out: leave-alone.txt\n  file: posts.csv\n  options: {cookiefile: cookies.txt, proxy: p}\n"
+        "  fetch_with: {options: {cookiefile: /whole/cookies.txt}}\n"
+    )
+    source = recipes.load(str(tmp_path / "mine.yaml")).source
+    assert (source.opt_out, source.file) == (tmp_path / "leave-alone.txt", tmp_path / "posts.csv")
+    assert source.options == {"cookiefile": str(tmp_path / "cookies.txt"), "proxy": "p"}
+    assert source.fetch_with.options == {"cookiefile": "/whole/cookies.txt"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("source:\n  fetch_with: {knd: ytdlp}\n", 2, "unknown key 'knd'; did you mean 'kind'"),
+        ("source: {kind: tiktok_research}\n", 1, "gives no files: name another source in fetch_with"),
+        ("source:\n  fetch_with: {kind: table, fetch_with: {kind: ytdlp}}\n", 1, "has no fetch_with of its own"),
+    ],
+)
+def test_a_mistake_in_a_source_is_named_with_its_line(tmp_path, text, line, words):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=words) as caught:
+        recipes.load(str(file))
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"kind": "folder", "file": Path(), "listing_url": "https://example.org/{tag}"}, "no setting 'listing_url'"),
+        ({"kind": "folder", "file": Path(), "settings": {"hardlink": False}}, "nearest known is 'hard_link'"),
+        ({"kind": "ytdlp", "columns": {"url": "link"}}, "source kind ytdlp has no setting 'columns'"),
+        ({"kind": "table"}, "reads a table: name one"),
+    ],
+)
+def test_what_a_kind_does_not_take_is_refused(said, words):
+    with pytest.raises(ValueError, match=words):
+        open_source(SourceRules(**said), LIMITS)
+
+
+def test_a_table_downloads_with_the_options_that_it_was_given(tmp_path):
+    (tmp_path / "posts.csv").write_text("url\nhttps://example.org/1.mp4\n")
+    rules = SourceRules(kind="table", file=tmp_path / "posts.csv", min_interval_s=0.5, options={"proxy": "p"})
+    assert open_source(rules, LIMITS).search("", "").posts
+
+
+def test_a_folder_and_the_lake_share_a_file_and_taking_it_twice_changes_nothing(site, tmp_path):
+    lake = tmp_path / "lake"
+    with opened("folder", site, tmp_path) as source:
+        first, second = source.search("", "").posts[:2]
+        rows = [
+            fetch_post(post, 0, source.fetch, lake, clock=clock, sleep=lambda _: None, rules=LIMITS)
+            for post in (first, second, first)
+        ]
+    assert [row.outcome for row in rows] == ["ok"] * 3
+    assert {row.media_id for row in rows} == {rows[0].media_id}
+    assert media_file(lake, rows[0].media_id).read_bytes() == VIDEO
+    left = [file for file in (tmp_path / "downloads").glob("*.mp4") if file.read_bytes() == VIDEO]
+    assert len(left) == NUM_POSTS
+
+
+def test_a_creator_who_left_is_known_by_the_lakes_pseudonym(site, tmp_path):
+    (tmp_path / "left.txt").write_text(f"@{CREATOR}\n")
+    (tmp_path / "posts.csv").write_text("url,creator\nhttps://example.org/1.mp4,0123abcd\n")
+    rules = SourceRules(kind="table", file=tmp_path / "posts.csv", opt_out=tmp_path / "left.txt", min_interval_s=0)
+    known = open_source(rules, LIMITS, pseudonym=lambda name: "0123abcd" if name == CREATOR else "else")
+    assert known.search("", "").posts == []
+    assert len(open_source(rules, LIMITS).search("", "").posts) == 1
