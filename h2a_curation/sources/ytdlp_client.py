@@ -68,8 +68,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         if promised.isdecimal() and int(promised) > self.meter.max_bytes:
             response.close()
             raise FetchError(ErrorKind.TOO_LARGE, f"{promised} bytes promised, limit {self.meter.max_bytes}")
-        if hasattr(response.fp, "read1"):
-            response.fp.read = response.fp.read1  # `read` waits for all that it is asked for, however slowly it drips
+        self._read_promptly(response.fp)
         response.read = self._metered(response.read)
         return response
 
@@ -100,6 +99,18 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
     def prepare_filename(self, info_dict: Any, dir_type: str = "", **options: Any) -> str:
         """Exactly the target: yt-dlp's templates would read `%`, `~` and `$` in a path."""
         return str(self.target)
+
+    def _read_promptly(self, stream: Any) -> None:
+        """A read waits for all that it asked for, however slowly it drips: let it return, or look at the clock."""
+        if hasattr(stream, "read1"):  # urllib3, http.client
+            stream.read = stream.read1
+        elif hasattr(stream, "_iterator"):  # curl_cffi
+            stream._iterator = self._timed(stream._iterator)
+
+    def _timed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.meter.add(0)
+            yield chunk
 
     def _metered(self, read: Callable[[int | None], bytes]) -> Callable[..., bytes]:
         def at_most(amount: int | None) -> bytes:

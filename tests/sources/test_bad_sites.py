@@ -155,11 +155,12 @@ def test_a_storm_of_429_ends_with_a_row(site):
     assert [r.outcome for r in requests] == ["rate_limited"]
 
 
-def test_a_site_that_drips_is_left_in_time(site):
+@pytest.mark.parametrize("options", [{}, {"impersonate": "chrome"}], ids=["plain", "as a browser"])
+def test_a_site_that_drips_is_left_in_time(site, options):
     body = json.dumps({"posts": [listed(str(i)) for i in range(100)]}).encode()
     site.answers["/tag/squat"] = lambda _: Answer(body=body, headers=JSON, chunk_wait_s=0.3)
     started_s = time.monotonic()
-    requests, _, _ = mined(platform(site), 5)
+    requests, _, _ = mined(platform(site, options=options), 5)
     assert ([r.outcome for r in requests], time.monotonic() - started_s < PATIENCE_S) == (["timeout"], True)
 
 
