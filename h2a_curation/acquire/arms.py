@@ -24,6 +24,8 @@ class Arm:
     """Those of them that are accepted or rejected by now."""
     valid_by_page: Sequence[int]
     """Those of them that are accepted for one class or more."""
+    num_valid_once: int
+    """Accepted posts that this listing has listed, once, and no other has: Good and Turing's sign of more to come."""
     num_tagged: int
     """Posts that carry the tag, wherever they were listed."""
     num_tagged_judged: int
@@ -95,6 +97,12 @@ def arm_sql() -> str:
         FROM chain c JOIN request r USING (source, tag, cursor) LEFT JOIN counted n USING (source, tag, page)
         GROUP BY c.source, c.tag
     ),
+    once AS (
+        SELECT source, tag, count(*) AS num_valid
+        FROM (SELECT any_value(source) AS source, any_value(tag) AS tag, post_id FROM hit
+              GROUP BY post_id HAVING count(*) = 1)
+        SEMI JOIN valid USING (post_id) GROUP BY ALL
+    ),
     mined AS (
         SELECT source, tag, list_sort(list(DISTINCT class_id)) AS class_ids,
                CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
@@ -115,11 +123,12 @@ def arm_sql() -> str:
            coalesce(rank, 0) AS rank,
            coalesce(num_bytes, 0) AS num_bytes, coalesce(new_by_page, []) AS new_by_page,
            coalesce(judged_by_page, []) AS judged_by_page, coalesce(valid_by_page, []) AS valid_by_page,
+           coalesce(once.num_valid, 0) AS num_valid_once,
            coalesce(carried.num_posts, 0) AS num_tagged, coalesce(carried.num_judged, 0) AS num_tagged_judged,
            coalesce(carried_valid.num_valid, 0) AS num_tagged_valid,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
            CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor
-    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN carried USING (tag)
+    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN once USING (source, tag) LEFT JOIN carried USING (tag)
     LEFT JOIN carried_valid USING (source, tag)
     ORDER BY source, tag
     """

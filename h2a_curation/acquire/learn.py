@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from scipy.stats import hypergeom
 
@@ -50,14 +51,14 @@ def learn_tags(
     and of earlier claims; `excluded` tags by class id, `""` for all classes. A tag that a class file gives to one class
     is not claimed for another, and `round` is the one from which on the claims may be mined.
     """
-    honest = {post_id: set(tags) for post_id, tags in hashtags.items() if len(tags) <= rules.max_hashtags}
-    seen = Counter(tag for tags in honest.values() for tag in tags)
+    honest = {post_id: tags for post_id, tags in hashtags.items() if len(tags) <= rules.max_hashtags}
+    seen = Counter(chain.from_iterable(map(set, honest.values())))
     num_accepted: Counter[str] = Counter()
     support: Counter[tuple[str, str]] = Counter()
     for post_id, class_id in set(accepted):
         if post_id in honest:
             num_accepted[class_id] += 1
-            support.update((tag, class_id) for tag in honest[post_id])
+            support.update((tag, class_id) for tag in set(honest[post_id]))
     of_tag = Counter({tag: 0 for tag, _ in support})
     for (tag, _), num in support.items():
         of_tag[tag] += num

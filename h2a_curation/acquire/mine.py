@@ -56,7 +56,7 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
     class; a class that is not in it, or at 0, is full. Learnt tags on probation come first, up to their share; then,
     page by page, whoever is expected to yield most.
     """
-    prior = pooled(arms)
+    prior = pooled(arms, rules)
     live = [arm for arm in arms if not arm.is_dry and _num_wanted(arm, short) > 0]
     beliefs = {_key(arm): belief(arm, prior, rules) for arm in live}
     worth = {_key(arm): beliefs[_key(arm)].hope * _need(arm, prior, rules.balance) for arm in live}

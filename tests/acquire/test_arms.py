@@ -53,6 +53,14 @@ def test_verdicts_are_counted_by_page():
     assert (arm.judged_by_page, arm.valid_by_page, arm.num_valid_new) == ([2, 1], [1, 1], 2)
 
 
+def test_accepted_posts_that_were_listed_once_are_counted_for_who_listed_them():
+    pages = [page("x", "", "abc", "1"), page("x", "1", "cd", "2"), page("y", "", "ae", None)]
+    found = arms(
+        pages, tags=[arm_tag("x", "c"), arm_tag("y", "c")], accepted={(p, "c") for p in "abcde"}, judged="abcde"
+    )
+    assert (found["x"].num_valid_once, found["y"].num_valid_once) == (2, 1)
+
+
 def test_posts_that_carry_the_tag_count_wherever_they_were_listed():
     posts = [factories.post(i, hashtags=tags) for i, tags in (("a", ["x", "y"]), ("b", ["x"]), ("c", ["y"]))]
     found = arms(

@@ -18,7 +18,8 @@ SHORT = {"a": 100, "b": 100, "full": 0}
 def arm(tag: str, **changed) -> Arm:
     valid = Arm(
         source="s", tag=tag, class_ids=("a",), origin="seed", rank=0, num_bytes=0, new_by_page=(), judged_by_page=(),
-        valid_by_page=(), num_tagged=0, num_tagged_judged=0, num_tagged_valid=0, is_dry=False, next_cursor="",
+        valid_by_page=(), num_valid_once=0, num_tagged=0, num_tagged_judged=0, num_tagged_valid=0, is_dry=False,
+        next_cursor="",
     )  # fmt: skip
     return replace(valid, **changed)
 
@@ -122,7 +123,7 @@ def test_arms_of_which_the_same_is_known_take_turns():
 
 
 def test_an_arm_without_pages_is_believed_to_be_like_others():
-    prior = Prior(new_posts=8.0, acceptance=0.5)
+    prior = Prior(new_posts=8.0, acceptance=0.5, base=0.0, slope=1.0)
     untried = belief(arm("x", num_tagged=100), prior, BeliefRules())
     assert untried.mean == pytest.approx(4.0, rel=0.02)
     assert untried.hope > untried.mean
@@ -137,8 +138,24 @@ def test_what_carries_a_tag_tells_of_its_listing():
 
 
 def test_the_prior_is_what_all_arms_show():
-    shown = pooled([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)])
+    shown = pooled([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)], BeliefRules())
     assert (shown.new_posts, shown.decline, shown.acceptance) == pytest.approx((8, 0.5, 0.25), abs=0.1)
+
+
+def test_how_much_posts_elsewhere_tell_is_learnt_from_tags_of_which_both_are_known():
+    def tried(i: int) -> Arm:
+        elsewhere, own = 20 * (i % 5), 4 * (i % 5)
+        both = {"num_tagged": 120, "num_tagged_judged": 120, "num_tagged_valid": elsewhere + own}
+        return arm(f"x{i}", new_by_page=(20,), judged_by_page=(20,), valid_by_page=(own,), next_cursor="n", **both)
+
+    like_own = pooled([tried(i) for i in range(50)], BeliefRules())
+    assert (like_own.base, like_own.slope) == pytest.approx((0, 1), abs=0.1)
+    halved = [replace(tried(i), valid_by_page=(tried(i).valid_by_page[0] // 2,)) for i in range(50)]
+    assert pooled(halved, BeliefRules()).slope < 0.7
+    assert (
+        like_own.num_judged
+        > pooled([replace(a, valid_by_page=(20 * (n % 2),)) for n, a in enumerate(halved)], BeliefRules()).num_judged
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""One miner at work in one world: plan, list, judge, learn, round after round, until the budget is spent.
+
+Planning, listing and learning are the product's own functions, fed with rows as a build feeds them; only the world and
+its verdicts stand in for a platform and for the deciding stages.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from bench.mining_world import AnyWorld
+from h2a_curation.acquire.arms import Arm, arm_sql
+from h2a_curation.acquire.learn import LearnRules, learn_tags
+from h2a_curation.acquire.listing import list_pages
+from h2a_curation.acquire.mine import MineRules
+from h2a_curation.acquire.retry import RetryRules
+from schemas import Allocation, TagClaim
+
+Planner = Callable[[Sequence[Arm], MineRules, int, int, Mapping[str, int]], list[Allocation]]
+"""The signature of h2a_curation.acquire.mine.plan."""
+SOURCE = "world"
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_NO_QUOTA = 10**9
+_MAX_POLLS = 10
+"""After the last round, for verdicts that come late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miner:
+    """Who mines: a way to plan, and whether tags are learnt."""
+
+    name: str
+    planner: Planner
+    learn: LearnRules | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one miner got out of one world."""
+
+    accepted: int
+    """Clips, of each class no more than its quota."""
+    num_short: int
+    """Classes with less than their quota; 0 where there is none."""
+    budget: int
+    """Pages that it might ask for."""
+    cost: int
+    """Pages that it asked for."""
+    curve: tuple[tuple[int, int], ...]
+    """(pages, clips accepted by then), round by round."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """What a lake would hold, as columns."""
+
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    hits: list[pa.Table] = field(default_factory=list)
+    posts: list[pa.Table] = field(default_factory=list)
+    hashtags: dict[str, Sequence[str]] = field(default_factory=dict)
+    """By post id, in the order in which they were seen."""
+    accepted: list[tuple[str, str]] = field(default_factory=list)
+    judged: set[str] = field(default_factory=set)
+    claims: list[TagClaim] = field(default_factory=list)
+
+    def arms(self, arm_tags: Sequence[tuple[str, str, str, int]], num_threads: int = 1) -> list[Arm]:
+        """`arm_sql` on these rows; `arm_tags`: tag, class id, origin, rank."""
+        tags, classes, origins, ranks = zip(*arm_tags, strict=True)
+        tables = {
+            "request": pa.Table.from_pylist(self.requests, _REQUEST),
+            "hit": pa.concat_tables([_HIT.empty_table(), *self.hits]),
+            "post": pa.concat_tables([_POST.empty_table(), *self.posts]),
+            "accepted": pa.table(
+                [[p for p, _ in self.accepted], [c for _, c in self.accepted]], schema=_texts("post_id", "class_id")
+            ),
+            "judged": pa.table([sorted(self.judged)], schema=_texts("post_id")),
+            "arm_tag": pa.table(
+                [[SOURCE] * len(tags), tags, classes, origins, ranks],
+                schema=_texts("source", "tag", "class_id", "origin").append(pa.field("rank", pa.int64())),
+            ),
+        }
+        with duckdb.connect(config={"threads": num_threads}) as connection:
+            for name, table in tables.items():
+                connection.register(name, table)
+            return [Arm(**row) for row in connection.sql(arm_sql()).to_arrow_table().to_pylist()]
+
+
+def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: int | None, seed: int) -> Outcome:
+    """Spend `budget` pages in `rules.num_rounds` rounds; verdicts are asked for between rounds."""
+    rules = replace(rules, pages_per_round=ceil(budget / rules.num_rounds))
+    rows = Rows()
+    seeds = [(t, c, "seed", n) for c in world.classes for n, t in enumerate(world.seed_tags(c))]
+    curve: list[tuple[int, int]] = []
+    for round in range(rules.num_rounds):
+        claims = [(claim.tag, claim.class_id, "learnt", 0) for claim in rows.claims]
+        arms = rows.arms(seeds + claims)
+        have = Counter(c for _, c in rows.accepted)
+        short = {c: max(0, (quota or _NO_QUOTA) - have[c]) for c in world.classes}
+        cursors = {arm.tag: arm.next_cursor for arm in arms}
+        left = budget - len(rows.requests)
+        for granted in miner.planner(arms, rules, round, seed, short):
+            num_pages = min(granted.num_pages, left)
+            if num_pages > 0:
+                left -= ask(world, rows, replace(granted, num_pages=num_pages), cursors[granted.tag] or "", round)
+        judge(world, rows)
+        if miner.learn:
+            rows.claims += learn(rows, miner.learn, {(t, c) for t, c, *_ in seeds + claims}, round + 1)
+        curve.append((len(rows.requests), _worth(rows, quota)))
+    for _ in range(_MAX_POLLS):
+        judge(world, rows)
+    have = Counter(c for _, c in rows.accepted)
+    return Outcome(
+        accepted=_worth(rows, quota),
+        num_short=sum(have[c] < quota for c in world.classes) if quota else 0,
+        budget=budget,
+        cost=len(rows.requests),
+        curve=tuple(curve),
+    )
+
+
+def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round: int) -> int:
+    """List the granted pages from `cursor` on; the number asked for."""
+    requests, posts, hits = list_pages(
+        granted, cursor, world.search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()
+    )
+    rows.requests += [{name: getattr(request, name) for name in _REQUEST.names} for request in requests]
+    columns = [[getattr(hit, name) for hit in hits] for name in _HIT.names]
+    rows.hits.append(pa.table(columns, schema=_HIT))
+    new = {p.post_id: list(p.hashtags) for p in posts if p.post_id not in rows.hashtags}
+    rows.hashtags |= new
+    rows.posts.append(pa.table([list(new), list(new.values())], schema=_POST))
+    return len(requests)
+
+
+def judge(world: AnyWorld, rows: Rows) -> None:
+    """Ask for the verdict on every post that has none."""
+    for post_id in rows.hashtags:
+        if post_id not in rows.judged:
+            classes = world.validate(post_id)
+            if classes is not None:
+                rows.judged.add(post_id)
+                rows.accepted += [(post_id, c) for c in sorted(classes)]
+
+
+def learn(rows: Rows, rules: LearnRules, known: set[tuple[str, str]], round: int) -> list[TagClaim]:
+    """Claims that the posts and verdicts so far allow."""
+    return learn_tags(rows.hashtags, rows.accepted, known=known, excluded={}, round=round, rules=rules)
+
+
+def _worth(rows: Rows, quota: int | None) -> int:
+    have = Counter(c for _, c in rows.accepted)
+    return sum(min(num, quota or num) for num in have.values())
+
+
+def _texts(*names: str) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+_HIT = _texts("source", "tag", "cursor", "post_id")
+_POST = _texts("post_id").append(pa.field("hashtags", pa.list_(pa.string())))
+_REQUEST = pa.schema(
+    [
+        *((name, pa.string()) for name in ("source", "tag", "cursor", "next_cursor", "outcome")),
+        *((name, pa.int64()) for name in ("round", "num_posts", "num_bytes")),
+    ]
+)
