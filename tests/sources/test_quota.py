@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from h2a_curation.sources.quota import DailyQuota
 day = datetime(2026, 5, 1, tzinfo=UTC)
-quota = DailyQuota(100, account="key", folder=Path(sys.argv[1]), clock=lambda: day, name="q")
-for _ in range(20):
+quota = DailyQuota(1000, account="key", folder=Path(sys.argv[1]), clock=lambda: day, name="q")
+sys.stdin.readline()
+for _ in range(50):
     quota.take()
 """
 
@@ -41,9 +43,19 @@ def take_all(quota):
 
 
 def test_processes_share_one_count(tmp_path):
-    running = [subprocess.Popen([sys.executable, "-c", TAKE, str(tmp_path)]) for _ in range(2)]
+    command = [sys.executable, "-c", TAKE, str(tmp_path)]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(2)]
+    for process in running:
+        process.stdin.write(b"go\n")
+        process.stdin.close()
     assert [process.wait(timeout=60) for process in running] == [0, 0]
-    assert quota(tmp_path, lambda: NOON, per_day=100).used() == 40
+    assert quota(tmp_path, lambda: NOON, per_day=1000).used() == 100
+
+
+def test_lanes_share_one_count(tmp_path):
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: [quota(tmp_path, Clock(), per_day=1000).take() for _ in range(25)], range(4)))
+    assert quota(tmp_path, Clock(), per_day=1000).used() == 100
 
 
 def test_a_day_is_utc_and_the_next_one_is_full(tmp_path):
