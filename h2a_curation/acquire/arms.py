@@ -108,15 +108,17 @@ def arm_sql() -> str:
                CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
         FROM arm_tag GROUP BY source, tag
     ),
+    tagged AS MATERIALIZED (
+        SELECT post_id, unnest(list_distinct(hashtags)) AS tag FROM post
+    ),
     carried AS (
-        SELECT p.tag, count(*) AS num_posts, count(j.post_id) AS num_judged
-        FROM (SELECT DISTINCT post_id, unnest(hashtags) AS tag FROM post) p
-        LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) GROUP BY p.tag
+        SELECT t.tag, count(*) AS num_posts, count(j.post_id) AS num_judged
+        FROM tagged t LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) GROUP BY t.tag
     ),
     carried_valid AS (
-        SELECT t.source, t.tag, count(DISTINCT p.post_id) AS num_valid
-        FROM (SELECT DISTINCT post_id, unnest(hashtags) AS tag FROM post) p
-        JOIN accepted a USING (post_id) JOIN arm_tag t ON t.tag = p.tag AND t.class_id = a.class_id
+        SELECT t.source, t.tag, count(DISTINCT a.post_id) AS num_valid
+        FROM accepted a JOIN tagged USING (post_id)
+        JOIN arm_tag t ON t.tag = tagged.tag AND t.class_id = a.class_id
         GROUP BY t.source, t.tag
     )
     SELECT source, tag, coalesce(class_ids, []) AS class_ids, coalesce(origin, 'learnt') AS origin,

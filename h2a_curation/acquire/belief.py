@@ -137,9 +137,10 @@ def elsewhere(arm: Arm, acceptance: float) -> float:
 
 def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
     """Gamma for the number of new posts, Beta for their acceptance, each with discounted pages."""
-    weights = [rules.discount ** (arm.num_pages - 1 - page) for page in range(arm.num_pages)]
-    expected = [prior.decline ** (arm.num_pages - page) * new for page, new in enumerate(arm.new_by_page)]
-    prior_new = prior.new_posts * prior.decline**arm.num_pages
+    num_tried = arm.num_pages
+    weights = [rules.discount ** (num_tried - 1 - page) for page in range(num_tried)]
+    expected = [prior.decline ** (num_tried - page) * new for page, new in enumerate(arm.new_by_page)]
+    prior_new = prior.new_posts * prior.decline**num_tried
     num_pages = rules.prior_pages + sum(weights)
     new_posts = (rules.prior_pages * prior_new + _dot(weights, expected)) / num_pages
 

@@ -59,7 +59,10 @@ def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Ma
     prior = pooled(arms, rules)
     live = [arm for arm in arms if not arm.is_dry and _num_wanted(arm, short) > 0]
     beliefs = {_key(arm): belief(arm, prior, rules) for arm in live}
-    worth = {_key(arm): beliefs[_key(arm)].hope * _need(arm, prior, rules.balance) for arm in live}
+    need = _need(prior, rules.balance)
+    worth = {
+        _key(arm): beliefs[_key(arm)].hope * max((need.get(c, 1.0) for c in arm.class_ids), default=1.0) for arm in live
+    }
     ranked = sorted(live, key=lambda arm: (-worth[_key(arm)], _lot(seed, round, arm)))
     num_left = max(0, rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms))
 
@@ -108,10 +111,10 @@ def _by_yield(
     return granted
 
 
-def _need(arm: Arm, prior: Prior, balance: float) -> float:
-    """Above 1 for a class that has less than the average, since it also has less to learn tags from."""
-    num_valid = fmean(prior.num_valid[class_id] for class_id in arm.class_ids)
-    return float(((1 + fmean(prior.num_valid.values())) / (1 + num_valid)) ** balance)
+def _need(prior: Prior, balance: float) -> dict[str, float]:
+    """By class, above 1 for one that has less than the average, since it also has less to learn tags from."""
+    mean = fmean(prior.num_valid.values()) if prior.num_valid else 0.0
+    return {class_id: ((1 + mean) / (1 + num)) ** balance for class_id, num in prior.num_valid.items()}
 
 
 def _num_wanted(arm: Arm, short: Mapping[str, int]) -> int:
