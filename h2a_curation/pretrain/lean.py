@@ -10,7 +10,7 @@ from torch.nn import functional
 def gelu_then_linear(hidden: Tensor, layer: nn.Linear) -> Tensor:
     """`layer(gelu(hidden))`, of one type throughout; the GELU is computed again in the backward pass, and not kept.
 
-    A fifth of what a block keeps in all, for a hundredth of a step's time. Code that torch.compile makes does the same.
+    The widest tensor of a block is then kept once, not twice. Code that torch.compile makes does the same.
     """
     out: Tensor = _GeluThenLinear.apply(hidden, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
     return out

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from h2a_curation.pretrain.devices import compile_blocks, micro_clips_for, uncompiled
+from h2a_curation.pretrain.heap import allocate_state, keep_large_blocks_apart
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
 from h2a_curation.pretrain.loader import Batch, Stream
 from h2a_curation.pretrain.model import MaskedAutoencoder
@@ -103,10 +104,14 @@ def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled:
     if compiled:
         compile_blocks(model)
     called = spread(model, world, means.parallel)
+    optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
+    if world.device.type == "cpu":
+        keep_large_blocks_apart()
+        allocate_state(optimizer)
     return Learner(
         model=model,
         called=called,
-        optimizer=make_optimizer(model, recipe.weight_decay, recipe.betas),
+        optimizer=optimizer,
         world=world,
         dtype=recipe.dtype,
         num_micro_steps=recipe.batch_clips // (world.size * micro_clips),
