@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow as pa
 from bench.mining_world import AnyWorld
 from h2a_curation.acquire.arms import Arm, arm_sql
 from h2a_curation.acquire.learn import LearnRules, learn_tags
-from h2a_curation.acquire.listing import list_pages
+from h2a_curation.acquire.listing import Search, list_pages
 from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.retry import RetryRules
 from schemas import Allocation, TagClaim
@@ -126,8 +126,9 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
 
 def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round: int) -> int:
     """List the granted pages from `cursor` on; the number asked for."""
+    search = cast("Search", world.search)  # its posts have only what mining reads
     requests, posts, hits = list_pages(
-        granted, cursor, world.search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()
+        granted, cursor, search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()
     )
     rows.requests += [{name: getattr(request, name) for name in _REQUEST.names} for request in requests]
     columns = [[getattr(hit, name) for hit in hits] for name in _HIT.names]
