@@ -33,6 +33,7 @@ class SmallClass:
     seed_hashtags: dict[str, str]
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     siblings: tuple[str, ...] = ()
+    former_ids: tuple[str, ...] = ()
     person_required: bool = True
 
 

@@ -48,6 +48,13 @@ def test_a_learnt_tag_speaks_after_a_seed_and_never_where_it_is_excluded(hashtag
     assert candidates({"post": [factories.post(hashtags=hashtags)], "tag_claim": claims}) == grounds
 
 
+def test_a_learnt_tag_of_a_class_that_ended_speaks_for_its_heirs():
+    heirs = [replace(c, former_ids=("barbell",)) if c.id in ("deadlift", "squat") else c for c in CLASSES]
+    rows = {"post": [factories.post(hashtags=["lift"])], "tag_claim": [claim("lift", "barbell")]}
+    found = screen_posts(open_query(rows), DecideRules(), heirs)["candidate"].to_pylist()
+    assert [(c["class_id"], c["ground"]) for c in found] == [("deadlift", "learnt"), ("squat", "learnt")]
+
+
 def full_lake(order: list[int] | None = None) -> SmallLake:
     """Each way through the stages once."""
     adds = [

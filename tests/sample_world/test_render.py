@@ -87,17 +87,6 @@ def test_each_action_has_a_class_and_each_filler_a_negative():
     assert {n.id for n in rendered_negatives()} >= set(FILLERS)
 
 
-def test_class_data_is_consistent():
-    classes = {c.id: c for c in rendered_classes()}
-    tags = [tag for c in classes.values() for tag in c.tags]
-    assert len(tags) == len(set(tags))
-    for c in (classes[name] for name in ACTIONS):
-        assert len(c.prompts) >= 5, c.id
-        assert len(c.tags) >= 3, c.id
-        assert not set(c.tags) & set(c.excluded_hashtags), c.id
-        assert all(c.id in classes[sibling].siblings for sibling in c.siblings), c.id
-
-
 @pytest.mark.parametrize(
     "wrong",
     [{"width_px": 181}, {"fps": 0.0}, {"shots": ()}, {"encoding": "vp9"}],

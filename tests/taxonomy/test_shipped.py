@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from h2a_curation import recipes
 from h2a_curation.data_folder import data_folder
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
@@ -27,6 +28,10 @@ def test_there_are_386_and_their_labels_have_no_hole(classes):
 
 def test_the_first_are_those_of_the_sample_world_whose_model_knows_their_labels(classes):
     assert {c.id for c in classes[: len(ACTIONS)]} == set(ACTIONS)
+
+
+def test_the_sample_world_is_built_of_what_it_renders():
+    assert set(recipes.load("sample").only_classes) == set(ACTIONS)
 
 
 def test_lint_finds_nothing():
