@@ -1,7 +1,6 @@
 """Time and memory of one round's planning for 386 classes, in the middle of a mine: the product's own steps."""
 
 import pickle
-import resource
 import tempfile
 import time
 from multiprocessing import get_context
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.memory import peak_bytes
 from bench.mining_loop import Rows, ask, judge, learn
 from bench.mining_truth import WorldSize
 from bench.mining_world import World
@@ -81,5 +81,4 @@ def _plan_once(file: Path) -> tuple[dict[str, float], float, int, int]:
     start = time.monotonic()
     granted = plan(arms, MineRules(num_rounds=20, pages_per_round=1_158), 10, 0, short)
     seconds["grant pages"] = time.monotonic() - start
-    unit = 2**20
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, len(arms), len(granted)
+    return seconds, peak_bytes() / 2**30, len(arms), len(granted)

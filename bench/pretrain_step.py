@@ -9,7 +9,6 @@ measured too: `bench/gpu_step.py`.
 """
 
 import multiprocessing
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor
 
 from bench import gpu_step, plain_golden, report
+from bench.memory import peak_bytes
 from bench.plain_model import PlainModel, normalised
 from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
@@ -146,7 +146,7 @@ def _serve(side: str, name: str, pipe: Connection) -> None:
         start_s = time.perf_counter()
         loss = step()
         pipe.send(_Taken(time.perf_counter() - start_s, loss))
-    peak_gib = _peak_bytes() / 2**30
+    peak_gib = peak_bytes() / 2**30
     pipe.send(_End(peak_gib, matmul_flops_per_s(torch.device("cpu"), "float32")))
 
 
@@ -204,11 +204,6 @@ def _start(name: str) -> MaskedAutoencoder:
     """The weights that both begin with."""
     torch.manual_seed(0)
     return MaskedAutoencoder(preset(name).model)
-
-
-def _peak_bytes() -> int:
-    """Largest resident memory of this process alone: rusage would hand on a parent's."""
-    return 1024 * int(re.findall(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[0])
 
 
 if __name__ == "__main__":

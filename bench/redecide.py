@@ -7,8 +7,6 @@ from a busy machine: on two idle cores the wall time is little more than half of
 """
 
 import multiprocessing
-import re
-import resource
 import shutil
 import sys
 import time
@@ -16,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import report, synthetic_lake
+from bench.memory import peak_bytes
 from bench.report import Figure
 from h2a_curation.catalog import decisions, views
 from h2a_curation.decide.decision import DecideRules, decide
@@ -60,15 +59,7 @@ def _timed(what: Callable[[Path], dict[str, float]], lake: Path) -> dict[str, fl
     start, start_cpu = time.perf_counter(), time.process_time()
     figures = what(lake)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
-    return {**figures, "seconds": seconds, "cpu_seconds": cpu_seconds, "peak_gib": _peak_bytes() / 2**30}
-
-
-def _peak_bytes() -> int:
-    """Largest resident memory of this process. Linux hands a parent's on in rusage, but not in VmHWM."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return 1024 * int(re.findall(r"VmHWM:\s*(\d+)", status.read_text())[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {**figures, "seconds": seconds, "cpu_seconds": cpu_seconds, "peak_gib": peak_bytes() / 2**30}
 
 
 def main() -> int:
