@@ -3,7 +3,7 @@
 Imports the standard library and pyarrow only.
 """
 
-from schemas.acquire import Allocation, Hit, Media, Post, Request, TagClaim
+from schemas.acquire import Allocation, ArmChange, AuditDraw, Hit, Label, Media, Post, Request, TagClaim
 from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
@@ -11,12 +11,15 @@ from schemas.table import arrow_schema, from_arrow, to_arrow
 
 __all__ = [
     "Allocation",
+    "ArmChange",
+    "AuditDraw",
     "Candidate",
     "Clip",
     "Duplicate",
     "Fingerprint",
     "FrameEmbedding",
     "Hit",
+    "Label",
     "Lineage",
     "Media",
     "Member",

@@ -16,6 +16,64 @@ class Allocation:
     """Expected new valid posts of the arm's next page when the round was planned."""
     reason: str
     """`seed`, `probation`, `yield`, ...: the rule that granted the pages."""
+    new_posts: float | None = None
+    """Posts that the next page was expected to be the first to list."""
+    acceptance: float | None = None
+    """Share of them that was expected to be accepted."""
+    worth: float | None = None
+    """What the arm was ranked by: belief, hope for what is not known, need of its classes, per unit of cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmChange:
+    """That an arm was found, when a round was planned, to be in another state than before, and on what evidence.
+
+    The newest change of an arm is its state; an arm without one is open.
+    """
+
+    round: int
+    source: str
+    tag: str
+    state: str
+    """`open`, `paused` (its verdicts speak against it), `retired` (nothing more to get); `drifted` is open, but the
+    subject has changed."""
+    reason: str
+    """paused: `homonym`, `hijacked`, `spam`; retired: `dry`, `quota`, `unclaimed`; drifted: `drift`; open:
+    `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims it again)."""
+    num_judged: int
+    """Posts that the evidence is about."""
+    num_valid: int
+    """Those of them that are accepted."""
+    value: float
+    """What was compared with the threshold."""
+    threshold: float
+    since: datetime | None
+    """Of drift and hijacking: posts from then on are others than those before."""
+    detail: str
+    """The evidence in words, one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditDraw:
+    """That a listed post was drawn to be fetched and judged without regard to what is believed of it."""
+
+    round: int
+    post_id: str
+    probability: float
+    """With which it was drawn: estimates weigh its answer by the inverse (Horvitz and Thompson 1952)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What a person says of a post and a class."""
+
+    post_id: str
+    class_id: str
+    shows: bool
+    """Whether the video shows the class."""
+    labeller: str
+    """A name or pseudonym that the user chose."""
+    labelled_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

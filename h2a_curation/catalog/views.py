@@ -17,6 +17,9 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     # table: (record, stage, key, which of two rows with one key stays)
     "allocation": (schemas.Allocation, "plan", "round, source, tag", "num_pages"),
     "tag_claim": (schemas.TagClaim, "plan", "tag, class_id", "round"),
+    "arm_change": (schemas.ArmChange, "plan", "round, source, tag", "state"),
+    "audit_draw": (schemas.AuditDraw, "draw", "post_id", "round"),
+    "label": (schemas.Label, "label", "post_id, class_id", "labelled_at DESC, labeller"),
     "request": (schemas.Request, "mine", "source, tag, cursor", "round, requested_at"),
     "hit": (schemas.Hit, "mine", "source, tag, cursor, post_id", "rank"),
     "post": (schemas.Post, "mine", "post_id", "seen_at"),
@@ -38,6 +41,8 @@ DECIDED: dict[str, type] = {
 _ROUND = {
     "allocation": "round < {0}",
     "tag_claim": "round < {0}",
+    "arm_change": "round < {0}",
+    "audit_draw": "round < {0}",
     "request": "round < {0}",
     "media": "round < {0}",
     "hit": "(source, tag, cursor) IN (SELECT (source, tag, cursor) FROM request)",
