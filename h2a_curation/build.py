@@ -8,21 +8,25 @@ the last one is kept, and is what is published. So the same command after a kill
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 
 import pyarrow as pa
 from more_itertools import chunked
 
-from h2a_curation import knowledge, publishing
+from h2a_curation import publishing
 from h2a_curation.catalog import decisions, parts, todo
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide import decision as deciding
+from h2a_curation.decide.rules import fingerprint
 from h2a_curation.recipes import Recipe
+from h2a_curation.rounds import files, pages
+from h2a_curation.rounds import known as rows_say
 from h2a_curation.work import Part, models_of, prompts_of
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
@@ -72,7 +76,7 @@ def build(lake: Lake, recipe: Recipe, run: Executor, progress: Progress, version
     path = decide(job)
     decided = connect(lake.path, models=job.models, decision=path)
     if not decided.query("FROM selection LIMIT 1").num_rows:
-        raise NothingKeptError(f"no clip was accepted: {knowledge.reasons(decided)}")
+        raise NothingKeptError(f"no clip was accepted: {rows_say.reasons(decided)}")
     with timed(job.seconds, "publish"):
         name = publishing.publish(lake, recipe, path, job.models, version, progress)
     return Built(decision=path, version=name, seconds=dict(job.seconds))
@@ -84,8 +88,8 @@ def plan_round(job: Job, round: int) -> None:
         return
     with timed(job.seconds, "plan"):
         facts = _facts(job, before_round=round)
-        known = knowledge.of(facts, _decided(job, facts) if round else None)
-        tables = knowledge.plan(facts, known, job.recipe, round)
+        known = rows_say.of(facts, _decided(job, facts) if round else None)
+        tables = pages.plan(facts, known, job.recipe, round)
         parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round)]), tables)
 
 
@@ -98,7 +102,7 @@ def mine(job: Job, round: int) -> None:
     """)
     _do(job, "mine", left["tag"].to_pylist(), round)
     if not _facts(job).query("FROM post LIMIT 1").num_rows:
-        raise NothingKeptError(f"mining listed no post: {knowledge.outcomes(_facts(job), 'request')}")
+        raise NothingKeptError(f"mining listed no post: {rows_say.outcomes(_facts(job), 'request')}")
 
 
 def fetch(job: Job, round: int) -> None:
@@ -106,15 +110,15 @@ def fetch(job: Job, round: int) -> None:
     earlier = _facts(job, before_round=round)
     facts = _facts(job, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
-    known = knowledge.of(earlier, _decided(job, earlier) if round else None)
-    wanted = knowledge.fetch_plan(facts, screened, known, job.recipe, round)
-    _do(job, "fetch", knowledge.unfetched(_facts(job), wanted, job.recipe), round)
+    known = rows_say.of(earlier, _decided(job, earlier) if round else None)
+    wanted = files.fetch_plan(facts, screened, known, job.recipe, round)
+    _do(job, "fetch", files.unfetched(_facts(job), wanted, job.recipe), round)
     after = _facts(job)
     if (
         after.query("FROM media LIMIT 1").num_rows
         and not after.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
     ):
-        raise NothingKeptError(f"no file came: {knowledge.outcomes(after, 'media')}")
+        raise NothingKeptError(f"no file came: {rows_say.outcomes(after, 'media')}")
 
 
 def measure(job: Job) -> None:
@@ -132,13 +136,13 @@ def measure(job: Job) -> None:
     _do(job, "look", sorted({key for table in tables for key in todo.missing(facts, table, clips)}))
     measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
     if measured["n"][0].as_py() and not measured["kept"][0].as_py():
-        raise NothingKeptError(f"no file could be cut into a clip: {knowledge.outcomes(facts, 'probe')}")
+        raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
 
 
 def decide(job: Job) -> Path:
     """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
     with timed(job.seconds, "decide"):
-        name = knowledge.decision_name(job.lake.path, job.recipe, job.models)
+        name = _decision_name(job.lake.path, job.recipe, job.models)
         path = job.lake.path / "decisions" / name
         if not path.exists():
             tables = _decided(job, _facts(job))
@@ -146,6 +150,13 @@ def decide(job: Job) -> Path:
             decisions.save(job.lake.path, name, tables, about)
         decisions.name(job.lake.path, job.recipe.name, name)
     return path
+
+
+def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str:
+    """Fingerprint of all that a decision depends on: rules, classes, models and the facts at hand."""
+    facts = sorted(f"{part.parent.name}/{part.name}" for part in (lake / "parts").glob("*/*"))
+    inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+    return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs])
 
 
 def _decided(job: Job, facts: Catalog) -> dict[str, pa.Table]:

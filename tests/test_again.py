@@ -14,12 +14,13 @@ import pytest
 import yaml
 
 from h2a_curation import build as building
-from h2a_curation import knowledge, recipes, redecide
+from h2a_curation import recipes, redecide
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
 from h2a_curation.job import reachable
 from h2a_curation.pretrain.shards import open_version
+from h2a_curation.rounds import tags
 from h2a_curation.taxonomy.export import as_class_file
 from h2a_curation.work import do_part, models_of
 from schemas import TagClaim, from_arrow
@@ -158,7 +159,7 @@ def test_what_was_learnt_for_a_class_that_was_renamed_is_not_learnt_again(lake, 
     later = succeeded(recipe, "renamed", tmp_path)
     facts = connect(lake.path)
     claims = from_arrow(TagClaim, facts.query("FROM tag_claim"))
-    arms = knowledge.arm_tags(later, claims).to_pylist()
+    arms = tags.arm_tags(later, claims).to_pylist()
     assert of_deadlift <= {arm["tag"] for arm in arms if arm["class_id"] == "barbell-lift"}
     assert not {arm["class_id"] for arm in arms} & {"deadlift"}
 

@@ -1,0 +1,67 @@
+"""What the rows say by now."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the rounds so far have shown."""
+
+    accepted: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    """(post id, class id) of selected clips: valid, and no copy of another."""
+    judged: frozenset[str] = field(default_factory=frozenset)
+    """Ids of posts of which no stage has anything left to decide."""
+
+
+def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
+    """What is known from the facts and a decision on them; nothing where there is no decision yet."""
+    if decided is None:
+        return Known()
+    chosen = decided["selection"]
+    judged = facts.query(
+        """SELECT post_id FROM media
+           UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
+           GROUP BY subject_id HAVING NOT bool_or(keep)""",
+        {"verdict": decided["verdict"]},
+    )
+    return Known(
+        accepted=frozenset(zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True)),
+        judged=frozenset(judged["post_id"].to_pylist()),
+    )
+
+
+def short(known: Known, recipe: Recipe) -> dict[str, int]:
+    """Clips still wanted by class."""
+    have = Counter(class_id for _, class_id in known.accepted)
+    return {c.id: max(0, recipe.decide.select.max_clips_per_class - have[c.id]) for c in recipe.action_classes}
+
+
+def pairs(left: str, right: str, pairs: frozenset[tuple[str, str]]) -> pa.Table:
+    """As a table of two columns, sorted."""
+    ordered = sorted(pairs)
+    return pa.table(
+        {left: pa.array([a for a, _ in ordered], pa.string()), right: pa.array([b for _, b in ordered], pa.string())}
+    )
+
+
+def outcomes(facts: Catalog, table: str) -> str:
+    """How often each outcome stands in a table, in words."""
+    rows = facts.query(
+        f"SELECT outcome, count(*) AS n FROM {table} GROUP BY outcome ORDER BY n DESC, outcome"
+    ).to_pylist()
+    return ", ".join(f"{row['n']} {row['outcome']}" for row in rows) or f"there is no {table}"
+
+
+def reasons(decided: Catalog) -> str:
+    """Why clips were rejected, stage by stage, in words."""
+    rows = decided.query(
+        "SELECT stage, reason, count(*) AS n FROM verdict WHERE NOT keep GROUP BY ALL ORDER BY n DESC, stage LIMIT 5"
+    ).to_pylist()
+    return ", ".join(f"{row['n']} {row['stage']}: {row['reason']}" for row in rows) or "no post spoke for any class"

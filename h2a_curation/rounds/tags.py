@@ -1,0 +1,49 @@
+"""Which tags may be mined for which class: those of the class files, and those that are proposed from the rows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.acquire.learn import learn_tags
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.recipes import Recipe
+from h2a_curation.rounds.known import Known
+
+
+def learn(facts: Catalog, known: Known, recipe: Recipe, round: int) -> list[schemas.TagClaim]:
+    """Tags that are proposed for this round."""
+    rows = facts.query("SELECT post_id, hashtags FROM post ORDER BY post_id")
+    hashtags = dict(zip(rows["post_id"].to_pylist(), rows["hashtags"].to_pylist(), strict=True))
+    claims = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
+    return learn_tags(
+        hashtags,
+        sorted(known.accepted),
+        known={(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags} | _claimed(recipe, claims),
+        excluded={c.id: set(c.excluded_hashtags) for c in recipe.action_classes},
+        round=round,
+        rules=recipe.learn,
+    )
+
+
+def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
+    """Which listings speak for which class; a source without tags has one listing, which speaks for all."""
+    source = recipe.source.name
+    if not recipe.source.by_tag:
+        rows = [(source, "", c.id, "seed", 0) for c in recipe.action_classes]
+    else:
+        rows = [(source, tag, c.id, "seed", n) for c in recipe.action_classes for n, tag in enumerate(c.seed_hashtags)]
+        seeds = {(tag, class_id) for _, tag, class_id, _, _ in rows}
+        learnt = _claimed(recipe, claims) - seeds
+        rows += [(source, tag, class_id, "learnt", 0) for tag, class_id in sorted(learnt)]
+    columns = zip(*rows, strict=True)
+    return pa.table(dict(zip(("source", "tag", "class_id", "origin", "rank"), map(pa.array, columns), strict=True)))
+
+
+def _claimed(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> set[tuple[str, str]]:
+    """(tag, class id) of learnt tags, each for the living classes that it was claimed for or that took over."""
+    tags: dict[str, set[str]] = defaultdict(set)
+    for claim in claims:
+        tags[claim.class_id].add(claim.tag)
+    return {(tag, c.id) for c in recipe.action_classes for name in (c.id, *c.former_ids) for tag in tags[name]}
