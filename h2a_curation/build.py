@@ -7,6 +7,7 @@ Acquiring and measuring add rows and skip what has rows; a decision between roun
 the last one is kept, and is what is published. So the same command after a kill goes on, and after an end does nothing.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 from more_itertools import chunked
 
+import schemas
 from h2a_curation import publishing
 from h2a_curation.catalog import decisions, parts, todo
 from h2a_curation.catalog.lake import Lake
@@ -25,8 +27,9 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide import decision as deciding
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.recipes import Recipe
-from h2a_curation.rounds import files, pages
+from h2a_curation.rounds import asked, files, pages
 from h2a_curation.rounds import known as rows_say
+from h2a_curation.rounds.asked import Asked, Wish
 from h2a_curation.work import Part, models_of, prompts_of
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
@@ -63,16 +66,21 @@ class Built:
     """Wall seconds by step."""
 
 
-def build(lake: Lake, recipe: Recipe, run: Executor, progress: Progress, version: str | None = None) -> Built:
-    """Do all that is not done yet. Raises NothingKeptError where a step had input and kept none, FetchError where a
-    source must not be asked any more, ValueError for what the user can mend.
+def build(
+    lake: Lake,
+    recipe: Recipe,
+    run: Executor,
+    progress: Progress,
+    version: str | None = None,
+    rounds: Wish | None = None,
+) -> Built:
+    """Do all that is not done yet: the recipe's rounds or those that are wished for, a decision, a version.
+
+    Raises NothingKeptError where a step had input and kept none, FetchError where a source must not be asked any more,
+    ValueError for what the user can mend.
     """
     job = Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe))
-    for round in range(recipe.mine.num_rounds):
-        plan_round(job, round)
-        mine(job, round)
-        fetch(job, round)
-        measure(job)
+    all_rounds(job, rounds)
     path = decide(job)
     decided = connect(lake.path, models=job.models, decision=path)
     if not decided.query("FROM selection LIMIT 1").num_rows:
@@ -82,14 +90,41 @@ def build(lake: Lake, recipe: Recipe, run: Executor, progress: Progress, version
     return Built(decision=path, version=name, seconds=dict(job.seconds))
 
 
-def plan_round(job: Job, round: int) -> None:
+def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
+    """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
+    good. Returns which rounds that were.
+    """
+    rounds = asked.asked(_facts(job), job.recipe.mine.num_rounds, wanted)
+    for round in range(rounds.until):
+        plan_round(job, round, rounds)
+        mine(job, round)
+        fetch(job, round, job.recipe.files_by(rounds.until - 1))
+        measure(job)
+        if not asked.is_done(_facts(job), round):
+            end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round)])
+            parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round)]), {"round_end": end})
+    return rounds
+
+
+def plan_round(job: Job, round: int, rounds: Asked) -> None:
     """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
-    if _facts(job).query(f"FROM allocation WHERE round = {round}").num_rows:
+    if asked.is_planned(_facts(job), round):
         return
     with timed(job.seconds, "plan"):
         facts = _facts(job, before_round=round)
         known = rows_say.of(facts, _decided(job, facts) if round else None)
-        tables = pages.plan(facts, known, job.recipe, round)
+        rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
+        tables = pages.plan(facts, known, dataclasses.replace(job.recipe, mine=rules), round)
+        num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
+        wants = any(rows_say.short(known, job.recipe).values())
+        plan = schemas.RoundPlan(
+            round=round,
+            first=rounds.first,
+            until=rounds.until,
+            num_pages=num_pages,
+            reason="granted" if num_pages else "dry" if wants else "quota",
+        )
+        tables["round_plan"] = schemas.to_arrow(schemas.RoundPlan, [plan])
         parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round)]), tables)
 
 
@@ -105,14 +140,16 @@ def mine(job: Job, round: int) -> None:
         raise NothingKeptError(f"mining listed no post: {rows_say.outcomes(_facts(job), 'request')}")
 
 
-def fetch(job: Job, round: int) -> None:
-    """Fetch the files of posts that the post screen keeps, the most promising first, as far as the budget goes."""
+def fetch(job: Job, round: int, max_files: int) -> None:
+    """Fetch the files of posts that the post screen keeps, the most promising first, as far as the budget goes;
+    `max_files` is that of all rounds.
+    """
     earlier = _facts(job, before_round=round)
     facts = _facts(job, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
     known = rows_say.of(earlier, _decided(job, earlier) if round else None)
     wanted = files.fetch_plan(facts, screened, known, job.recipe, round)
-    _do(job, "fetch", files.unfetched(_facts(job), wanted, job.recipe), round)
+    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files), round)
     after = _facts(job)
     if (
         after.query("FROM media LIMIT 1").num_rows
@@ -154,7 +191,9 @@ def decide(job: Job) -> Path:
 
 def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str:
     """Fingerprint of all that a decision depends on: rules, classes, models and the facts at hand."""
-    facts = sorted(f"{part.parent.name}/{part.name}" for part in (lake / "parts").glob("*/*"))
+    no_input = ("round",)  # what says how far a decision is, and changes none
+    stages = [stage for stage in (lake / "parts").glob("*") if stage.name not in no_input]
+    facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
     inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
     return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs])
 

@@ -55,7 +55,7 @@ class RecipeFile:
     mine: MineRules = field(default_factory=MineRules)
     learn: LearnRules = field(default_factory=LearnRules)
     max_files: int = 4000
-    """Files that come in all rounds together."""
+    """Files that come in all of the recipe's rounds together; each round more adds an equal share to it."""
     first_files_share: float = 0.5
     """Of them, this share may come in the first round: what they show is what later rounds learn from."""
     fetch: FetchRules = field(default_factory=FetchRules)
@@ -77,9 +77,9 @@ class RecipeFile:
             raise ValueError("max_files, lanes and part_size start at 1, first_files_share is a share above 0")
 
     def files_by(self, round: int) -> int:
-        """Files to have at most when this round ends."""
+        """Files to have at most when this round ends; it does not depend on whether there are later ones."""
         if round + 1 >= self.mine.num_rounds:
-            return self.max_files
+            return math.ceil(self.max_files * (round + 1) / self.mine.num_rounds)
         later = (1 - self.first_files_share) * round / (self.mine.num_rounds - 1)
         return math.ceil(self.max_files * (self.first_files_share + later))
 

@@ -3,7 +3,19 @@
 Imports the standard library and pyarrow only.
 """
 
-from schemas.acquire import Allocation, ArmChange, AuditDraw, Hit, Label, Media, Post, Request, TagClaim
+from schemas.acquire import (
+    Allocation,
+    ArmChange,
+    AuditDraw,
+    Hit,
+    Label,
+    Media,
+    Post,
+    Request,
+    RoundEnd,
+    RoundPlan,
+    TagClaim,
+)
 from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
@@ -27,6 +39,8 @@ __all__ = [
     "Probe",
     "PromptEmbedding",
     "Request",
+    "RoundEnd",
+    "RoundPlan",
     "Score",
     "Selection",
     "Sighting",

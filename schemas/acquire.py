@@ -5,6 +5,28 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPlan:
+    """That a round of mining was planned, also where it asks for nothing."""
+
+    round: int
+    first: int
+    """Rounds that were done when somebody asked for this one."""
+    until: int
+    """Rounds that the lake was to have then."""
+    num_pages: int
+    """Granted to all arms together."""
+    reason: str
+    """`granted`; of a round without a page: `quota` (no class wants more clips), `dry` (no arm is worth a page)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundEnd:
+    """That a round was done: its pages and files had come or failed, and what had come was measured."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """What one round of mining granted to one arm, and why."""
 

@@ -15,6 +15,8 @@ import schemas
 
 FACTS: dict[str, tuple[type, str, str, str]] = {
     # table: (record, stage, key, which of two rows with one key stays)
+    "round_plan": (schemas.RoundPlan, "plan", "round", "num_pages"),
+    "round_end": (schemas.RoundEnd, "round", "round", "round"),
     "allocation": (schemas.Allocation, "plan", "round, source, tag", "num_pages"),
     "tag_claim": (schemas.TagClaim, "plan", "tag, class_id", "round"),
     "arm_change": (schemas.ArmChange, "plan", "round, source, tag", "state"),
@@ -39,6 +41,8 @@ DECIDED: dict[str, type] = {
     "selection": schemas.Selection,
 }
 _ROUND = {
+    "round_plan": "round < {0}",
+    "round_end": "round < {0}",
     "allocation": "round < {0}",
     "tag_claim": "round < {0}",
     "arm_change": "round < {0}",

@@ -40,8 +40,8 @@ def fetch_plan(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, r
     return order[: max(0, recipe.files_by(round) - came)]
 
 
-def unfetched(facts: Catalog, wanted: Sequence[str], recipe: Recipe) -> list[str]:
-    """Those of the wanted posts that have no file and no final failure, within what the whole budget leaves."""
+def unfetched(facts: Catalog, wanted: Sequence[str], max_files: int) -> list[str]:
+    """Those of the wanted posts that have no file and no final failure, as long as all rounds have fewer files."""
     rows = facts.query("SELECT post_id, outcome FROM media")
     done = {
         p
@@ -50,4 +50,4 @@ def unfetched(facts: Catalog, wanted: Sequence[str], recipe: Recipe) -> list[str
     }
     came = sum(outcome == "ok" for outcome in rows["outcome"].to_pylist())
     left = [post_id for post_id in wanted if post_id not in done]
-    return left[: max(0, recipe.max_files - came)]
+    return left[: max(0, max_files - came)]

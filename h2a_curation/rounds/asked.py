@@ -1,0 +1,71 @@
+"""How many rounds of mining a lake is to have: those of its recipe, or as many more as somebody asks for.
+
+A function of rows, so that the same command goes on after a kill: each round's plan is a row that says which rounds it
+was asked for with, and a round that is done is a row too.
+"""
+
+import re
+from dataclasses import dataclass
+
+from h2a_curation.catalog.views import Catalog
+
+_PLANNED = """
+    SELECT max(round) + 1 AS n FROM (SELECT round FROM round_plan UNION ALL SELECT round FROM allocation)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What `--rounds` says."""
+
+    num: int
+    is_more: bool
+    """`+N`: so many more than are done; else the number that the lake is to have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The rounds that a command is to bring, each unless it is done already."""
+
+    first: int
+    """Rounds that were done when this was asked for first."""
+    until: int
+    """Rounds to have at its end."""
+
+
+def wish(text: str) -> Wish:
+    """`+2` or `6`; ValueError for anything else.
+
+    >>> wish("+2")
+    Wish(num=2, is_more=True)
+    """
+    if not re.fullmatch(r"\+?0*[1-9][0-9]{0,5}", text):
+        raise ValueError(f"--rounds {text}: write +N for N more rounds, or N for as many in all, from 1 on")
+    return Wish(num=int(text), is_more=text.startswith("+"))
+
+
+def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
+    """What is left of the recipe's `num_rounds`, or of what is wanted; a round that was begun is always among it.
+
+    `+N` that was cut short and is asked for again goes on to where it was to end, and adds nothing. After another wish
+    that was cut short, the round that was begun counts as one of the N.
+    """
+    planned = facts.query(_PLANNED)["n"][0].as_py() or 0
+    done = planned if is_done(facts, planned - 1) else max(0, planned - 1)
+    if wanted is None or not wanted.is_more:
+        return Asked(first=done, until=max(wanted.num if wanted else num_rounds, planned))
+    [*newest] = facts.query(f"SELECT first, until FROM round_plan WHERE round = {planned - 1}").to_pylist()
+    cut_short = [a for a in newest if done < a["until"] and a["until"] - a["first"] == wanted.num]
+    first = cut_short[0]["first"] if cut_short else done
+    return Asked(first=first, until=first + wanted.num)
+
+
+def is_planned(facts: Catalog, round: int) -> bool:
+    """Whether the round's plan is made, be it that nothing is asked for."""
+    sql = "SELECT round FROM round_plan UNION ALL SELECT round FROM allocation"
+    return bool(facts.query(f"FROM ({sql}) WHERE round = {round} LIMIT 1").num_rows)
+
+
+def is_done(facts: Catalog, round: int) -> bool:
+    """Whether all that the round asked for was had or has failed, and was measured, once."""
+    return bool(facts.query(f"FROM round_end WHERE round = {round}").num_rows)
