@@ -108,12 +108,17 @@ def splits(creators: list[str | None], clusters: list[str], rules: SelectRules) 
     names[places < rules.val_share + rules.test_share] = "test"
     names[places < rules.val_share] = "val"
     if len(places) >= 3:
-        by_place = np.argsort(places, kind="stable")
-        if rules.val_share and "val" not in names:
-            names[by_place[0]] = "val"
-        if rules.test_share and "test" not in names:
-            names[next(c for c in by_place if names[c] != "val" or not rules.val_share)] = "test"
+        wanted = [("val", rules.val_share), ("test", rules.test_share), ("train", 1 - rules.val_share - rules.test_share)]
+        _fill(names, np.argsort(places, kind="stable"), [name for name, share in wanted if share > 0])
     return [str(names[c]) for c in component]
+
+
+def _fill(names: NDArray[np.object_], by_place: NDArray[np.intp], wanted: list[str]) -> None:
+    """Give each wanted split that is empty the component nearest to its place of a split that has several."""
+    for name in wanted:
+        if name not in names:
+            spare = [c for c in by_place if np.count_nonzero(names == names[c]) > 1]
+            names[spare[-1] if name == "train" else spare[0]] = name
 
 
 def _components(creators: list[str | None], clusters: list[str]) -> NDArray[np.intp]:

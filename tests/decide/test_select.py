@@ -1,7 +1,7 @@
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from h2a_curation.decide.decision import DecideRules
@@ -22,6 +22,16 @@ def test_no_creator_and_no_cluster_stands_in_two_splits(clips, seed):
         if creator is not None:
             where["creator", creator].add(s)
     assert all(len(s) == 1 for s in where.values())
+
+
+@given(CLIPS, st.integers(0, 30))
+@example([(None, "c-2"), (None, "c-23"), ("by-1", "c-0")], 2)  # by their hashes, all three would be `val`
+def test_no_split_is_empty_where_three_can_be_told_apart(clips, seed):
+    split = splits([c for c, _ in clips], [k for _, k in clips], SelectRules(seed=seed, val_share=0.3, test_share=0.3))
+    apart = splits([c for c, _ in clips], [k for _, k in clips], SelectRules(seed=seed, val_share=0, test_share=0))
+    assert set(apart) <= {"train"}
+    if len({cluster for _, cluster in clips}) >= 3 and all(creator is None for creator, _ in clips):
+        assert set(split) == {"train", "val", "test"}
 
 
 @given(st.lists(CREATORS, max_size=40), st.lists(st.integers(16, 30).map(lambda i: f"by-{i}"), max_size=40))
