@@ -108,7 +108,11 @@ def splits(creators: list[str | None], clusters: list[str], rules: SelectRules) 
     names[places < rules.val_share + rules.test_share] = "test"
     names[places < rules.val_share] = "val"
     if len(places) >= 3:
-        wanted = [("val", rules.val_share), ("test", rules.test_share), ("train", 1 - rules.val_share - rules.test_share)]
+        wanted = [
+            ("val", rules.val_share),
+            ("test", rules.test_share),
+            ("train", 1 - rules.val_share - rules.test_share),
+        ]
         _fill(names, np.argsort(places, kind="stable"), [name for name, share in wanted if share > 0])
     return [str(names[c]) for c in component]
 
