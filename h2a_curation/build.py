@@ -141,14 +141,18 @@ def mine(job: Job, round: int) -> None:
 
 
 def fetch(job: Job, round: int, max_files: int) -> None:
-    """Fetch the files of posts that the post screen keeps, the most promising first, as far as the budget goes;
-    `max_files` is that of all rounds.
+    """Fetch the files of the posts drawn for the audit, then of posts that the post screen keeps, the most promising
+    first, as far as the budget goes; `max_files` is that of all rounds.
     """
     earlier = _facts(job, before_round=round)
     facts = _facts(job, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
     known = rows_say.of(earlier, _decided(job, earlier) if round else None)
-    wanted = files.fetch_plan(facts, screened, known, job.recipe, round)
+    order = files.promising(facts, screened, known, job.recipe, round)
+    if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
+        tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
+        parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)
+    wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round)
     _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files), round)
     after = _facts(job)
     if (
@@ -183,7 +187,12 @@ def decide(job: Job) -> Path:
         path = job.lake.path / "decisions" / name
         if not path.exists():
             tables = _decided(job, _facts(job))
-            about = {"recipe": job.recipe.name, "models": job.models, "decided_at": datetime.now(UTC).isoformat()}
+            about = {
+                "recipe": job.recipe.name,
+                "models": job.models,
+                "decided_at": datetime.now(UTC).isoformat(),
+                "classes": {c.id: c.definition for c in job.recipe.action_classes},
+            }
             decisions.save(job.lake.path, name, tables, about)
         decisions.name(job.lake.path, job.recipe.name, name)
     return path
@@ -191,7 +200,7 @@ def decide(job: Job) -> Path:
 
 def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str:
     """Fingerprint of all that a decision depends on: rules, classes, models and the facts at hand."""
-    no_input = ("round",)  # what says how far a decision is, and changes none
+    no_input = ("round", "draw", "label")  # what says how far or how good a decision is, and changes none
     stages = [stage for stage in (lake / "parts").glob("*") if stage.name not in no_input]
     facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
     inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()

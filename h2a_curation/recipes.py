@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from h2a_curation import yaml_file
+from h2a_curation.acquire.audit import ALWAYS_LEFT, AuditRules
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.mine import MineRules
@@ -58,6 +59,7 @@ class RecipeFile:
     """Files that come in all of the recipe's rounds together; each round more adds an equal share to it."""
     first_files_share: float = 0.5
     """Of them, this share may come in the first round: what they show is what later rounds learn from."""
+    audit: AuditRules = field(default_factory=AuditRules)
     fetch: FetchRules = field(default_factory=FetchRules)
     lanes: int = 4
     """Requests and downloads at a time."""
@@ -75,6 +77,12 @@ class RecipeFile:
     def __post_init__(self) -> None:
         if min(self.max_files, self.lanes, self.part_size) < 1 or not 0 < self.first_files_share <= 1:
             raise ValueError("max_files, lanes and part_size start at 1, first_files_share is a share above 0")
+        reasons = {name for rule in self.decide.post.named() for name in (rule.reason, rule.unknown)}
+        if unknown := sorted({*self.audit.leave_alone} - reasons - {*ALWAYS_LEFT}):
+            raise ValueError(
+                f"audit.leave_alone names '{unknown[0]}', which no rule of decide.post gives as a reason;"
+                f" they give {', '.join(sorted(reasons - {'ok'}))}"
+            )
 
     def files_by(self, round: int) -> int:
         """Files to have at most when this round ends; it does not depend on whether there are later ones."""

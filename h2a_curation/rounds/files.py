@@ -1,10 +1,11 @@
-"""Which posts' files to fetch in a round."""
+"""Which posts' files to fetch in a round: those drawn for the audit, then the most promising."""
 
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 import schemas
+from h2a_curation.acquire import audit
 from h2a_curation.acquire.errors import POLICIES, Policy
 from h2a_curation.acquire.order import fetch_order
 from h2a_curation.catalog.views import Catalog
@@ -13,10 +14,20 @@ from h2a_curation.rounds.known import Known, short
 
 TRY_AGAIN = tuple(kind.value for kind, policy in POLICIES.items() if policy is not Policy.NEVER)
 """Outcomes that say nothing final about a post: the next build asks again."""
+_PUT_UP = f"""
+    WITH listed AS (
+        SELECT post_id, min(request.round) AS round FROM hit JOIN request USING (source, tag, cursor) GROUP BY post_id
+    )
+    SELECT post_id FROM listed SEMI JOIN candidate USING (post_id)
+    WHERE round > coalesce((SELECT max(round) FROM audit_draw), -1)
+      AND post_id NOT IN (SELECT subject_id FROM verdict WHERE list_contains($leave_alone, reason))
+      AND post_id NOT IN (SELECT post_id FROM media WHERE outcome NOT IN {("ok", *TRY_AGAIN)})
+"""
+"""Posts that were never put up for a draw; those with a file too, where audits began later: it costs nothing."""
 
 
-def fetch_plan(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, recipe: Recipe, round: int) -> list[str]:
-    """Post ids to have by the end of this round, the most promising first; `facts` hold the round's pages and files."""
+def promising(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, recipe: Recipe, round: int) -> list[str]:
+    """Ids of the posts that the post screen keeps, the most promising first; `facts` hold the round's pages."""
     kept = facts.query(
         """FROM candidate SEMI JOIN (SELECT class_id, subject_id AS post_id FROM verdict WHERE keep)
            USING (class_id, post_id)""",
@@ -27,7 +38,7 @@ def fetch_plan(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, r
     )
     sql = "FROM post SEMI JOIN kept USING (post_id) ORDER BY post_id"
     posts = {p.post_id: p for p in schemas.from_arrow(schemas.Post, facts.query(sql, {"kept": kept}))}
-    order = fetch_order(
+    return fetch_order(
         candidates,
         posts,
         accepted=known.accepted,
@@ -36,8 +47,35 @@ def fetch_plan(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, r
         round=round,
         seed=recipe.seed,
     )
+
+
+def num_files(facts: Catalog, recipe: Recipe, round: int) -> int:
+    """Files that this round may fetch."""
     came = facts.query(f"SELECT count(*) AS n FROM media WHERE outcome = 'ok' AND round < {round}")["n"][0].as_py()
-    return order[: max(0, recipe.files_by(round) - came)]
+    return max(0, recipe.files_by(round) - int(came))
+
+
+def has_begun(facts: Catalog, round: int) -> bool:
+    """Whether this round's draw is over: it has rows, or files were asked for; `facts` are those of all rounds."""
+    sql = f"SELECT 1 FROM audit_draw WHERE round >= {round} UNION ALL SELECT 1 FROM media WHERE round >= {round}"
+    return bool(facts.query(f"FROM ({sql}) LIMIT 1").num_rows)
+
+
+def drawn(
+    facts: Catalog, screened: Mapping[str, pa.Table], order: Sequence[str], recipe: Recipe, round: int
+) -> list[schemas.AuditDraw]:
+    """The round's draw, from the posts that were listed by now, whether or not the screen or the order wants them."""
+    posts = facts.query(_PUT_UP, dict(screened), {"leave_alone": list(recipe.audit.leave_alone)})["post_id"].to_pylist()
+    num = audit.num_draws(recipe.audit, min(len(order), num_files(facts, recipe, round)), len(posts))
+    return audit.draw(posts, num, seed=recipe.seed, round=round)
+
+
+def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round: int) -> list[str]:
+    """Post ids to have by the end of this round: the drawn ones, then by `order`, as far as the budget goes."""
+    sql = f"SELECT post_id FROM audit_draw WHERE round = {round} ORDER BY post_id"
+    of_audit: list[str] = facts.query(sql)["post_id"].to_pylist()
+    wanted = list(dict.fromkeys([*of_audit, *order]))
+    return wanted[: num_files(facts, recipe, round)]
 
 
 def unfetched(facts: Catalog, wanted: Sequence[str], max_files: int) -> list[str]:
