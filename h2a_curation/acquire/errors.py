@@ -24,6 +24,8 @@ class ErrorKind(StrEnum):
     PHOTO_POST = "photo_post"
     NO_VIDEO = "no_video"
     """The post is there and has no video stream that we could take."""
+    NOT_YET = "not_yet"
+    """Announced or still being made ready: the site says that it will come."""
     TRUNCATED = "truncated"
     """Fewer bytes came than were promised, or none."""
     TIMEOUT = "timeout"
@@ -45,9 +47,11 @@ class Policy(StrEnum):
     """What is done about an error."""
 
     NEVER = "never"
-    """A fact about the post: a row, not tried again."""
+    """A fact about the post: a row, not asked for again."""
+    LATER = "later"
+    """Nothing that trying again at once would mend: a row, and a later run asks again."""
     RETRY = "retry"
-    """Tried again with back-off within the run, then a row."""
+    """Tried again with back-off within the run, then a row, and a later run asks again."""
     STOP = "stop"
     """Tried again with back-off, then the lane stops: not the post's fault, so no id is burnt as failed."""
 
@@ -55,13 +59,14 @@ class Policy(StrEnum):
 POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.GONE: Policy.NEVER,
     ErrorKind.PRIVATE: Policy.NEVER,
-    ErrorKind.LOGIN: Policy.NEVER,
-    ErrorKind.BLOCKED: Policy.NEVER,
+    ErrorKind.LOGIN: Policy.LATER,
+    ErrorKind.BLOCKED: Policy.LATER,
     ErrorKind.RATE_LIMITED: Policy.RETRY,
-    ErrorKind.IMPERSONATION: Policy.NEVER,
-    ErrorKind.EXTRACTOR_BROKEN: Policy.STOP,
+    ErrorKind.IMPERSONATION: Policy.LATER,
+    ErrorKind.EXTRACTOR_BROKEN: Policy.RETRY,
     ErrorKind.PHOTO_POST: Policy.NEVER,
     ErrorKind.NO_VIDEO: Policy.NEVER,
+    ErrorKind.NOT_YET: Policy.LATER,
     ErrorKind.TRUNCATED: Policy.RETRY,
     ErrorKind.TIMEOUT: Policy.RETRY,
     ErrorKind.TOO_LARGE: Policy.NEVER,
@@ -72,6 +77,9 @@ POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.CREDENTIALS: Policy.STOP,
     ErrorKind.OPT_OUT: Policy.NEVER,
 }
+"""Many failures in a row stop the lane too, whatever their policy: see `breaker`."""
+FINAL = tuple(kind.value for kind, policy in POLICIES.items() if policy is Policy.NEVER)
+"""Outcomes that are never asked about again."""
 
 
 class FetchError(Exception):
@@ -97,3 +105,12 @@ class SourceChanged(FetchError):  # noqa: N818  # named for what happened
 
     def __init__(self, detail: str) -> None:
         super().__init__(ErrorKind.EXTRACTOR_BROKEN, detail)
+
+
+class LaneStopped(FetchError):  # noqa: N818  # named for what happened
+    """Too much failed in a row: `kind` is the likeliest word for why, whatever its policy is for one post."""
+
+    @property
+    def policy(self) -> Policy:
+        """Nothing more is asked of the source in this run."""
+        return Policy.STOP

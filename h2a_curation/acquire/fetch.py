@@ -44,19 +44,12 @@ def fetch_post(
     """Fetch one file to `lake/media/<aa>/<sha256>`, trying again as the error's policy says.
 
     `fetch(post, target)` is a source's. Returns a row for a file and for every failure that is the post's own; raises
-    FetchError when the lane must stop (the site cannot be reached, or has changed).
+    FetchError when the lane must stop (the site cannot be reached, the day's allowance is used up, ...).
     """
     tries = Tries()
     unfinished = _private_folder(lake)
-
-    def once() -> Path:
-        target = unfinished / str(tries.num)
-        fetch(post, target)
-        _refuse_what_is_no_file(target, rules)
-        return target
-
     try:
-        file = with_retries(once, key=post.post_id, rules=rules, sleep=sleep, tries=tries)
+        file = _fetched(post, fetch, unfinished, sleep, rules, tries)
         num_bytes = file.stat().st_size
         media_id = _keep(file, lake)
     except FetchError as error:
@@ -68,9 +61,47 @@ def fetch_post(
     return _row(post, round, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
 
 
+def try_post(
+    post: Post,
+    fetch: Callable[[Post, Path], None],
+    lake: Path,
+    *,
+    sleep: Callable[[float], None],
+    rules: FetchRules,
+) -> FetchError | None:
+    """Fetch a file as `fetch_post` does and drop it: why it does not come, or None where it came."""
+    unfinished = _private_folder(lake)
+    try:
+        _fetched(post, fetch, unfinished, sleep, rules, Tries())
+    except FetchError as error:
+        return error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return None
+
+
 def media_file(lake: Path, media_id: str) -> Path:
     """Where a file lies in the lake."""
     return lake / "media" / media_id[:2] / media_id
+
+
+def _fetched(
+    post: Post,
+    fetch: Callable[[Post, Path], None],
+    unfinished: Path,
+    sleep: Callable[[float], None],
+    rules: FetchRules,
+    tries: Tries,
+) -> Path:
+    """The file, in a folder of this call alone: each try has a name of its own."""
+
+    def once() -> Path:
+        target = unfinished / str(tries.num)
+        fetch(post, target)
+        _refuse_what_is_no_file(target, rules)
+        return target
+
+    return with_retries(once, key=post.post_id, rules=rules, sleep=sleep, tries=tries)
 
 
 def _private_folder(lake: Path) -> Path:

@@ -1,6 +1,7 @@
 """Ask for the pages that a round granted to one listing, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +42,47 @@ Search = Callable[[str, str], ListedPage]
 """`search(tag, cursor)`; raises FetchError."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page that was asked for, whether or not it came."""
+
+    request: Request
+    posts: list[Post]
+    """In the page's order, each once."""
+    hits: list[Hit]
+
+
+def each_page(
+    allocation: Allocation,
+    cursor: str,
+    search: Search,
+    clock: Callable[[], datetime],
+    round: int,
+    *,
+    sleep: Callable[[float], None],
+    retry: RetryRules,
+    known: Collection[str] = (),
+) -> Iterator[Listed]:
+    """The granted pages from `cursor` on, one by one, so that those that came are the caller's when one fails.
+
+    A page that does not come is a row with the error's kind and ends the listing for this time, as a cursor does that
+    was asked before (else it would never end): in this call, or as `known` says, in earlier ones. Raises FetchError
+    when the lane must stop.
+    """
+    asked = {cursor, *known}
+    for _ in range(allocation.num_pages):
+        page = _ask(allocation, cursor, search, sleep, retry)
+        if isinstance(page, FetchError):
+            yield Listed(_request(allocation, cursor, round, clock(), outcome=str(page.kind)), [], [])
+            return
+        next_cursor = None if page.next_cursor in asked else page.next_cursor
+        yield _listed(allocation, cursor, round, clock(), page, next_cursor)
+        if next_cursor is None:
+            return
+        cursor = next_cursor
+        asked.add(cursor)
+
+
 def list_pages(
     allocation: Allocation,
     cursor: str,
@@ -51,42 +93,12 @@ def list_pages(
     sleep: Callable[[float], None],
     retry: RetryRules,
 ) -> tuple[list[Request], list[Post], list[Hit]]:
-    """The pages from `cursor` on: a request row each, every post once, and which page listed which post.
-
-    A page that does not come is a row with the error's kind and ends the listing, as a cursor does that was asked
-    before (else it would never end). Raises FetchError when the lane must stop.
-    """
-    requests: list[Request] = []
+    """All of `each_page` at once: a request row a page, every post once, and which page listed which post."""
+    pages = list(each_page(allocation, cursor, search, clock, round, sleep=sleep, retry=retry))
     posts: dict[str, Post] = {}
-    hits: list[Hit] = []
-    asked = {cursor}
-    next_cursor: str | None = cursor
-    while next_cursor is not None and len(requests) < allocation.num_pages:
-        cursor = next_cursor
-        page = _ask(allocation, cursor, search, sleep, retry)
-        if isinstance(page, FetchError):
-            requests.append(_request(allocation, cursor, round, clock(), outcome=str(page.kind)))
-            break
-        listed = {post.post_id: post for post in page.posts}
-        next_cursor = None if page.next_cursor in asked else page.next_cursor
-        asked.add(page.next_cursor or "")
-        requests.append(
-            _request(
-                allocation,
-                cursor,
-                round,
-                clock(),
-                next_cursor=next_cursor,
-                num_posts=len(listed),
-                num_bytes=page.cost.num_bytes,
-            )
-        )
-        posts |= {post_id: post for post_id, post in listed.items() if post_id not in posts}
-        hits += [
-            Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post_id, rank=rank)
-            for rank, post_id in enumerate(listed)
-        ]
-    return requests, list(posts.values()), hits
+    for post in (post for page in pages for post in page.posts):
+        posts.setdefault(post.post_id, post)
+    return [page.request for page in pages], list(posts.values()), [hit for page in pages for hit in page.hits]
 
 
 def _ask(
@@ -99,6 +111,21 @@ def _ask(
         if error.policy is Policy.STOP:
             raise
         return error
+
+
+def _listed(
+    allocation: Allocation, cursor: str, round: int, now: datetime, page: ListedPage, next_cursor: str | None
+) -> Listed:
+    posts = list({post.post_id: post for post in page.posts}.values())
+    request = _request(
+        allocation, cursor, round, now,
+        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
+    )  # fmt: skip
+    hits = [
+        Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
+        for rank, post in enumerate(posts)
+    ]
+    return Listed(request, posts, hits)
 
 
 def _request(

@@ -22,10 +22,15 @@ class RetryRules:
     max_wait_s: float = 30.0
     max_retry_after_s: float = 120.0
     """A site that asks for a longer pause is not asked again in this run."""
+    max_runs: int = 5
+    """Runs in which one page or post is asked for before a failure that may pass counts as final. Rounds that are
+    planned later come on top: they ask for a page again as long as its listing looks worth it."""
 
     def __post_init__(self) -> None:
         if self.max_tries < 1:
             raise ValueError(f"max_tries is {self.max_tries}: at least one try is needed")
+        if self.max_runs < 1:
+            raise ValueError(f"max_runs is {self.max_runs}: the first run is one")
         if not 0 <= self.first_wait_s <= self.max_wait_s:
             raise ValueError(f"first_wait_s must lie between 0 and max_wait_s: {self}")
 
@@ -67,7 +72,7 @@ def wait_s(key: str, num_tries: int, retry_after_s: float | None, rules: RetryRu
 
 
 def _is_worth_another_try(error: BaseException, rules: RetryRules) -> bool:
-    if not isinstance(error, FetchError) or error.policy is Policy.NEVER:
+    if not isinstance(error, FetchError) or error.policy in (Policy.NEVER, Policy.LATER):
         return False
     return (error.retry_after_s or 0.0) <= rules.max_retry_after_s
 

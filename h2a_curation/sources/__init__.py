@@ -18,8 +18,10 @@ from h2a_curation.sources.opened import Opened
 from h2a_curation.sources.opt_out import OptOuts
 from h2a_curation.sources.rules import SourceRules
 
-_FOR_ALL = {"kind", "settings", "fetch_with", "canary", "opt_out", "honour_opt_out", "world"}
+_FOR_ALL = {"kind", "settings", "fetch_with", "canary", "canary_after", "opt_out", "honour_opt_out", "world"}
 """What `Opened` sees to, or the caller."""
+_OF_DOWNLOADS = {"min_interval_s", "max_per_host", "extractor_args", "options"}
+"""What a source that lists by itself hands on to the one that downloads for it."""
 
 
 def open_source(
@@ -36,13 +38,15 @@ def open_source(
     of the lake, so that a creator on the opt-out list is known in rows too. ValueError for what cannot be.
     """
     lists = make_source(rules.kind, _settings(rules, limits, state, clock))
-    other = rules.fetch_with
+    canary = rules.canary or (rules.fetch_with.canary if rules.fetch_with else "")
+    other = replace(rules.fetch_with, canary=canary) if rules.fetch_with else None
     return Opened(
         lists,
         make_source(other.kind, _settings(other, limits, state, clock)) if other else lists,
         fetch_url=other.post_url if other else "",
         opt_outs=OptOuts.read(rules.opt_out, by_marks=rules.honour_opt_out, pseudonym=pseudonym),
-        canary_url=rules.canary,
+        canary_url=canary,
+        canary_after=rules.canary_after,
         clock=clock,
     )
 
@@ -76,6 +80,7 @@ def _settings(
         "max_file_bytes": limits.max_file_bytes,
         "timeout_s": limits.timeout_s,
         "socket_timeout_s": limits.socket_timeout_s,
+        "max_retry_after_s": limits.max_retry_after_s,
         "honour_robots": rules.honour_opt_out,
         "canary_url": rules.canary,
         "state": state,
@@ -84,9 +89,9 @@ def _settings(
     given = {name: value for name, value in offered.items() if name in takes}
     used = set(takes)
     if "downloads" in takes:
-        others = replace(SourceRules(), **{k: said[k] for k in ("name", "min_interval_s", "extractor_args", "options")})
+        others = replace(SourceRules(), **{name: said[name] for name in ("name", *_OF_DOWNLOADS)})
         given["downloads"] = make_source("ytdlp", _settings(others, limits, state, clock))
-        used |= {"min_interval_s", "extractor_args", "options"}
+        used |= _OF_DOWNLOADS
     plain = SourceRules()
     if unused := [name for name, value in said.items() if name not in used and value != getattr(plain, name)]:
         raise ValueError(f"source kind {rules.kind} has no setting {unused[0]!r}{nearest(unused[0], takes)}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from h2a_curation.acquire.breaker import Breaker
 from h2a_curation.sources.base import Page, Source
 from h2a_curation.sources.errors import ErrorKind, FetchError
 from h2a_curation.sources.opt_out import OptOuts
@@ -24,8 +25,11 @@ class Opened:
         opt_outs: OptOuts,
         canary_url: str,
         clock: Callable[[], datetime],
+        canary_after: int = 5,
     ) -> None:
         """`fetch_url` holds `{id}`, or is empty where the listed address is the one to fetch."""
+        self.listing_breaker = Breaker(canary_after, "pages")
+        self.file_breaker = Breaker(canary_after, "posts")
         self._lists = lists
         self._fetches = fetches
         self._fetch_url = fetch_url
@@ -54,7 +58,7 @@ class Opened:
         """Write the post's file to `target`, unless it is to be left alone."""
         if reason := self._opt_outs.reason(post):
             raise FetchError(ErrorKind.OPT_OUT, reason)
-        if self._fetch_url:
+        if self._fetch_url and post.url != self._canary_url:
             post = replace(post, url=self._fetch_url.replace("{id}", post.post_id.partition(":")[2]))
         self._fetches.fetch(post, target)
 

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
-from urllib.robotparser import RobotFileParser
 
+from protego import Protego
 from yt_dlp.networking.exceptions import HTTPError
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
@@ -21,13 +21,14 @@ class Robots:
     """Each host's rules, asked for once. Safe to call from several threads."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, RobotFileParser] = {}
+        self._rules: dict[str, Protego] = {}
         self._lock = threading.Lock()
 
     def check(self, url: str, read: Callable[[str, int], str]) -> None:
         """FetchError where the host forbids the address. `read(url, max_bytes)` raises yt-dlp's own errors.
 
-        As RFC 9309 has it, a host without the file (4xx) allows all; where it fails (5xx), nothing is allowed yet.
+        As RFC 9309 has it, the longest rule that matches counts, `*` stands for anything and a last `$` for the end; a
+        host without the file (4xx) allows all; where it fails (5xx), nothing is allowed yet.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
@@ -36,11 +37,10 @@ class Robots:
         with self._lock:
             rules = self._rules.get(host)
         if rules is None:
-            rules = RobotFileParser()
-            rules.parse(_text(f"{host}/robots.txt", read).splitlines())
+            rules = Protego.parse(_text(f"{host}/robots.txt", read))
             with self._lock:
                 self._rules[host] = rules
-        if not rules.can_fetch(AGENT, url):
+        if not rules.can_fetch(url, AGENT):
             raise FetchError(ErrorKind.OPT_OUT, f"{host}/robots.txt forbids it")
 
 

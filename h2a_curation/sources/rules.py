@@ -32,6 +32,8 @@ class SourceRules:
     """Posts that one request lists."""
     min_interval_s: float = 1.0
     """Between two requests to one host, whatever the number of lanes."""
+    max_per_host: int = 4
+    """Lanes that may ask one host at a time; the others wait."""
     extractor_args: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """As yt-dlp's --extractor-args."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -46,6 +48,9 @@ class SourceRules:
     """Another source that fetches what this one lists."""
     canary: str = ""
     """Address of a post known to be good: while it cannot be fetched either, the site is at fault, not the post."""
+    canary_after: int = 5
+    """Failures in a row that call for the canary where they could be the site's fault; four times as many that look
+    like the posts' own."""
     opt_out: Path | None = None
     """A file of posts and creators to leave alone, one address, id or name a line."""
     honour_opt_out: bool = True
@@ -57,6 +62,8 @@ class SourceRules:
     def __post_init__(self) -> None:
         if not KINDS[_known(self.kind)].fetches and self.fetch_with is None:
             raise ValueError(f"source kind {self.kind} gives no files: name another source in fetch_with")
+        if self.max_per_host < 1 or self.canary_after < 1:
+            raise ValueError("max_per_host and canary_after start at 1")
         if self.fetch_with is not None and self.fetch_with.fetch_with is not None:
             raise ValueError("fetch_with names the source that fetches: it has no fetch_with of its own")
 

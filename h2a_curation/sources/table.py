@@ -76,7 +76,7 @@ class TableOfUrls:
         try:
             self._downloads.fetch(post, target)
         except FetchError as error:
-            if error.policy is not Policy.STOP:
+            if error.policy is not Policy.STOP and error.kind is not ErrorKind.EXTRACTOR_BROKEN:
                 raise
             raise FetchError(ErrorKind.SERVER_ERROR, f"{error.kind}: {error.detail}") from error
 

@@ -42,6 +42,8 @@ class TikTokResearch:
         page_size: int = _MAX_COUNT,
         requests_per_day: int = 1000,
         min_interval_s: float = 1.0,
+        max_per_host: int = 4,
+        max_retry_after_s: float = 120.0,
         timeout_s: float = 60.0,
         base_url: str = "https://open.tiktokapis.com",
         proxy: str | None = None,
@@ -67,7 +69,7 @@ class TikTokResearch:
         self._page_size = page_size
         self._clock = clock
         self._base_url = base_url
-        self._pace = Pace(min_interval_s)
+        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
         held = credentials or Credentials.of()
         quota = DailyQuota(requests_per_day, account=held.key, folder=state, clock=clock, name=name)
         self._api = TikTokApi(base_url, held, quota, timeout_s=timeout_s, proxy=proxy)
@@ -78,10 +80,14 @@ class TikTokResearch:
     def search(self, tag: str, cursor: str) -> Page:
         """One request: at most 100 videos, fewer where TikTok has removed some since."""
         place = _Place.of(cursor) if cursor else _Place(self._until or self._clock().astimezone(UTC).date())
-        self._pace.wait(self._base_url)
         try:
-            data, cost = self._api.post("/v2/research/video/query/", _FIELDS, self._body(tag, place))
+            with self._pace.seat() as seat:
+                seat.take(self._base_url)
+                self._pace.wait(self._base_url)
+                data, cost = self._api.post("/v2/research/video/query/", _FIELDS, self._body(tag, place))
         except FetchError as error:
+            if error.kind is not ErrorKind.QUOTA and error.retry_after_s:
+                self._pace.pause(self._base_url, error.retry_after_s)
             if not place.offset or error.kind is not ErrorKind.GONE or not _NO_SUCH_SEARCH.search(error.detail):
                 raise
             return self._again(tag, place)

@@ -18,6 +18,7 @@ from curl_cffi.requests.exceptions import RequestException, Timeout
 from h2a_curation.sources.base import Cost
 from h2a_curation.sources.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.quota import DailyQuota
+from h2a_curation.sources.retry_after import retry_after_s
 
 KEY, SECRET = "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"
 """Environment variables: the only place that credentials come from."""
@@ -147,7 +148,7 @@ class TikTokApi:
             said = json.loads(response.content)
         except (ValueError, RecursionError):
             said = None
-        answer = _Answer(response.status_code, said if isinstance(said, dict) else {}, _wait_s(response))
+        answer = _Answer(response.status_code, said if isinstance(said, dict) else {}, retry_after_s(response.headers))
         return answer, len(response.content)
 
     def _error(self, answer: "_Answer") -> FetchError | None:
@@ -186,11 +187,6 @@ def _data(said: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise SourceChanged(f"TikTok's answer has no data: {sorted(said)}")
     return data
-
-
-def _wait_s(response: Response) -> float | None:
-    value = (response.headers.get("Retry-After") or "").strip()
-    return float(value) if value.isdecimal() else None
 
 
 def _kind_of(error: RequestException) -> ErrorKind:

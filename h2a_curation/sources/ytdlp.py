@@ -46,9 +46,11 @@ class YtDlp:
         post_url: str = "",
         page_size: int = 30,
         min_interval_s: float = 0.0,
+        max_per_host: int = 4,
         max_file_bytes: int = 200_000_000,
         timeout_s: float = 120.0,
         socket_timeout_s: float = 20.0,
+        max_retry_after_s: float = 120.0,
         extractor_args: dict[str, dict[str, list[str]]] | None = None,
         options: dict[str, Any] | None = None,
         honour_robots: bool = True,
@@ -58,8 +60,9 @@ class YtDlp:
         """`listing_url` holds `{tag}`, and `post_url`, where the listed address is not the one to fetch, `{id}`.
 
         `timeout_s` bounds one call, `socket_timeout_s` silence within it. `min_interval_s` is kept between requests to
-        one host. `options` are yt-dlp's own (cookiefile, proxy, impersonate, ...). `honour_robots`: a file on a plain
-        web host is left alone where robots.txt or the answer's headers ask for it.
+        one host, which at most `max_per_host` threads ask at a time; none does while it wants a pause, and nobody waits
+        for one of more than `max_retry_after_s`. `options` are yt-dlp's own (cookiefile, proxy, impersonate, ...).
+        `honour_robots`: a file on a plain web host is left alone where robots.txt or the answer's headers ask for it.
         """
         if page_size < 1 or max_file_bytes < 1 or timeout_s <= 0 or socket_timeout_s <= 0:
             raise ValueError(f"source {name}: page_size, max_file_bytes and the timeouts must be above 0")
@@ -75,7 +78,7 @@ class YtDlp:
         self._robots = Robots()
         self._honour_robots = honour_robots
         self._canary_url = canary_url
-        self._pace = Pace(min_interval_s)
+        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
         self._clock = clock
         self._of_thread = threading.local()
 
@@ -108,7 +111,7 @@ class YtDlp:
         client = self._client()
         client.meter = self._meter(_MAX_PAGE_BYTES)
         listing, self._of_thread.listing = getattr(self._of_thread, "listing", None), None
-        with _translated(client):
+        with _translated(client), client.seated():
             if listing is None or listing.tag != tag or not cursor:
                 listing = _Listing(tag, self._resolve(client, self._listing_url_of(tag)))
             entries = listing.slice(start, start + self._page_size)
@@ -129,7 +132,7 @@ class YtDlp:
         client.meter = self._meter(self._max_file_bytes)
         client.target = target.absolute()
         honours_host = self._honour_robots and extractor is not None and extractor.IE_NAME == "generic"
-        with _translated(client), client.refusing_reserved(honours_host):
+        with _translated(client), client.seated(), client.refusing_reserved(honours_host):
             if honours_host:
                 self._robots.check(post.url, client.small_text)
             client.extract_info(post.url, download=True, ie_key=extractor and extractor.ie_key())
@@ -229,6 +232,8 @@ def _params(
 
 
 def _refuse_live(info: dict[str, Any], *, incomplete: bool) -> str | None:
-    if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+    if info.get("live_status") == "is_upcoming":
+        raise FetchError(ErrorKind.NOT_YET, "announced, and not begun")
+    if info.get("is_live") or info.get("live_status") == "is_live":
         raise FetchError(ErrorKind.NO_VIDEO, "a live stream has no end")
     return None

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from yt_dlp import YoutubeDL
 from yt_dlp.networking.common import Request
-from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.networking.exceptions import HTTPError, RequestError
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
-from h2a_curation.sources.pace import Pace
+from h2a_curation.sources.pace import Pace, Seat
+from h2a_curation.sources.retry_after import retry_after_s
 from h2a_curation.sources.robots import reservation
 
 _CHUNK_BYTES = 1 << 16
@@ -49,17 +50,20 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self.meter = Meter(max_bytes=0, deadline_s=0.0)
         self.target = Path()
         self._pace = pace
+        self._seat: Seat | None = None
         self._refuses_reserved = False
         super().__init__(params)
 
     def urlopen(self, req: Any) -> Any:
         """All of yt-dlp's own requests go through here: pages, files and fragments."""
-        self._pace.wait(urlsplit(req if isinstance(req, str) else req.url).hostname or "")
+        self._wait_for(urlsplit(req if isinstance(req, str) else req.url).hostname or "")
         self.meter.num_requests += 1
         try:
             response = super().urlopen(req)
         except RequestError as error:
             self.meter.last_error = error
+            if isinstance(error, HTTPError) and (wait_s := retry_after_s(error.response.headers)):
+                self._pace.pause(urlsplit(error.response.url).hostname or "", wait_s)
             raise
         if self._refuses_reserved and (reserved := reservation(response.headers)):
             response.close()
@@ -82,6 +86,13 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return super().process_video_result(info_dict, download)
 
     @contextmanager
+    def seated(self) -> Iterator[None]:
+        """A call of ours: the host that it asks last counts it in until the block ends."""
+        with self._pace.seat() as seat:
+            self._seat = seat
+            yield
+
+    @contextmanager
     def refusing_reserved(self, wanted: bool) -> Iterator[None]:
         """In this block, where wanted, an answer whose headers reserve it is an FetchError."""
         self._refuses_reserved = wanted
@@ -92,13 +103,23 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     def small_text(self, url: str, max_bytes: int) -> str:
         """The first bytes of a text file; yt-dlp's HTTPError where there is none."""
+        data = b""
         with self.urlopen(Request(url)) as response:
-            data: bytes = response.read(max_bytes)
+            while len(data) < max_bytes and (more := response.read(max_bytes - len(data))):
+                data += more
         return data.decode("utf-8", "replace")
 
     def prepare_filename(self, info_dict: Any, dir_type: str = "", **options: Any) -> str:
         """Exactly the target: yt-dlp's templates would read `%`, `~` and `$` in a path."""
         return str(self.target)
+
+    def _wait_for(self, host: str) -> None:
+        """What is waited here is not the call's time."""
+        assert self._seat, "asked outside of `seated`"
+        started_s = time.monotonic()
+        self._seat.take(host)
+        self._pace.wait(host)
+        self.meter.deadline_s += time.monotonic() - started_s
 
     def _read_promptly(self, stream: Any) -> None:
         """A read waits for all that it asked for, however slowly it drips: let it return, or look at the clock."""

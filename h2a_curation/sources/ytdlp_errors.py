@@ -1,14 +1,13 @@
 """What yt-dlp raises, in the words of our taxonomy."""
 
-import email.utils
 import re
-import time
 from collections.abc import Iterator
 
 from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import ContentTooShortError, GeoRestrictedError, UnsupportedError
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.sources.retry_after import retry_after_s
 
 STATUS: dict[int, ErrorKind] = {
     401: ErrorKind.LOGIN,
@@ -43,7 +42,12 @@ WORDS: list[tuple[str, ErrorKind]] = [
     (r"log ?in|sign ?in|--cookies|--username|authenticat|registered users", ErrorKind.LOGIN),
     (r"members.only|channel'?s? members|age.restricted|premium|requires payment|payment information", ErrorKind.LOGIN),
     (r"photo|slideshow|image post|no video in this post", ErrorKind.PHOTO_POST),
-    (r"premieres in|live event will begin|livestream has ended|offline|recording is not available", ErrorKind.NO_VIDEO),
+    (
+        r"premieres? (in|will begin|shortly)|(live event|stream|video) (will|has not|hasn't) (begin|start)",
+        ErrorKind.NOT_YET,
+    ),
+    (r"(being|still) process|processing this video|not yet (available|started)|come back later", ErrorKind.NOT_YET),
+    (r"livestream has ended|offline|recording is not available", ErrorKind.NO_VIDEO),
     (r"requested format is not available|no video|drm protected", ErrorKind.NO_VIDEO),
     (r"resolve|name resolution|name or service|could not connect|certificate|proxy", ErrorKind.UNREACHABLE),
     (r"connection refused|unreachable|no route to host", ErrorKind.UNREACHABLE),
@@ -66,7 +70,7 @@ def fetch_error(error: BaseException, last_network_error: Exception | None = Non
         if isinstance(cause, FetchError):
             return cause
         if isinstance(cause, HTTPError):
-            return FetchError(_kind_by_status(cause.status, detail), detail, _retry_after_s(cause))
+            return FetchError(_kind_by_status(cause.status, detail), detail, retry_after_s(cause.response.headers))
         if (kind := _kind_by_type(cause)) is not None:
             return FetchError(kind, detail)
     told = _kind_by_words(" ".join(_plain(str(cause)) for cause in chain))
@@ -122,12 +126,3 @@ def _plain(text: str) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r";? please report this issue on.*", "", text, flags=re.DOTALL)
     return " ".join(text.split()).removeprefix("ERROR: ")
-
-
-def _retry_after_s(error: HTTPError) -> float | None:
-    """The header's seconds or date; a header that is neither is as good as none."""
-    value = (error.response.headers.get("Retry-After") or "").strip()
-    if value.isdecimal():
-        return float(value)
-    date = email.utils.parsedate_tz(value)
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError, Policy
-from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file
+from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file, try_post
 from tests import factories
 from tests.loopback import Answer, serving
 from tests.sources.platform import MP4, VIDEO, platform, put_post
@@ -45,17 +45,29 @@ def test_a_failure_of_the_post_is_a_row_and_leaves_nothing(tmp_path, kind):
 
     media = run(fetch, tmp_path)
     assert (media.outcome, media.detail, media.media_id, media.num_bytes) == (kind, "the site's own words", None, 0)
-    assert media.num_tries == (1 if POLICIES[kind] is Policy.NEVER else 4)
+    assert media.num_tries == (4 if POLICIES[kind] is Policy.RETRY else 1)
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("kind", [ErrorKind.EXTRACTOR_BROKEN, ErrorKind.UNREACHABLE])
+@pytest.mark.parametrize("kind", [k for k in ErrorKind if POLICIES[k] is Policy.STOP])
 def test_a_failure_of_the_site_burns_no_post(tmp_path, kind):
     def fetch(post, target):
         raise FetchError(kind, "down")
 
     with pytest.raises(FetchError):
         run(fetch, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [None, *ErrorKind])
+def test_a_canary_comes_or_says_why_not_and_leaves_nothing(tmp_path, kind):
+    def fetch(post, target):
+        target.write_bytes(VIDEO)
+        if kind:
+            raise FetchError(kind, "no")
+
+    error = try_post(factories.post("s:canary"), fetch, tmp_path, sleep=lambda _: None, rules=RULES)
+    assert (error and error.kind) == kind
+    assert files(tmp_path) == []
 
 
 def test_ctrl_c_leaves_nothing(tmp_path):
@@ -93,7 +105,7 @@ def test_the_part_of_one_try_does_not_reach_the_next(tmp_path):
 
 
 LATE = [
-    ("429 twice", lambda n: Answer(status=429, headers={"Retry-After": "3"}) if n < 2 else None, [3.0, 3.0]),
+    ("429 twice", lambda n: Answer(status=429, headers={"Retry-After": "1"}) if n < 2 else None, [1.0, 1.0]),
     ("500 once", lambda n: Answer(status=500) if n < 1 else None, [0.0]),
     ("hangs once", lambda n: Answer(body=VIDEO, headers=MP4, wait_s=0.6) if n < 1 else None, [0.0]),
     ("half a file once", lambda n: Answer(body=VIDEO[:99], headers=MP4, promised_bytes=5012) if n < 1 else None, [0.0]),

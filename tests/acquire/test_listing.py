@@ -1,7 +1,7 @@
 import pytest
 
-from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.acquire.listing import list_pages
+from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError, Policy
+from h2a_curation.acquire.listing import each_page, list_pages
 from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.sources.base import Cost, Page
 from schemas import Allocation
@@ -77,10 +77,49 @@ def test_a_storm_of_429_clears():
     assert [r.outcome for r in requests] == ["ok"] * 3
 
 
-@pytest.mark.parametrize("kind", [ErrorKind.EXTRACTOR_BROKEN, ErrorKind.UNREACHABLE])
-def test_a_site_that_has_changed_or_is_down_stops_the_lane(kind):
+STOPS = [kind for kind in ErrorKind if POLICIES[kind] is Policy.STOP]
+
+
+@pytest.mark.parametrize("kind", STOPS)
+def test_a_site_that_is_down_or_refuses_us_stops_the_lane(kind):
     def search(tag, cursor):
         raise FetchError(kind, "no")
 
     with pytest.raises(FetchError, match=kind):
         run(search)
+
+
+@pytest.mark.parametrize("kind", STOPS)
+def test_pages_that_came_before_a_stop_are_the_callers(kind):
+    def search(tag, cursor):
+        if cursor == "b":
+            raise FetchError(kind, "no")
+        return LISTING[cursor]
+
+    pages = asked_for(search)
+    assert [next(pages).request.cursor, next(pages).request.cursor] == ["", "a"]
+    with pytest.raises(FetchError, match=kind):
+        next(pages)
+
+
+def asked_for(search, cursor="", known=()):
+    allocation = Allocation(round=1, source="s", tag="squat", num_pages=9, belief=1.0, reason="yield")
+    rules = RetryRules(max_tries=1)
+    return each_page(
+        allocation, cursor, search, lambda: factories.DAY, 1, sleep=lambda _: None, retry=rules, known=known
+    )
+
+
+def test_a_cursor_that_leads_back_to_an_earlier_rounds_page_ends_the_listing():
+    listing = {"b": page([4], "c"), "c": page([5], "a")}
+    asked = asked_for(lambda tag, c: listing[c], "b", known={"", "a"})
+    assert [(p.request.cursor, p.request.next_cursor) for p in asked] == [("b", "c"), ("c", None)]
+
+
+@pytest.mark.parametrize("kind", [k for k in ErrorKind if POLICIES[k] is not Policy.STOP])
+def test_a_failed_page_is_a_row_and_the_listing_waits(kind):
+    def search(tag, cursor):
+        raise FetchError(kind, "no")
+
+    [request], posts, hits = run(search)
+    assert (request.outcome, request.cursor, request.next_cursor, posts, hits) == (kind, "", None, [], [])

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
@@ -64,6 +66,46 @@ def test_a_host_without_rules_allows_all_and_one_that_fails_nothing_yet(host, tm
 def test_rules_of_nonsense_forbid_nothing(host, tmp_path, text):
     says(host, text)
     assert fetched(host, "/open/1.mp4", tmp_path) is True
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "came"),
+    [
+        (["Disallow: /*.mp4$"], "/open/1.mp4", False),
+        (["Disallow: /*.mp4$"], "/open/1.mp4?download=1", True),
+        (["Disallow: /*.mp4"], "/open/1.mp4?download=1", False),
+        (["Disallow: /*/1"], "/open/1.mp4", False),
+        (["Disallow: /o*n/"], "/open/1.mp4", False),
+        (["Disallow: /closed*"], "/open/1.mp4", True),
+        (["Disallow: /", "Allow: /open/"], "/open/1.mp4", True),
+        (["Allow: /", "Disallow: /open/"], "/open/1.mp4", False),
+        (["Disallow: /open/", "Allow: /*.mp4$"], "/open/1.mp4", True),
+        (["Disallow: /open/", "Allow: /open/"], "/open/1.mp4", True),
+        (["Disallow: /open/1.mp4$"], "/open/1.mp4", False),
+        (["Disallow: /OPEN/"], "/open/1.mp4", True),
+        (["Disallow: /%6Fpen/"], "/open/1.mp4", False),
+        (["Disallow:"], "/open/1.mp4", True),
+        (["Disallow: /closed", "", "User-agent: *", "Disallow: /open"], "/open/1.mp4", False),
+    ],
+)  # fmt: skip
+def test_the_longest_rule_that_matches_counts(host, tmp_path, rules, path, came):
+    """RFC 9309, 2.2.2 and 2.2.3: `*` is any text, a last `$` the end, and of equals that which allows counts."""
+    host.answers[path] = host.answers["/open/1.mp4"]
+    says(host, "User-agent: *", *rules)
+    assert fetched(host, path, tmp_path) is (True if came else ErrorKind.OPT_OUT)
+
+
+def test_rules_at_the_end_of_a_long_file_count(host, tmp_path):
+    says(host, "User-agent: *", *["Disallow: /other"] * 20_000, "Disallow: /closed")
+    assert fetched(host, "/closed/1.mp4", tmp_path) is ErrorKind.OPT_OUT
+
+
+@pytest.mark.parametrize("rule", ["/" + "*a" * 3000, "/" + "*" * 100_000, "/" + "[(.+" * 1000], ids=["a*", "*", "["])
+def test_a_rule_that_would_take_for_ever_is_matched_in_time(host, tmp_path, rule):
+    says(host, "User-agent: *", f"Disallow: {rule}b$")
+    started_s = time.monotonic()
+    assert fetched(host, "/open/1.mp4", tmp_path) is True
+    assert time.monotonic() - started_s < 5.0
 
 
 @pytest.mark.parametrize("headers", [{"X-Robots-Tag": "noai, noimageai"}, {"TDM-Reservation": "1"}])

@@ -217,6 +217,13 @@ def test_a_post_without_a_video_to_take_says_why(info, kind):
     assert caught.value.kind is kind
 
 
+@pytest.mark.parametrize(("status", "kind"), [("is_upcoming", ErrorKind.NOT_YET), ("is_live", ErrorKind.NO_VIDEO)])
+def test_what_has_not_begun_may_come_and_what_has_no_end_does_not(status, kind):
+    with pytest.raises(FetchError) as caught:
+        YtDlp(name="x")._client().params["match_filter"]({"live_status": status}, incomplete=False)
+    assert caught.value.kind is kind
+
+
 @pytest.mark.parametrize(
     "template",
     [

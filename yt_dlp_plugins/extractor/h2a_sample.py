@@ -5,7 +5,7 @@ comes as an extractor argument: `{"h2asample": {"base": ["http://127.0.0.1:8000"
 The site's own addresses, `http://127.0.0.1:PORT/post/ID` and `/tag/TAG`, work without one.
 """
 
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.networking.exceptions import HTTPError
@@ -82,14 +82,14 @@ class H2ASampleTagIE(_H2ASampleBaseIE):
     _VALID_URL = rf"(?:h2a-sample:tag:|{_SITE}/tag/)(?P<id>[^/?#]+)$"
 
     def _real_extract(self, url):
-        tag = self._match_id(url)
+        tag = unquote(self._match_id(url))  # as addresses spell it
         base = self._base(url)
         page_size = int(self._setting("page_size", str(_PAGE_SIZE)))
 
         def fetch_page(number):
             """`number` counts from 0, the site's pages from 1."""
             query = {"page": number + 1, "count": page_size}
-            page = self._json(f"{base}/tag/{quote(tag)}", f"page {number + 1}", tag, query=query)
+            page = self._json(f"{base}/tag/{quote(tag, safe='')}", f"page {number + 1}", tag, query=query)
             for post in page["posts"]:
                 yield self.url_result(f"h2a-sample:post:{post['id']}", H2ASampleIE, **_renamed(self._fields(post)))
 

@@ -1,0 +1,189 @@
+"""When a lane must stop: much has failed in a row, and what is known to be good does not come either.
+
+A streak is all that failed since something last came, in whichever thread. Its rows are kept back by each thread's
+`Lane` until the streak ends; where it ends the lane, they are never committed, so no id is burnt as failed.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from h2a_curation.acquire.errors import FINAL, ErrorKind, FetchError, LaneStopped
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+_SITES_FAULT = frozenset(
+    {
+        ErrorKind.BLOCKED, ErrorKind.RATE_LIMITED, ErrorKind.IMPERSONATION, ErrorKind.EXTRACTOR_BROKEN,
+        ErrorKind.TRUNCATED, ErrorKind.TIMEOUT, ErrorKind.SERVER_ERROR,
+    }
+)  # fmt: skip
+"""What could well be the site's fault. All else says more of the post, and counts in a longer streak alone."""
+_CAME = ("ok", ErrorKind.TOO_LARGE)
+"""What shows the site at work."""
+_SAYS_NOTHING = frozenset({ErrorKind.OPT_OUT})
+"""Nobody was asked for the post."""
+_LONG = 4
+"""A streak of whatever kinds is suspicious at so many times the length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Something known to be good, to be asked for where all else fails."""
+
+    name: str
+    ask: Callable[[], FetchError | None]
+    """None where it came."""
+    clears: bool = True
+    """Whether it shows that nothing has changed where the streak was; else only its failure means something."""
+
+
+class Breaker:
+    """Shared by the threads that ask one source for one kind of thing. It has no clock: it knows what came and failed.
+
+    Once stopped it stays so until every lane has left, so that the next run starts afresh.
+    """
+
+    def __init__(self, after: int, noun: str) -> None:
+        """`after`: failures in a row that could be the site's fault and call for the probe; `noun`: what is asked."""
+        assert after >= 1, "a streak has a length"
+        self._after = after
+        self._noun = noun
+        self._streak = 0
+        self._failed: Counter[ErrorKind] = Counter()
+        self._stopped: FetchError | None = None
+        self._num_lanes = 0
+        self._lock = threading.Lock()
+        self._judging = threading.Lock()
+
+    @property
+    def streak(self) -> int:
+        """The number of the streak at hand: it grows by one whenever something comes."""
+        return self._streak
+
+    def enter(self) -> None:
+        """A lane begins."""
+        with self._lock:
+            self._num_lanes += 1
+
+    def leave(self) -> None:
+        """A lane ends; the last one leaves nothing behind."""
+        with self._lock:
+            self._num_lanes -= 1
+            if not self._num_lanes:
+                self._stopped = None
+                self._end_streak()
+
+    def check(self) -> None:
+        """FetchError where the source must not be asked any more."""
+        if (stopped := self._stopped) is not None:
+            raise type(stopped)(stopped.kind, stopped.detail, stopped.retry_after_s)
+
+    def stop(self, error: FetchError) -> None:
+        """Every lane stops before its next item; the first reason stays."""
+        with self._lock:
+            self._stopped = self._stopped or error
+
+    def came(self) -> None:
+        """Something came: the streak ends."""
+        with self._lock:
+            self._end_streak()
+
+    def failed(self, kind: ErrorKind) -> int:
+        """Something failed; the streak that it belongs to."""
+        with self._lock:
+            if kind not in _SAYS_NOTHING:
+                self._failed[kind] += 1
+            return self._streak
+
+    def judge(self, probe: Probe | None, *, sooner: bool = False) -> None:
+        """Ask for the probe where the streak is long enough: then the lane stops, or the streak is the items' own.
+
+        `sooner`: a streak of any kinds counts at the length that else only the site's own faults have. Only one
+        thread asks; others that come meanwhile wait for what it finds.
+        """
+        with self._judging:
+            streak, failed = self._streak, self._failed.copy()
+            if self._stopped is not None or not self._is_due(failed, sooner):
+                return
+            error = probe.ask() if probe else None
+            with self._lock:
+                if streak != self._streak:
+                    return  # something came meanwhile
+                if probe and error:
+                    self._stopped = self._stopped or self._with_probe(failed, probe, error)
+                elif not (probe and probe.clears) and failed[ErrorKind.EXTRACTOR_BROKEN] >= self._after:
+                    self._stopped = self._stopped or self._without(failed)
+                else:
+                    self._end_streak()
+
+    def _is_due(self, failed: Counter[ErrorKind], sooner: bool) -> bool:
+        suspicious = sum(num for kind, num in failed.items() if kind in _SITES_FAULT)
+        return suspicious >= self._after or failed.total() >= self._after * (1 if sooner else _LONG)
+
+    def _end_streak(self) -> None:
+        self._streak += 1
+        self._failed.clear()
+
+    def _with_probe(self, failed: Counter[ErrorKind], probe: Probe, error: FetchError) -> LaneStopped:
+        return LaneStopped(
+            error.kind,
+            f"{self._told(failed)}, and {probe.name} failed too ({error}):"
+            " the site has changed or blocks us, and none of them counts as failed",
+        )
+
+    def _without(self, failed: Counter[ErrorKind]) -> LaneStopped:
+        return LaneStopped(
+            ErrorKind.EXTRACTOR_BROKEN,
+            f"{self._told(failed)}: the site has changed, and none of them counts as failed;"
+            " if it has not, name a post that is known to be good as the recipe's canary",
+        )
+
+    def _told(self, failed: Counter[ErrorKind]) -> str:
+        kinds = ", ".join(f"{num} {kind}" for kind, num in sorted(failed.items(), key=lambda item: (-item[1], item[0])))
+        return f"{failed.total()} {self._noun} in a row failed ({kinds})"
+
+
+class Lane(Generic[Row]):
+    """One thread's items and rows; to be used as a context, after which `kept` says what to commit."""
+
+    def __init__(self, breaker: Breaker, probe: Probe | None) -> None:
+        self.kept: list[Row] = []
+        """All rows; where the lane was stopped, those alone that came or belong to an earlier streak."""
+        self._rows: list[tuple[Row, str, int | None]] = []
+        self._breaker = breaker
+        self._probe = probe
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, as long as nothing stops the lane: then FetchError."""
+        for item in items:
+            self._breaker.check()
+            yield item
+        if any(outcome in FINAL and streak == self._breaker.streak for _, outcome, streak in self._rows):
+            self._breaker.judge(self._probe, sooner=True)
+            self._breaker.check()
+
+    def add(self, row: Row, outcome: str) -> None:
+        """A row and what became of it: `ok` or an error's kind. FetchError where that is one failure too many."""
+        if outcome in _CAME:
+            self._breaker.came()
+            self._rows.append((row, outcome, None))
+            return
+        self._rows.append((row, outcome, self._breaker.failed(ErrorKind(outcome))))
+        self._breaker.judge(self._probe)
+        self._breaker.check()
+
+    def __enter__(self) -> "Lane[Row]":
+        self._breaker.enter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, FetchError):
+            self._breaker.stop(error)
+        doubtful = self._breaker.streak if error else None
+        self.kept = [row for row, _, streak in self._rows if streak is None or streak != doubtful]
+        self._breaker.leave()
