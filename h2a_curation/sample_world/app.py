@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from h2a_curation.sample_world.content import Platform
 from h2a_curation.sample_world.faults import Fault
+from h2a_curation.sample_world.throttle import Pressure
 
 _MAX_COUNT = 50
 _PIECES = 8
@@ -60,6 +61,7 @@ class _Pages:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._num_tries: Counter[tuple[str, str]] = Counter()
+        self._pressure = Pressure(platform.throttle) if platform.throttle else None
 
     async def tag(self, request: Request) -> Response:
         tag = request.path_params["tag"]
@@ -70,7 +72,7 @@ class _Pages:
             page = count = 0
         if page < 1 or not 1 <= count <= _MAX_COUNT:
             return _error(400, f"page must be at least 1, count from 1 to {_MAX_COUNT}")
-        fault = self._fault("tag", f"{tag}/{page}")
+        fault = self._listing_fault(f"{tag}/{page}")
         if fault and (answer := await _spoilt(fault)):
             return answer
         ids = self._platform.listing(tag)
@@ -101,6 +103,12 @@ class _Pages:
 
     async def robots(self, request: Request) -> Response:
         return PlainTextResponse("User-agent: *\nAllow: /\n")
+
+    def _listing_fault(self, page: str) -> Fault | None:
+        """One at a time: a refusal comes before the page's own fault, which comes before a late answer."""
+        pressed = self._pressure.fault(page) if self._pressure else None
+        is_refused = pressed is not None and pressed.kind == "rate_limited"
+        return pressed if is_refused else self._fault("tag", page) or pressed
 
     def _fault(self, route: str, key: str) -> Fault | None:
         """The fault that spoils this try; None once it has cleared."""

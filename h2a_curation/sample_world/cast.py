@@ -9,6 +9,7 @@ from typing import Literal
 
 from h2a_curation.sample_world.clip_spec import FILLERS, ClipSpec, Shot
 from h2a_curation.sample_world.faults import PERMANENT, Fault
+from h2a_curation.sample_world.shifts import Shifts
 from h2a_curation.sample_world.sizes import Role, Size
 from h2a_curation.sample_world.vocabulary import OFF_TOPIC
 
@@ -50,7 +51,7 @@ class Draft:
 
     role: Role
     topic: str | None
-    """The class whose tags it carries."""
+    """The class whose tags it carries, all of them: not so a post that carries a drifted tag alone."""
     reach: Reach
     file: FilePlan
     declared_s: float | None
@@ -60,23 +61,25 @@ class Draft:
     fault: Fault | None = None
     copy_of: int | None = None
     """Place in the cast of the post whose file this is."""
+    shift: str | None = None
+    """The drifted or hijacked tag that it carries, as posts do since the tag's date."""
 
 
-def cast(seed: int, size: Size, class_sizes: dict[str, int], rng: Random) -> list[Draft]:
+def cast(seed: int, size: Size, class_sizes: dict[str, int], shifts: Shifts, rng: Random) -> list[Draft]:
     """All drafts of a world, role by role; `class_sizes` counts the RIGHT posts of each class."""
     maker = _Maker(seed, size, class_sizes, rng)
     drafts = [
         *maker.right(),
         *maker.of(Role.WRONG_CLASS, maker.wrong_class),
         *maker.of(Role.SHORT_SCENE, maker.short_scene),
-        *maker.of(Role.OFF_TOPIC, maker.off_topic),
+        *maker.off_topics(shifts),
     ]
     drafts += maker.copies(drafts)
     for role in (Role.DECLARED, Role.UNDECLARED):
         drafts += [maker.out_of_limits(role, limit) for limit in islice(cycle(_LIMITS), size.num_roles[role])]
     drafts += [maker.bad_file(damage) for damage in islice(cycle(_DAMAGES), size.num_roles[Role.BAD_FILE])]
     drafts += [maker.gone(fault) for fault in islice(cycle(PERMANENT), size.num_roles[Role.GONE])]
-    drafts += maker.of(Role.SPAM, maker.spam)
+    drafts += maker.spams(shifts)
     return drafts + list(maker.elsewhere())
 
 
@@ -110,8 +113,25 @@ class _Maker:
         topic = self.topic()
         return self.whole(Role.SHORT_SCENE, topic, self.reach(), self.clip([self.filler(), topic]), "short_scene")
 
+    def off_topics(self, shifts: Shifts) -> list[Draft]:
+        """First those under a tag that has drifted to what they show."""
+        num = self.size.shifts.posts_a_tag
+        drifted = [self.drifted(tag, drift.subject) for tag, drift in shifts.drifts.items() for _ in range(num)]
+        return drifted + [self.off_topic() for _ in range(self.size.num_roles[Role.OFF_TOPIC] - len(drifted))]
+
+    def drifted(self, tag: str, subject: str) -> Draft:
+        draft = self.whole(Role.OFF_TOPIC, None, "none", self.clip([subject]), "off_topic", "drifted_tag")
+        return replace(draft, shift=tag)
+
     def off_topic(self) -> Draft:
         return self.whole(Role.OFF_TOPIC, self.topic(), self.reach(), self.clip([self.filler()]), "off_topic")
+
+    def spams(self, shifts: Shifts) -> list[Draft]:
+        """First those under a hijacked tag."""
+        hijacks = [tag for tag in shifts.hijacks for _ in range(self.size.shifts.posts_a_tag)]
+        drafts = self.of(Role.SPAM, self.spam)
+        told = zip(drafts, hijacks, strict=False)
+        return [replace(d, shift=t, defects=(*d.defects, "hijacked_tag")) for d, t in told] + drafts[len(hijacks) :]
 
     def spam(self) -> Draft:
         spec = self.clip([self.rng.choice(_SPAM_SHOWS)])

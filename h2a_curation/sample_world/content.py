@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from h2a_curation.sample_world.cast import FilePlan
-from h2a_curation.sample_world.faults import Fault
+from h2a_curation.sample_world.faults import Fault, Throttle
 from h2a_curation.sample_world.files import cached_file, make_file
 from h2a_curation.sample_world.parent import end_with_parent
 from h2a_curation.sample_world.real_clips import LabelledClip, clip_id, listings_of
@@ -24,6 +24,10 @@ class Platform(Protocol):
     @property
     def page_size(self) -> int:
         """Posts a page where the client asks for no other number."""
+
+    @property
+    def throttle(self) -> Throttle | None:
+        """How fast listings may be asked for; None: as fast as anybody likes."""
 
     def listing(self, tag: str) -> tuple[str, ...]:
         """Ids of the posts under a tag; none for a tag that does not exist."""
@@ -55,6 +59,11 @@ class SamplePlatform:
     def page_size(self) -> int:
         """As the world says."""
         return self._world.page_size
+
+    @property
+    def throttle(self) -> Throttle:
+        """As the world says."""
+        return self._world.throttle
 
     def listing(self, tag: str) -> tuple[str, ...]:
         """Most popular first."""
@@ -118,6 +127,7 @@ class ClipPlatform:
     """A folder of real clips: no faults, and no metadata beyond what the labels say."""
 
     page_size = 10
+    throttle = None
 
     def __init__(self, folder: Path, labels: list[LabelledClip]) -> None:
         self._files = {clip_id(label.file): folder / label.file for label in labels}

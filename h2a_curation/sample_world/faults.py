@@ -41,6 +41,20 @@ class Waits:
     """Whole seconds, as HTTP wants."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """How many listing pages may be asked for within a time."""
+
+    within_s: float
+    slows_from: int
+    """Beyond so many, answers come `slow_s` late."""
+    refuses_from: int
+    """Beyond so many, a page's first try is a 429 with this Retry-After."""
+    slow_s: float
+    retry_after_s: int
+    """Whole seconds, as HTTP wants."""
+
+
 def temporary_faults(waits: Waits) -> list[Fault]:
     """Those that clear within three tries, each as likely as the others."""
 

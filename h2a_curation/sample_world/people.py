@@ -1,15 +1,18 @@
 """Who posted what, when, in which words and with what success."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from h2a_curation.sample_world.cast import Draft
+from h2a_curation.sample_world.shifts import NEWEST, OLDEST, Shifts
 from h2a_curation.sample_world.sizes import Role
 
 _MOST_VIEWS = 9_000_000
-_NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
+_DRIFTED = (0.3, 1.0)
+_SPAN_S = (NEWEST - OLDEST) // timedelta(seconds=1)
 _LANGUAGES = {"en": 58, "es": 13, "pt": 9, "hi": 6, "fr": 5, "ja": 4, None: 5}
 _CAPTIONS = (
     "trying this again today",
@@ -41,14 +44,20 @@ class Social:
     num_likes: int
 
 
-def socials(drafts: Sequence[Draft], tags: Sequence[tuple[str, ...]], rng: Random) -> list[Social]:
+def socials(drafts: Sequence[Draft], tags: Sequence[tuple[str, ...]], shifts: Shifts, rng: Random) -> list[Social]:
     """One for each draft; creators keep to one class, few re-uploads are by the first author, views follow Zipf."""
     creators = _creators(drafts, rng)
     ranks = _popularity_ranks(drafts, rng)
     dates: list[datetime] = []
+    num_right: Counter[str | None] = Counter()
     rows = []
     for i, draft in enumerate(drafts):
-        posted_at = _NEWEST - timedelta(seconds=rng.randrange(2 * 365 * 86_400))
+        from_, until = shifts.window(
+            role=draft.role, topic=draft.topic, shift=draft.shift, tags=tags[i], number=num_right[draft.topic]
+        )
+        length_s = (until - from_) // timedelta(seconds=1)
+        posted_at = until - timedelta(seconds=rng.randrange(_SPAN_S) * length_s // _SPAN_S)
+        num_right[draft.topic] += draft.role is Role.RIGHT
         if draft.copy_of is not None:
             posted_at = dates[draft.copy_of] + timedelta(hours=rng.randint(2, 2_000))
         dates.append(posted_at)
@@ -88,9 +97,14 @@ def _creators(drafts: Sequence[Draft], rng: Random) -> list[str]:
 
 
 def _popularity_ranks(drafts: Sequence[Draft], rng: Random) -> list[int]:
-    """0 is the most popular; what keeps its tags' promise rises, spam fills the deep pages of many listings."""
+    """0 is the most popular.
+
+    What keeps its tags' promise rises, and so does what a drifted tag has come to mean; spam fills the deep pages of
+    many listings.
+    """
     span = {Role.RIGHT: (0.4, 1.0), Role.WRONG_CLASS: (0.2, 1.0), Role.SPAM: (0.0, 0.15)}
-    appeal = [rng.uniform(*span.get(d.role, (0.0, 1.0))) for d in drafts]
+    spans = [_DRIFTED if d.role is Role.OFF_TOPIC and d.shift else span.get(d.role, (0.0, 1.0)) for d in drafts]
+    appeal = [rng.uniform(*span) for span in spans]
     order = sorted(range(len(drafts)), key=lambda i: -appeal[i])
     ranks = [0] * len(drafts)
     for rank, i in enumerate(order):

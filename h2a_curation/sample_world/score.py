@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,16 @@ def score(truth_file: Path, kept: Iterable[Pair]) -> Score:
         wrong=wrong,
         missed=missed,
     )
+
+
+def changed_tags(truth_file: Path) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """The tags that drifted and those that were hijacked, each with the date since which."""
+    told = json.loads(truth_file.read_text(encoding="utf-8"))
+    drifted, hijacked = (
+        {tag: datetime.fromisoformat(since) for tag, since in told[kind].items()}
+        for kind in ("drifted_tags", "hijacked_tags")
+    )
+    return drifted, hijacked
 
 
 def _why_wrong(post: dict[str, Any] | None, class_id: str, found: set[Pair]) -> str:

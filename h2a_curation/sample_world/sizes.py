@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from h2a_curation.sample_world.clip_spec import ACTIONS
-from h2a_curation.sample_world.faults import Waits
+from h2a_curation.sample_world.faults import Throttle, Waits
 from h2a_curation.sample_world.vocabulary import TagCounts
 
 SizeName = Literal["full", "mini"]
@@ -48,6 +48,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftCounts:
+    """How much changes with time."""
+
+    drifted_tags: int
+    hijacked_tags: int
+    bursts: int
+    posts_a_tag: int
+    """That carry each drifted or hijacked tag since its date: of the off-topic posts, and of the spam."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """The composition of a world."""
 
@@ -57,7 +68,9 @@ class Size:
     num_roles: dict[Role, int]
     min_posts_of_class: int
     tags: TagCounts
+    shifts: ShiftCounts
     waits: Waits
+    throttle: Throttle
     temporary_fault_share: float
     clip_frames: dict[int, tuple[int, int]]
     """Frames a second to the fewest and the most frames of a valid clip (61 frames span 16 at stride 4)."""
@@ -82,17 +95,19 @@ FULL = Size(
         Role.WRONG_CLASS: 14,
         Role.SHORT_SCENE: 8,
         Role.OFF_TOPIC: 42,
-        Role.COPY: 22,
+        Role.COPY: 26,
         Role.DECLARED: 16,
         Role.UNDECLARED: 12,
         Role.BAD_FILE: 12,
         Role.GONE: 20,
         Role.SPAM: 20,
-        Role.ELSEWHERE: 266,
+        Role.ELSEWHERE: 262,
     },
     min_posts_of_class=5,
     tags=TagCounts(second_seeds=5, second_synonyms=3, homonyms=5, broad=3, dead=3),
+    shifts=ShiftCounts(drifted_tags=3, hijacked_tags=2, bursts=2, posts_a_tag=7),
     waits=Waits(slow_s=1.0, hanging_s=2.0, retry_after_s=1),
+    throttle=Throttle(within_s=1.0, slows_from=10, refuses_from=14, slow_s=0.25, retry_after_s=1),
     temporary_fault_share=0.12,
     clip_frames={15: (62, 72), 20: (70, 90), 24: (84, 104)},
     second_scene_s=1.4,
@@ -119,7 +134,9 @@ MINI = Size(
     },
     min_posts_of_class=5,
     tags=TagCounts(second_seeds=0, second_synonyms=0, homonyms=1, broad=1, dead=1),
+    shifts=ShiftCounts(drifted_tags=0, hijacked_tags=0, bursts=1, posts_a_tag=0),
     waits=Waits(slow_s=0.2, hanging_s=0.3, retry_after_s=0),
+    throttle=Throttle(within_s=1.0, slows_from=10, refuses_from=14, slow_s=0.05, retry_after_s=0),
     temporary_fault_share=0.25,
     clip_frames={24: (61, 62)},
     second_scene_s=1.0,

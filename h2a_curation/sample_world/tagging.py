@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from h2a_curation.sample_world.cast import Draft
+from h2a_curation.sample_world.shifts import Shifts
 from h2a_curation.sample_world.sizes import Role
 from h2a_curation.sample_world.vocabulary import GENERAL, OFF_TOPIC, Vocabulary
 
@@ -12,12 +13,13 @@ _BROAD_SHARE = 0.2
 _OFF_TOPIC_SHARE = 0.6
 
 
-def hashtags(drafts: Sequence[Draft], words: Vocabulary, rng: Random) -> list[tuple[str, ...]]:
+def hashtags(drafts: Sequence[Draft], words: Vocabulary, shifts: Shifts, rng: Random) -> list[tuple[str, ...]]:
     """The tags of each draft, in the order in which they stand in the post; a copy keeps most of its original's."""
-    tags = [_own(draft, words, rng) for draft in drafts]
+    tags = [_own(draft, words, shifts, rng) for draft in drafts]
     _place_homonyms(tags, drafts, words, rng)
     _place_dead(tags, drafts, words, rng)
     _lead_on(tags, drafts, words)
+    _place_shifts(tags, drafts, shifts)
     for draft, own in zip(drafts, tags, strict=True):
         if draft.copy_of is not None:
             own[:] = [t for t in tags[draft.copy_of] if t not in GENERAL] + [t for t in own if t in GENERAL]
@@ -26,9 +28,9 @@ def hashtags(drafts: Sequence[Draft], words: Vocabulary, rng: Random) -> list[tu
     return [tuple(dict.fromkeys(own)) for own in tags]
 
 
-def _own(draft: Draft, words: Vocabulary, rng: Random) -> list[str]:
+def _own(draft: Draft, words: Vocabulary, shifts: Shifts, rng: Random) -> list[str]:
     if draft.role is Role.SPAM:
-        known = [t for t in words.all_tags() if t not in words.dead]
+        known = [t for t in words.all_tags() if t not in words.dead and t not in shifts.hijacks]
         return rng.sample(known, min(rng.randint(*_SPAM_HASHTAGS), len(known)))
     tags = [tag for tag, share in GENERAL.items() if rng.random() < share]
     if draft.topic is None:
@@ -52,6 +54,15 @@ def _lead_on(tags: list[list[str]], drafts: Sequence[Draft], words: Vocabulary) 
             tags[i] += second
             if n >= 3:
                 tags[i].remove(first)
+
+
+def _place_shifts(tags: list[list[str]], drafts: Sequence[Draft], shifts: Shifts) -> None:
+    """A tag that drifts was in everybody's mouth: what can be found by the class's seeds carries it."""
+    for own, draft in zip(tags, drafts, strict=True):
+        if draft.shift is not None:
+            own.insert(len(own) // 2, draft.shift)
+        elif (draft.role, draft.reach) == (Role.RIGHT, "both"):
+            own += [tag for tag, drift in shifts.drifts.items() if drift.class_id == draft.topic]
 
 
 def _place_homonyms(tags: list[list[str]], drafts: Sequence[Draft], words: Vocabulary, rng: Random) -> None:

@@ -1,6 +1,7 @@
 """What is true of a world: which pairs are wanted, which posts are copies, what is wrong with the rest."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from h2a_curation.sample_world.clip_spec import ACTIONS, ClipSpec
@@ -32,6 +33,16 @@ def cluster_id(post: WorldPost) -> str:
     return post.copy_of or post.post_id
 
 
+def drifted_tags(world: World) -> dict[str, datetime]:
+    """Tags that stand on posts of another subject, each with the date from which they do."""
+    return {tag: drift.since for tag, drift in world.shifts.drifts.items()}
+
+
+def hijacked_tags(world: World) -> dict[str, datetime]:
+    """Tags under which a few creators post spam, each with the date from which they do."""
+    return dict(world.shifts.hijacks)
+
+
 def truth(world: World) -> dict[str, Any]:
     """The whole truth as plain data, for the file that the scoring reads."""
     listed_under: dict[str, list[str]] = {post_id: [] for post_id in world.posts}
@@ -45,6 +56,9 @@ def truth(world: World) -> dict[str, Any]:
         "classes": list(world.classes),
         "seed_tags": world.words.seeds,
         "synonyms": world.words.synonyms,
+        "drifted_tags": {tag: since.isoformat() for tag, since in drifted_tags(world).items()},
+        "hijacked_tags": {tag: since.isoformat() for tag, since in hijacked_tags(world).items()},
+        "bursts": {c: [day.isoformat() for day in window] for c, window in world.shifts.bursts.items()},
         "num_tags": len(world.listings),
         "num_listing_pages": world.num_listing_pages,
         "posts": {

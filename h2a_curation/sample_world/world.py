@@ -8,13 +8,16 @@ from math import log10
 from random import Random
 
 from h2a_curation.sample_world.cast import Draft, FilePlan, cast
-from h2a_curation.sample_world.faults import Fault, temporary_faults
+from h2a_curation.sample_world.faults import Fault, Throttle, temporary_faults
 from h2a_curation.sample_world.people import Social, socials
+from h2a_curation.sample_world.shifts import Shifts, make_shifts
 from h2a_curation.sample_world.sizes import SIZES, Limits, Role, Size, SizeName
 from h2a_curation.sample_world.tagging import hashtags
 from h2a_curation.sample_world.vocabulary import ClassTags, Vocabulary, make_vocabulary
 
 _TAG_FAULT_SHARE = 0.03
+_PUSHED = 1.0
+"""As if a hijacker's post had ten times the views under the hijacked tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class WorldPost:
     defects: tuple[str, ...]
     copy_of: str | None
     """Id of the post that had the file first."""
+    shift: str | None
+    """The drifted or hijacked tag that it carries, as posts do since the tag's date."""
 
     @property
     def is_public(self) -> bool:
@@ -53,8 +58,10 @@ class World:
     size: SizeName
     limits: Limits
     page_size: int
+    throttle: Throttle
     classes: tuple[str, ...]
     words: Vocabulary
+    shifts: Shifts
     posts: dict[str, WorldPost]
     listings: dict[str, tuple[str, ...]]
     """Tag to ids of the posts that its pages list, most popular first; every tag of the world has one."""
@@ -75,18 +82,21 @@ def make_world(seed: int, size: SizeName, classes: Sequence[ClassTags]) -> World
     rng = Random(f"sample world {size} {seed}")
     class_sizes = _class_sizes(numbers, rng)
     words = make_vocabulary(classes, list(class_sizes), numbers.tags, rng)
-    drafts = cast(seed, numbers, class_sizes, rng)
+    shifts = make_shifts(seed, numbers.shifts, words)
+    drafts = cast(seed, numbers, class_sizes, shifts, rng)
     drafts = _with_temporary_faults(drafts, numbers, rng)
-    tags = hashtags(drafts, words, rng)
-    posts = _posts(seed, drafts, tags, socials(drafts, tags, rng), rng)
-    listings = {tag: _listing(seed, tag, posts, words) for tag in words.all_tags()}
+    tags = hashtags(drafts, words, shifts, rng)
+    posts = _posts(seed, drafts, tags, socials(drafts, tags, shifts, rng), rng)
+    listings = {tag: _listing(seed, tag, posts, words, shifts) for tag in words.all_tags()}
     return World(
         seed=seed,
         size=size,
         limits=numbers.limits,
         page_size=numbers.page_size,
+        throttle=numbers.throttle,
         classes=numbers.classes,
         words=words,
+        shifts=shifts,
         posts={p.post_id: p for p in posts},
         listings=listings,
         tag_faults=_tag_faults(listings, numbers, rng),
@@ -138,19 +148,25 @@ def _posts(
             fault=draft.fault,
             defects=draft.defects,
             copy_of=None if draft.copy_of is None else ids[draft.copy_of],
+            shift=draft.shift,
         )
         for i, (draft, social) in enumerate(zip(drafts, told, strict=True))
     ]
 
 
-def _listing(seed: int, tag: str, posts: Sequence[WorldPost], words: Vocabulary) -> tuple[str, ...]:
-    """By views with some noise. Of dead tags, every other one lists nothing, the rest only what is gone."""
+def _listing(seed: int, tag: str, posts: Sequence[WorldPost], words: Vocabulary, shifts: Shifts) -> tuple[str, ...]:
+    """By views with some noise; hijackers push each other's posts where they gather.
+
+    Of dead tags, every other one lists nothing, the rest only what is gone.
+    """
     bearers = [p for p in posts if tag in p.hashtags]
     if tag in words.dead:
         is_hidden = list(words.dead).index(tag) % 2 == 0
         bearers = [] if is_hidden else [p for p in bearers if not p.is_public]
     noise = Random(f"listing {seed} {tag}")
     appeal = {p.post_id: log10(p.num_views) + noise.gauss(0, 0.1) for p in bearers}
+    if tag in shifts.hijacks:
+        appeal |= {p.post_id: appeal[p.post_id] + _PUSHED for p in bearers if p.shift == tag}
     return tuple(sorted(appeal, key=lambda post_id: -appeal[post_id]))
 
 

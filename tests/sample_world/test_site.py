@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from h2a_curation.sample_world.content import ClipPlatform
+from h2a_curation.sample_world.faults import Throttle
 from h2a_curation.sample_world.files import cached_file, make_file
 from h2a_curation.sample_world.real_clips import classes_of, read_labels
 from h2a_curation.sample_world.site import serve, serve_clips
@@ -31,7 +32,10 @@ from tests.sample_world.running import CountingMaker, site, site_of
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT.parent / "shared" / "clips"
-WORLD = make_world(1, "mini", CLASSES)
+HASTY = make_world(1, "mini", CLASSES)
+PATIENT = Throttle(within_s=1.0, slows_from=10_000, refuses_from=10_001, slow_s=0.0, retry_after_s=0)
+WORLD = replace(HASTY, throttle=PATIENT)
+"""The same, whose listings may be asked for as fast as anybody likes."""
 open_url = build_opener(ProxyHandler({})).open
 
 
@@ -111,6 +115,20 @@ def test_a_rate_limit_says_when_to_come_back(cache):
     route = {"post": f"post/{post_id}", "media": f"media/{post_id}.mp4"}[WORLD.posts[post_id].fault.route]
     with site_of(WORLD, cache, CountingMaker()) as url, pytest.raises(HTTPError) as refused:
         open_url(f"{url}/{route}")
+    assert refused.value.headers["Retry-After"] == "0"
+
+
+def test_listings_refuse_haste_once_a_page_and_say_when_to_come_back(cache):
+    """The first requests are served; whichever page was refused comes at its next try, however many ask."""
+    tags = [tag for tag in HASTY.listings if (tag, 1) not in HASTY.tag_faults]
+    limits = Throttle(within_s=60.0, slows_from=5, refuses_from=8, slow_s=0.0, retry_after_s=0)
+    with site_of(replace(HASTY, throttle=limits), cache, CountingMaker()) as url, ThreadPoolExecutor(8) as pool:
+        first = list(pool.map(lambda tag: status(f"{url}/tag/{tag}?page=1"), tags))
+        again = list(pool.map(lambda tag: status(f"{url}/tag/{tag}?page=1"), tags))
+        with pytest.raises(HTTPError) as refused:
+            open_url(f"{url}/tag/nosuchtag?page=1")
+    assert (first.count(200), first.count(429)) == (8, len(tags) - 8)
+    assert (again.count(200), again.count(429)) == (len(tags) - 8, 8)
     assert refused.value.headers["Retry-After"] == "0"
 
 
