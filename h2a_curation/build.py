@@ -27,7 +27,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide import decision as deciding
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.recipes import Recipe
-from h2a_curation.rounds import asked, files, pages
+from h2a_curation.rounds import again, asked, files, pages
 from h2a_curation.rounds import known as rows_say
 from h2a_curation.rounds.asked import Asked, Wish
 from h2a_curation.work import Part, models_of, prompts_of
@@ -130,12 +130,7 @@ def plan_round(job: Job, round: int, rounds: Asked) -> None:
 
 def mine(job: Job, round: int) -> None:
     """Ask for the pages that the round's plan grants and that have not come yet."""
-    facts = _facts(job)
-    left = facts.query(f"""
-        SELECT source, tag FROM (FROM allocation WHERE round = {round})
-        ANTI JOIN (FROM request WHERE round = {round}) USING (source, tag) ORDER BY tag
-    """)
-    _do(job, "mine", left["tag"].to_pylist(), round)
+    _do(job, "mine", again.tags_left(_facts(job), round, job.recipe.fetch.max_runs), round)
     if not _facts(job).query("FROM post LIMIT 1").num_rows:
         raise NothingKeptError(f"mining listed no post: {rows_say.outcomes(_facts(job), 'request')}")
 
@@ -153,7 +148,7 @@ def fetch(job: Job, round: int, max_files: int) -> None:
         tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
         parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)
     wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round)
-    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files), round)
+    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round)
     after = _facts(job)
     if (
         after.query("FROM media LIMIT 1").num_rows

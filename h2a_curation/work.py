@@ -5,19 +5,16 @@ A part carries ids. Workers may be threads, processes or hosts: what they share 
 
 import functools
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.fetch import fetch_post, media_file
-from h2a_curation.acquire.listing import list_pages
+from h2a_curation import lanes
+from h2a_curation.acquire.fetch import media_file
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts, todo
 from h2a_curation.catalog.lake import Lake
@@ -25,6 +22,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.decide.validate import PromptVectors, mean_prompts
 from h2a_curation.durable import written_aside
+from h2a_curation.lanes import Committed
 from h2a_curation.measure.look import Look
 from h2a_curation.recipes import Recipe
 
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 WAITING_STAGES = frozenset({"mine", "fetch"})
 """Stages that wait on a network: threads serve them, all others compute."""
-Tables = dict[str, pa.Table]
 _SOURCES: "dict[str, Opened]" = {}
 _SOURCES_LOCK = threading.Lock()
 
@@ -119,46 +116,12 @@ def source_of(recipe: Recipe, lake: Lake | None = None) -> "Opened":
         return _SOURCES[key]
 
 
-Committed = tuple[str, str, Tables]
-"""Stage, fingerprint and tables of one commit."""
-
-
 def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
-    """List the pages that the round's plan grants to these tags."""
-    facts = connect(lake.path)
-    granted = facts.query(f"FROM allocation WHERE round = {part.round} ORDER BY tag")
-    allocations = {a.tag: a for a in schemas.from_arrow(schemas.Allocation, granted)}
-    source = source_of(recipe, lake)
-    requests: list[schemas.Request] = []
-    posts: dict[str, schemas.Post] = {}
-    hits: list[schemas.Hit] = []
-    for tag in part.keys:
-        cursor = _next_cursor(facts, source.name, tag, part.round)
-        of_tag = list_pages(
-            allocations[tag], cursor, source.search, _now, part.round, sleep=time.sleep, retry=recipe.fetch
-        )
-        requests += of_tag[0]
-        posts |= {post.post_id: _pseudonymous(post, lake) for post in of_tag[1]}
-        hits += of_tag[2]
-    yield (
-        "mine",
-        str(part.round),
-        {
-            "request": schemas.to_arrow(schemas.Request, requests),
-            "post": schemas.to_arrow(schemas.Post, [posts[post_id] for post_id in sorted(posts)]),
-            "hit": schemas.to_arrow(schemas.Hit, hits),
-        },
-    )
+    return lanes.mine(lake, recipe, source_of(recipe, lake), part.keys, part.round)
 
 
 def _fetch(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
-    posts = _rows(connect(lake.path), schemas.Post, "post", part.keys)
-    fetch = source_of(recipe, lake).fetch
-    media = [
-        fetch_post(post, part.round, fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
-        for post in posts
-    ]
-    yield "fetch", str(part.round), {"media": schemas.to_arrow(schemas.Media, media)}
+    return lanes.fetch(lake, recipe, source_of(recipe, lake), part.keys, part.round)
 
 
 def _probe(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
@@ -237,37 +200,8 @@ _STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
 }
 
 
-def _next_cursor(facts: Catalog, source: str, tag: str, round: int) -> str:
-    """Where the listing goes on: the cursor that a page of an earlier round gave and no page was asked for with."""
-    sql = """
-        WITH earlier AS (FROM request WHERE source = $source AND tag = $tag AND round < $round)
-        SELECT next_cursor FROM earlier
-        WHERE next_cursor IS NOT NULL AND next_cursor NOT IN (SELECT cursor FROM earlier)
-    """
-    left = facts.query(sql, params={"source": source, "tag": tag, "round": round})["next_cursor"].to_pylist()
-    return left[0] if left else ""
-
-
-def _rows(facts: Catalog, record: type, table: str, keys: Iterable[str]) -> list[Any]:
-    """The rows of these keys, in the keys' order."""
-    wanted = pa.table({"post_id": pa.array(keys, pa.string())})
-    rows: list[Any] = schemas.from_arrow(
-        record, facts.query(f"FROM {table} SEMI JOIN wanted USING (post_id)", {"wanted": wanted})
-    )
-    by_id = {row.post_id: row for row in rows}
-    return [by_id[key] for key in keys]
-
-
 def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
     return [(media_id, str(media_file(lake.path, media_id))) for media_id in part.keys]
-
-
-def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:
-    return replace(post, creator=None if post.creator is None else lake.pseudonym(post.creator))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _needs_sensors(recipe: Recipe) -> bool:

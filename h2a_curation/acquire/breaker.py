@@ -25,8 +25,8 @@ _SITES_FAULT = frozenset(
 """What could well be the site's fault. All else says more of the post, and counts in a longer streak alone."""
 _CAME = ("ok", ErrorKind.TOO_LARGE)
 """What shows the site at work."""
-_SAYS_NOTHING = frozenset({ErrorKind.OPT_OUT})
-"""Nobody was asked for the post."""
+_SAYS_NOTHING = (ErrorKind.OPT_OUT,)
+"""The post was not asked for."""
 _LONG = 4
 """A streak of whatever kinds is suspicious at so many times the length."""
 
@@ -49,7 +49,7 @@ class Breaker:
     """
 
     def __init__(self, after: int, noun: str) -> None:
-        """`after`: failures in a row that could be the site's fault and call for the probe; `noun`: what is asked."""
+        """`after`: failures in a row that could be the site's fault and call for the probe; `noun`: what they are."""
         assert after >= 1, "a streak has a length"
         self._after = after
         self._noun = noun
@@ -81,7 +81,8 @@ class Breaker:
     def check(self) -> None:
         """FetchError where the source must not be asked any more."""
         if (stopped := self._stopped) is not None:
-            raise type(stopped)(stopped.kind, stopped.detail, stopped.retry_after_s)
+            again = LaneStopped if isinstance(stopped, LaneStopped) else FetchError
+            raise again(stopped.kind, stopped.detail, stopped.retry_after_s)
 
     def stop(self, error: FetchError) -> None:
         """Every lane stops before its next item; the first reason stays."""
@@ -96,19 +97,18 @@ class Breaker:
     def failed(self, kind: ErrorKind) -> int:
         """Something failed; the streak that it belongs to."""
         with self._lock:
-            if kind not in _SAYS_NOTHING:
-                self._failed[kind] += 1
+            self._failed[kind] += 1
             return self._streak
 
-    def judge(self, probe: Probe | None, *, sooner: bool = False) -> None:
+    def judge(self, probe: Probe | None, *, now: bool = False) -> None:
         """Ask for the probe where the streak is long enough: then the lane stops, or the streak is the items' own.
 
-        `sooner`: a streak of any kinds counts at the length that else only the site's own faults have. Only one
-        thread asks; others that come meanwhile wait for what it finds.
+        `now`: whatever its length. Only one thread asks; others that come meanwhile wait for what it finds.
         """
         with self._judging:
-            streak, failed = self._streak, self._failed.copy()
-            if self._stopped is not None or not self._is_due(failed, sooner):
+            with self._lock:
+                streak, failed = self._streak, self._failed.copy()
+            if self._stopped is not None or not (failed if now else self._is_due(failed)):
                 return
             error = probe.ask() if probe else None
             with self._lock:
@@ -121,9 +121,9 @@ class Breaker:
                 else:
                     self._end_streak()
 
-    def _is_due(self, failed: Counter[ErrorKind], sooner: bool) -> bool:
+    def _is_due(self, failed: Counter[ErrorKind]) -> bool:
         suspicious = sum(num for kind, num in failed.items() if kind in _SITES_FAULT)
-        return suspicious >= self._after or failed.total() >= self._after * (1 if sooner else _LONG)
+        return suspicious >= self._after or failed.total() >= self._after * _LONG
 
     def _end_streak(self) -> None:
         self._streak += 1
@@ -145,7 +145,8 @@ class Breaker:
 
     def _told(self, failed: Counter[ErrorKind]) -> str:
         kinds = ", ".join(f"{num} {kind}" for kind, num in sorted(failed.items(), key=lambda item: (-item[1], item[0])))
-        return f"{failed.total()} {self._noun} in a row failed ({kinds})"
+        num = failed.total()
+        return f"{num} {self._noun}{'s in a row' if num > 1 else ''} failed ({kinds})"
 
 
 class Lane(Generic[Row]):
@@ -159,18 +160,23 @@ class Lane(Generic[Row]):
         self._probe = probe
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, as long as nothing stops the lane: then FetchError."""
+        """The items, as long as nothing stops the lane: then FetchError.
+
+        At the end, what would be final is committed only where something has come since, or the probe comes now.
+        """
         for item in items:
             self._breaker.check()
             yield item
-        if any(outcome in FINAL and streak == self._breaker.streak for _, outcome, streak in self._rows):
-            self._breaker.judge(self._probe, sooner=True)
+        doubtful = any(outcome in FINAL and streak == self._breaker.streak for _, outcome, streak in self._rows)
+        if doubtful and self._probe and self._probe.clears:
+            self._breaker.judge(self._probe, now=True)
             self._breaker.check()
 
     def add(self, row: Row, outcome: str) -> None:
         """A row and what became of it: `ok` or an error's kind. FetchError where that is one failure too many."""
-        if outcome in _CAME:
-            self._breaker.came()
+        if outcome in (*_CAME, *_SAYS_NOTHING):
+            if outcome in _CAME:
+                self._breaker.came()
             self._rows.append((row, outcome, None))
             return
         self._rows.append((row, outcome, self._breaker.failed(ErrorKind(outcome))))

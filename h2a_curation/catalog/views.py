@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 import schemas
 
+
+def _ok_then_newest(moment: str) -> str:
+    """What came first, before all that failed; of failures the newest, since it says what to do next."""
+    return f"outcome <> 'ok', if(outcome = 'ok', 1, -1) * round, if(outcome = 'ok', 1, -1) * epoch_us({moment})"
+
+
 FACTS: dict[str, tuple[type, str, str, str]] = {
     # table: (record, stage, key, which of two rows with one key stays)
     "round_plan": (schemas.RoundPlan, "plan", "round", "num_pages"),
@@ -22,10 +28,10 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     "arm_change": (schemas.ArmChange, "plan", "round, source, tag", "state"),
     "audit_draw": (schemas.AuditDraw, "draw", "post_id", "round"),
     "label": (schemas.Label, "label", "post_id, class_id", "labelled_at DESC, labeller"),
-    "request": (schemas.Request, "mine", "source, tag, cursor", "round, requested_at"),
+    "request": (schemas.Request, "mine", "source, tag, cursor", _ok_then_newest("requested_at")),
     "hit": (schemas.Hit, "mine", "source, tag, cursor, post_id", "rank"),
     "post": (schemas.Post, "mine", "post_id", "seen_at"),
-    "media": (schemas.Media, "fetch", "post_id", "outcome <> 'ok', round, fetched_at"),
+    "media": (schemas.Media, "fetch", "post_id", _ok_then_newest("fetched_at")),
     "probe": (schemas.Probe, "probe", "media_id", "model"),
     "clip": (schemas.Clip, "cut", "media_id", "model"),
     "fingerprint": (schemas.Fingerprint, "hash", "clip_id", "model"),
@@ -33,6 +39,8 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     "frame_embedding": (schemas.FrameEmbedding, "embed", "clip_id", "model"),
     "prompt_embedding": (schemas.PromptEmbedding, "prompt", "prompt, model", "model"),
 }
+TRIES = {"request_try": "request", "media_try": "media"}
+"""Views of each row once, where the table's own has one row a key: how often something was asked for."""
 DECIDED: dict[str, type] = {
     "candidate": schemas.Candidate,
     "verdict": schemas.Verdict,
@@ -114,6 +122,10 @@ def connect(
                 f"CREATE VIEW {table} AS SELECT * FROM {source}{condition}"
                 f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1"
             )
+    for view, table in TRIES.items():
+        record, stage, *_ = FACTS[table]
+        source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
+        connection.execute(f"CREATE VIEW {view} AS SELECT DISTINCT * FROM {source}")
     if decision is not None:
         for table, record in DECIDED.items():
             source = _parquet(connection, table, record, decision / f"{table}.parquet")

@@ -17,7 +17,13 @@ MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 
 _REMEDIES = {
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
-    ErrorKind.EXTRACTOR_BROKEN: "the site has changed: a newer yt-dlp may know it",
+    ErrorKind.EXTRACTOR_BROKEN: "where the site has changed, a newer yt-dlp may know it",
+    ErrorKind.BLOCKED: "wait a while, ask less often (min_interval_s), or try another address",
+    ErrorKind.RATE_LIMITED: "wait a while, and ask less often (min_interval_s)",
+    ErrorKind.LOGIN: "wait a while, or give cookies of your own",
+    ErrorKind.IMPERSONATION: "set the option impersonate (docs/sources.md)",
+    ErrorKind.GONE: "see whether the canary is still there",
+    ErrorKind.PRIVATE: "see whether the canary is still public",
     ErrorKind.QUOTA: "wait for the next day (UTC)",
     ErrorKind.CREDENTIALS: "check the key or the cookies that you gave",
 }

@@ -10,6 +10,7 @@ from h2a_curation.acquire.errors import POLICIES, Policy
 from h2a_curation.acquire.order import fetch_order
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
+from h2a_curation.rounds import again
 from h2a_curation.rounds.known import Known, short
 
 TRY_AGAIN = tuple(kind.value for kind, policy in POLICIES.items() if policy is not Policy.NEVER)
@@ -78,14 +79,9 @@ def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round: int)
     return wanted[: num_files(facts, recipe, round)]
 
 
-def unfetched(facts: Catalog, wanted: Sequence[str], max_files: int) -> list[str]:
-    """Those of the wanted posts that have no file and no final failure, as long as all rounds have fewer files."""
-    rows = facts.query("SELECT post_id, outcome FROM media")
-    done = {
-        p
-        for p, outcome in zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
-        if outcome not in TRY_AGAIN
-    }
-    came = sum(outcome == "ok" for outcome in rows["outcome"].to_pylist())
+def unfetched(facts: Catalog, wanted: Sequence[str], max_files: int, max_runs: int) -> list[str]:
+    """Those of the wanted posts that this run is to ask for, as long as all rounds have less than so many files."""
+    came = facts.query("SELECT count(*) AS n FROM media WHERE outcome = 'ok'")["n"][0].as_py()
+    done = again.posts_done(facts, max_runs)
     left = [post_id for post_id in wanted if post_id not in done]
     return left[: max(0, max_files - came)]

@@ -28,8 +28,8 @@ class Opened:
         canary_after: int = 5,
     ) -> None:
         """`fetch_url` holds `{id}`, or is empty where the listed address is the one to fetch."""
-        self.listing_breaker = Breaker(canary_after, "pages")
-        self.file_breaker = Breaker(canary_after, "posts")
+        self.listing_breaker = Breaker(canary_after, "page")
+        self.file_breaker = Breaker(canary_after, "post")
         self._lists = lists
         self._fetches = fetches
         self._fetch_url = fetch_url

@@ -25,6 +25,7 @@ STATUS: dict[int, ErrorKind] = {
 """Other 5xx are `server_error`, other 4xx `gone`: the site will not give us this, however often we ask."""
 
 WORDS: list[tuple[str, ErrorKind]] = [
+    (r"failed to parse (json|xml)", ErrorKind.EXTRACTOR_BROKEN),
     (r"unsupported url|not a valid url|no suitable extractor|file:// urls are disabled", ErrorKind.NOT_VIDEO),
     (r"larger than max-filesize", ErrorKind.TOO_LARGE),
     (r"bytes read|more expected|content too short|expected \d+ bytes|any data blocks", ErrorKind.TRUNCATED),
@@ -52,7 +53,7 @@ WORDS: list[tuple[str, ErrorKind]] = [
     (r"resolve|name resolution|name or service|could not connect|certificate|proxy", ErrorKind.UNREACHABLE),
     (r"connection refused|unreachable|no route to host", ErrorKind.UNREACHABLE),
     (r"reset by peer|remote end closed|connection aborted|broken pipe|disconnected", ErrorKind.SERVER_ERROR),
-    (r"removed|deleted|no longer|unavailable|not available|not exist|not found|terminated|closed", ErrorKind.GONE),
+    (r"removed|deleted|no longer|unavailable|not available|not exist|not found|\bterminated|closed", ErrorKind.GONE),
 ]
 """Searched in order in the error's lower-case text: extractors tell by words what they know."""
 

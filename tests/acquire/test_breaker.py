@@ -25,7 +25,7 @@ class Canary:
 
 def through(outcomes, probe, breaker=None):
     """The outcomes that a part would commit, and the error that stopped it."""
-    lane = Lane[str](breaker or Breaker(AFTER, "posts"), probe)
+    lane = Lane[str](breaker or Breaker(AFTER, "post"), probe)
     try:
         with lane:
             for outcome in lane.over(outcomes):
@@ -65,11 +65,17 @@ def test_what_looks_like_the_posts_own_fault_takes_a_longer_streak(kind):
     assert isinstance(error, LaneStopped)
 
 
-@pytest.mark.parametrize(("num", "kept"), [(AFTER - 1, [OK, GONE, GONE]), (AFTER, [OK])])
-def test_a_part_that_ends_in_a_streak_asks_before_it_commits_what_is_final(num, kept):
+@pytest.mark.parametrize("num", [1, 2, AFTER])
+def test_what_is_final_is_committed_at_the_end_only_where_the_site_is_at_work(num):
+    outcomes = [OK] + [GONE] * num
+    assert through(outcomes, Canary(True).probe) == (outcomes, None)
+    kept, error = through(outcomes, Canary(False).probe)
+    assert (kept, type(error)) == ([OK], LaneStopped)
     canary = Canary(False)
-    assert through([OK] + [GONE] * num, canary.probe)[0] == kept
-    assert canary.num_asked == (num == AFTER)
+    assert through([*outcomes, OK], canary.probe) == ([*outcomes, OK], None)
+    assert through([OK, BLOCKED], canary.probe) == ([OK, BLOCKED], None)
+    assert canary.num_asked == 0, "what came after it shows the site at work, and what may come later is no loss"
+    assert through(outcomes, None) == (outcomes, None)
 
 
 def test_a_success_ends_the_streak():
@@ -115,7 +121,7 @@ def raising(error):
 
 
 def test_a_stop_of_another_cause_keeps_what_came_and_drops_the_streak_before_it():
-    lane = Lane[str](Breaker(AFTER, "posts"), None)
+    lane = Lane[str](Breaker(AFTER, "post"), None)
 
     def part():
         with lane:
@@ -128,7 +134,7 @@ def test_a_stop_of_another_cause_keeps_what_came_and_drops_the_streak_before_it(
 
 
 def test_one_threads_stop_is_every_threads_and_the_next_run_starts_afresh():
-    breaker = Breaker(AFTER, "posts")
+    breaker = Breaker(AFTER, "post")
     with Lane[str](breaker, None) as slow:
         slow.add("blocked", BLOCKED)
         stopping = Lane[str](breaker, None)
@@ -143,7 +149,7 @@ def test_one_threads_stop_is_every_threads_and_the_next_run_starts_afresh():
 
 
 def test_threads_share_a_streak_one_asks_and_none_burns_an_id():
-    breaker = Breaker(8, "posts")
+    breaker = Breaker(8, "post")
     asked, together = [], threading.Barrier(4)
 
     def ask() -> FetchError:
@@ -173,7 +179,7 @@ def test_threads_share_a_streak_one_asks_and_none_burns_an_id():
 
 
 def test_something_that_came_while_the_canary_failed_keeps_the_lane_open():
-    breaker = Breaker(AFTER, "posts")
+    breaker = Breaker(AFTER, "post")
 
     def ask() -> FetchError:
         breaker.came()

@@ -111,6 +111,10 @@ NICONICO = [
     ("[niconico] sm9: This video is not available from your location due to geo restriction", "blocked"),
 ]
 ALL_SITES = [
+    ("[x] 1: Failed to parse JSON (caused by JSONDecodeError(\"Unterminated string starting at in 'log in': line 1\"))",
+     "extractor_broken"),
+    ("[x] 1: Failed to parse XML (caused by ParseError('unclosed token: line 1, column 0'))", "extractor_broken"),
+    ("[x] 1: The account was terminated", "gone"),
     ("[twitter] x: No video could be found in this tweet", "no_video"),
     ("[vimeo] x: This video is only available for registered users. Use --username and --password", "login"),
     ("[x] 1: The extractor is attempting impersonation, but no impersonate target is available. See"
