@@ -21,6 +21,7 @@ from h2a_curation.executor import local_executor
 from h2a_curation.job import reachable
 from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
+from h2a_curation.rounds.asked import Wish
 from h2a_curation.work import models_of, source_of
 
 # Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.
@@ -28,11 +29,17 @@ _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_worker
 
 
 @flow(name="build-h2a", task_runner=_RUNNER)
-def build_h2a(recipe: str = "sample-mini", lake: str = "build/prefect-lake", version: str | None = None) -> str:
+def build_h2a(
+    recipe: str = "sample-mini", lake: str = "build/prefect-lake", version: str | None = None, more_rounds: int = 0
+) -> str:
     """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
 
-    `recipe`: a recipe's name or file. A failed run goes on from its rows when it is run again.
+    `recipe`: a recipe's name or file. `more_rounds`: rounds of mining beyond those that are done; 0: what the recipe
+    leaves. A failed run goes on from its rows when it is run again, and its unfinished round is one of them.
     """
+    if more_rounds < 0:
+        raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
+    wanted = Wish(num=more_rounds, is_more=True) if more_rounds else None
     logger = get_run_logger()
 
     def progress(step: str, done: int, total: int) -> None:
@@ -41,7 +48,7 @@ def build_h2a(recipe: str = "sample-mini", lake: str = "build/prefect-lake", ver
 
     with reachable(load(recipe)) as ready, local_executor(lanes=ready.lanes) as local:
         source_of(ready).check()
-        built = build(lakes.create(Path(lake), ready.salt), ready, as_tasks(local), progress, version)
+        built = build(lakes.create(Path(lake), ready.salt), ready, as_tasks(local), progress, version, wanted)
         models = models_of(ready)
     decided = connect(Path(lake).resolve(), models=models, decision=built.decision)
     create_markdown_artifact(key="build-h2a", markdown=_summary(built, overview.funnel(decided)))

@@ -10,16 +10,28 @@ from h2a_curation.catalog import lake as lakes
 from h2a_curation.executor import local_executor
 from h2a_curation.progress import shown
 from h2a_curation.recipes import Recipe
+from h2a_curation.rounds.asked import Asked, Wish
 from h2a_curation.sample_world.files import default_cache
 from h2a_curation.sample_world.site import serve
-from h2a_curation.work import source_of
+from h2a_curation.work import models_of, source_of
 
 
-def run(lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None) -> building.Built:
+def run(
+    lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None, rounds: Wish | None = None
+) -> building.Built:
     """Build on this machine, with `workers` processes (0: one a core)."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         source_of(ready).check()
-        return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version)
+        return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version, rounds)
+
+
+def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: Wish | None = None) -> Asked:
+    """As `run`, but for the decision and the version; returns the rounds that are done by now."""
+    with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
+        source_of(ready).check()
+        made = lakes.create(lake, ready.salt)
+        job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
+        return building.all_rounds(job, rounds)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from h2a_curation import tag_history
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
@@ -23,6 +24,13 @@ _VERDICTS = (
 _CLIPS_OF_A_SHEET = 3
 """A row of the page. Each costs a decode: with six, the sheets were the longest part of a quickstart's report."""
 _SHEETS_OF_REASONS = 14
+_WHY_NOTHING = {
+    "quota": "nothing was asked for: every class has its clips",
+    "dry": "nothing was asked for: no listing was worth a page",
+}
+_KEPT_OF_ROUND = """
+    SELECT round, count(DISTINCT clip_id) AS clips FROM selection JOIN first USING (post_id) GROUP BY round
+"""
 
 
 def funnel(decided: Catalog) -> list[FunnelStage]:
@@ -78,58 +86,59 @@ def classes(decided: Catalog, recipe: Recipe) -> list[ClassCount]:
     return [_class_count(c.id, c.name, by_id.get(c.id, {})) for c in recipe.action_classes]
 
 
-def rounds(decided: Catalog) -> list[MiningRound]:
-    """What each round asked for and learnt."""
-    rows = decided.query("""
+def rounds(catalog: Catalog, *, is_decided: bool = True) -> list[MiningRound]:
+    """What each round asked for, what came and what it taught; no clip counts as kept where nothing is decided."""
+    kept = _KEPT_OF_ROUND if is_decided else "SELECT NULL::BIGINT AS round, 0 AS clips WHERE false"
+    rows = catalog.query(f"""
         WITH page AS (SELECT round, count(*) AS pages FROM request GROUP BY round),
         seen AS (SELECT post_id, round FROM hit JOIN request USING (source, tag, cursor)),
         first AS (SELECT post_id, min(round) AS round FROM seen GROUP BY post_id),
         new AS (SELECT round, count(*) AS posts FROM first GROUP BY round),
-        kept AS (
-            SELECT round, count(DISTINCT clip_id) AS clips FROM selection JOIN first USING (post_id) GROUP BY round
-        ),
-        learnt AS (SELECT round, list(DISTINCT tag ORDER BY tag) AS tags FROM tag_claim GROUP BY round)
-        SELECT round, pages, coalesce(posts, 0) AS posts, coalesce(clips, 0) AS clips, coalesce(tags, []) AS tags
-        FROM page LEFT JOIN new USING (round) LEFT JOIN kept USING (round) LEFT JOIN learnt USING (round) ORDER BY round
+        file AS (SELECT round, count(*) AS files FROM media WHERE outcome = 'ok' GROUP BY round),
+        kept AS ({kept}),
+        learnt AS (SELECT round, list(DISTINCT tag ORDER BY tag) AS tags FROM tag_claim GROUP BY round),
+        changed AS (SELECT round, list([tag, state] ORDER BY tag, source) AS tags FROM arm_change GROUP BY round)
+        SELECT round, coalesce(pages, 0) AS pages, coalesce(posts, 0) AS posts, coalesce(files, 0) AS files,
+               coalesce(clips, 0) AS clips, coalesce(learnt.tags, []) AS learnt, coalesce(changed.tags, []) AS changed,
+               reason
+        FROM page FULL JOIN round_plan USING (round) LEFT JOIN new USING (round) LEFT JOIN file USING (round)
+             LEFT JOIN kept USING (round) LEFT JOIN learnt USING (round) LEFT JOIN changed USING (round)
+        ORDER BY round
     """).to_pylist()
     return [
         MiningRound(
             round=r["round"],
             num_pages=r["pages"],
             num_new_posts=r["posts"],
+            num_files=r["files"],
             num_accepted=r["clips"],
-            tags_learnt=r["tags"],
+            tags_learnt=r["learnt"],
+            tags_changed=[(tag, state) for tag, state in r["changed"]],
+            why_nothing=_WHY_NOTHING.get(r["reason"] or "", ""),
         )
         for r in rows
     ]
 
 
-def tags(decided: Catalog, recipe: Recipe) -> list[TagYield]:
-    """What each tag cost and gave, the most fruitful first."""
-    rows = decided.query("""
-        WITH page AS (SELECT tag, count(*) AS pages FROM request GROUP BY tag),
-        gave AS (
-            SELECT tag, count(DISTINCT post_id) AS posts, count(DISTINCT s.clip_id) AS clips
-            FROM hit LEFT JOIN selection s USING (post_id) GROUP BY tag
-        ),
-        claim AS (SELECT tag, list(DISTINCT class_id ORDER BY class_id) AS class_ids FROM tag_claim GROUP BY tag)
-        SELECT tag, pages, coalesce(posts, 0) AS posts, coalesce(clips, 0) AS clips, class_ids
-        FROM page LEFT JOIN gave USING (tag) LEFT JOIN claim USING (tag) ORDER BY clips DESC, pages, tag
-    """).to_pylist()
-    seeds: dict[str, list[str]] = {}
-    for c in recipe.action_classes:
-        for tag in c.seed_hashtags:
-            seeds.setdefault(tag, []).append(c.id)
+def tags(lake: Lake, recipe: Recipe) -> list[TagYield]:
+    """What each tag cost and gave, the most fruitful first, and in what state it is; those of which no page was asked
+    for are left out.
+    """
+    found = tag_history.histories(tag_history.open_mined(lake, recipe))
     return [
         TagYield(
-            tag=r["tag"],
-            class_ids=seeds.get(r["tag"]) or r["class_ids"] or [],
-            ground="seed" if r["tag"] in seeds else "learnt",
-            num_pages=r["pages"],
-            num_posts=r["posts"],
-            num_accepted=r["clips"],
+            tag=t.tag,
+            class_ids=[g.class_id for g in t.grounds],
+            ground=t.origin,
+            num_pages=t.total("num_pages"),
+            num_posts=t.total("num_new"),
+            num_accepted=t.total("num_accepted"),
+            state=t.state,
+            reason=t.change.reason if t.change else "",
+            detail=t.change.detail if t.change else "",
         )
-        for r in rows
+        for t in found
+        if t.total("num_pages")
     ]
 
 

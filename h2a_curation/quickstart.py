@@ -111,7 +111,7 @@ def _conclude(
             classes=overview.classes(decided, recipe),
             score=Score(precision=found.precision, recall=found.recall) if found else None,
             rounds=overview.rounds(decided),
-            tags=overview.tags(decided, recipe),
+            tags=overview.tags(lake, recipe),
             kept=overview.kept_sheets(decided, lake, recipe, out / "report.html"),
             rejected=overview.rejected_sheets(decided, lake, out / "report.html"),
             seconds=seconds,

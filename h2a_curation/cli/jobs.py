@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from h2a_curation.cli.mining import Rounds
+
 if TYPE_CHECKING:
     from h2a_curation.recipes import Recipe
 
@@ -50,6 +52,7 @@ def build(
     column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
     model: ModelName = None,
     pretrained: Weights = None,
+    rounds: Rounds = None,
     version: Annotated[str | None, typer.Option(help="Name of the version; default: v1, v2, ...")] = None,
     workers: Workers = 0,
 ) -> None:
@@ -58,10 +61,12 @@ def build(
     from h2a_curation.catalog.views import connect
     from h2a_curation.cli.panel import show_build
     from h2a_curation.job import run
+    from h2a_curation.rounds.asked import wish
     from h2a_curation.work import models_of
 
     chosen = recipe_of(recipe, table, classes, column or [], model, pretrained)
-    built = run(lake, chosen, workers=workers, version=version)
+    wanted = None if rounds is None else wish(rounds)
+    built = run(lake, chosen, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)
 

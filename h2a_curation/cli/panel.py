@@ -7,10 +7,11 @@ from rich.table import Table
 
 from h2a_curation import overview
 from h2a_curation.build import Built
-from h2a_curation.catalog.views import Catalog
+from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.quickstart import Quickstart
 from h2a_curation.redecide import Changes
 from h2a_curation.report.page import FunnelStage
+from h2a_curation.rounds.asked import Asked
 
 _SHOWN_REASONS = 4
 _SHOWN_CLIPS = 40
@@ -47,6 +48,22 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
     path = lake / "versions" / built.version
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_mined(rounds: Asked, lake: Path, recipe: str) -> None:
+    """What each round of mining brought, and what comes next."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)
+    for r in overview.rounds(connect(lake), is_decided=False):
+        tags = [f"+#{tag}" for tag in r.tags_learnt] + [f"#{tag} {state}" for tag, state in r.tags_changed]
+        counts = [str(r.num_pages), str(r.num_new_posts), str(r.num_files)]
+        table.add_row(str(r.round), *counts, r.why_nothing or " ".join(tags))
+    console.print(table)
+    console.print(
+        f"{rounds.until} rounds are done, and nothing is decided: `h2a decide --recipe {recipe} --lake {lake}` shows"
+        " what would be kept, and `h2a build` with the same options makes a version",
+        soft_wrap=True,
+    )
 
 
 def show_changes(changes: Changes) -> None:

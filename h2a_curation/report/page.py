@@ -67,12 +67,18 @@ class MiningRound:
     num_new_posts: int
     num_accepted: int
     """Clips in the selection that a post of this round gave."""
+    num_files: int = 0
+    """That came for this round's plan."""
     tags_learnt: Sequence[str] = ()
+    tags_changed: Sequence[tuple[str, str]] = ()
+    """Tags and the states in which they were found when the round was planned, where those are new."""
+    why_nothing: str = ""
+    """Of a round that asked for no page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagYield:
-    """What a tag cost and gave."""
+    """What a tag cost and gave, and in what state it is."""
 
     tag: str
     class_ids: Sequence[str]
@@ -80,7 +86,15 @@ class TagYield:
     """`seed` or `learnt`."""
     num_pages: int
     num_posts: int
+    """That it was the first to list."""
     num_accepted: int
+    """Of these."""
+    state: str = "open"
+    """`open`, `paused`, `retired` or `drifted`."""
+    reason: str = ""
+    """Of the last change of its state; empty where there was none."""
+    detail: str = ""
+    """The evidence of that change, one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

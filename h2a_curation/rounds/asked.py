@@ -51,10 +51,11 @@ def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
     that was cut short, the round that was begun counts as one of the N.
     """
     planned = facts.query(_PLANNED)["n"][0].as_py() or 0
-    done = planned if is_done(facts, planned - 1) else max(0, planned - 1)
+    [*newest] = facts.query(f"SELECT first, until FROM round_plan WHERE round = {planned - 1}").to_pylist()
+    has_begun = bool(newest) and not is_done(facts, planned - 1)  # without a row it is of a lake before there were any
+    done = planned - has_begun
     if wanted is None or not wanted.is_more:
         return Asked(first=done, until=max(wanted.num if wanted else num_rounds, planned))
-    [*newest] = facts.query(f"SELECT first, until FROM round_plan WHERE round = {planned - 1}").to_pylist()
     cut_short = [a for a in newest if done < a["until"] and a["until"] - a["first"] == wanted.num]
     first = cut_short[0]["first"] if cut_short else done
     return Asked(first=first, until=first + wanted.num)

@@ -181,17 +181,23 @@ def report_data(num_classes: int = 24, num_sheets: int = 6, picture: Path | None
         rounds=[
             MiningRound(round=1, num_pages=40, num_new_posts=232, num_accepted=81, tags_learnt=["gymtok", "デッド"]),
             MiningRound(round=2, num_pages=38, num_new_posts=141, num_accepted=62, tags_learnt=["legday"]),
-            MiningRound(round=3, num_pages=36, num_new_posts=98, num_accepted=35),
+            MiningRound(round=3, num_pages=36, num_new_posts=98, num_accepted=35,
+                        tags_changed=[("fyp", "paused"), ("darts", "retired"), ("تمرين", "drifted")]),
+            MiningRound(round=4, num_pages=0, num_new_posts=0, num_accepted=0,
+                        why_nothing="nothing was asked for: every class has its clips"),
         ],
         tags=[
-            TagYield(tag=tag, class_ids=classes, ground=ground, num_pages=pages, num_posts=posts, num_accepted=kept)
-            for tag, classes, ground, pages, posts, kept in (
-                ("deadlift", ["deadlift"], "seed", 6, 58, 19),
-                ("gymtok", ["deadlift", "squat"], "learnt", 9, 88, 24),
-                ("squats", ["squat"], "seed", 5, 44, 16),
-                ("fyp", ["squat"], "learnt", 2, 20, 1),
-                ("تمرين", ["squat"], "learnt", 1, 10, 4),
-                ("darts", ["throwing-darts"], "seed", 1, 0, 0),
+            TagYield(tag=tag, class_ids=classes, ground=ground, num_pages=pages, num_posts=posts, num_accepted=kept,
+                     state=state, reason=reason, detail=detail)
+            for tag, classes, ground, pages, posts, kept, state, reason, detail in (
+                ("deadlift", ["deadlift"], "seed", 6, 58, 19, "open", "", ""),
+                ("gymtok", ["deadlift", "squat"], "learnt", 9, 88, 24, "open", "verdicts", "31 % of its last 16 posts"),
+                ("squats", ["squat"], "seed", 5, 44, 16, "open", "", ""),
+                ("fyp", ["squat"], "learnt", 2, 20, 1, "paused", "homonym",
+                 "1 of 20 judged posts accepted, most look like no class: <b>talking head</b>"),
+                ("تمرين", ["squat"], "learnt", 1, 10, 4, "drifted", "drift",
+                 "accepted 8 of 9 posts before 3 March 2026, 0 of 7 since"),
+                ("darts", ["throwing-darts"], "seed", 1, 0, 0, "retired", "dry", "the listing has ended"),
             )
         ],
         kept=kept_sheets(num_sheets),

@@ -70,7 +70,8 @@ def test_rounds_that_were_planned_without_a_row_of_their_own_count(tmp_path):
     granted = schemas.Allocation(round=1, source="s", tag="squat", num_pages=1, belief=1.0, reason="seed")
     parts.commit(tmp_path, "plan", "a", {"allocation": schemas.to_arrow(schemas.Allocation, [granted])})
     assert is_planned(connect(tmp_path), 1)
-    assert asked(connect(tmp_path), 1) == Asked(first=1, until=2)
+    assert asked(connect(tmp_path), 1) == Asked(first=2, until=2)
+    assert asked(connect(tmp_path), 1, wish("+1")) == Asked(first=2, until=3)
 
 
 @pytest.mark.parametrize("text", ["", "0", "+0", "-1", "+", "two", "1.5", "++1", "1 2", "9999999"])
