@@ -1,0 +1,1 @@
+"""How right and how complete a decision is: people's labels on drawn posts in, precision and recall out."""

@@ -1,0 +1,37 @@
+"""The sheet that people fill in: what to look at and what to ask, and nothing of what was decided."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+from h2a_curation.acquire.fetch import media_file
+from h2a_curation.audit.pairs import Pair
+
+COLUMNS = ("post_id", "class_id", "definition", "url", "file", "shows")
+
+
+def sheet(pairs: Iterable[Pair], definitions: Mapping[str, str], lake: Path, *, again: bool = False) -> tuple[str, int]:
+    """As CSV, and the number of its questions: those without an answer, or all `again`.
+
+    Rows stand in an order that has nothing to do with rounds, classes or verdicts. Who answers the first hundred has
+    answered a random hundred.
+    """
+    asked = [pair for pair in pairs if again or pair.shows is None]
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    for pair in sorted(asked, key=_place):
+        file = media_file(lake, pair.media_id)
+        lines.writerow([pair.post_id, pair.class_id, definitions.get(pair.class_id, ""), pair.url, file, ""])
+    return text.getvalue(), len(asked)
+
+
+def _place(pair: Pair) -> tuple[bytes, bytes]:
+    """By post, so that its questions stand together: it is watched once."""
+    return _hash(pair.post_id), _hash(f"{pair.post_id} {pair.class_id}")
+
+
+def _hash(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16, person=b"sheet").digest()

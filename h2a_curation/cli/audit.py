@@ -1,0 +1,125 @@
+"""`h2a audit`: what people say of drawn posts, and how precise and complete the newest decision is by it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from h2a_curation.cli.catalog import LakePath
+
+if TYPE_CHECKING:
+    from h2a_curation.audit.estimate import Share
+    from h2a_curation.audit.score import Scored
+    from h2a_curation.catalog.lake import Lake
+    from h2a_curation.catalog.views import Catalog
+
+app = typer.Typer(no_args_is_help=True, help="Measure precision and recall on posts that were drawn by lot.")
+RecipeName = Annotated[str | None, typer.Option(help="Whose newest decision; default: the newest of all.")]
+
+
+@app.command()
+def sheet(
+    out: Annotated[Path, typer.Option(help="The CSV file to fill in.")],
+    lake: LakePath = None,
+    recipe: RecipeName = None,
+    again: Annotated[bool, typer.Option("--again", help="Ask what has an answer too, for a second person.")] = False,
+) -> None:
+    """Write the questions that have no answer yet: a drawn post, a class, and whether the video shows it."""
+    from h2a_curation.audit.pairs import drawn_pairs
+    from h2a_curation.audit.sheet import sheet as as_csv
+    from h2a_curation.catalog import decisions
+    from h2a_curation.catalog.lake import find
+
+    found = find(lake)
+    decision = _decision(found, recipe)
+    definitions = decisions.about(decision).get("classes", {})
+    text, num_questions = as_csv(drawn_pairs(_opened(found, decision)), definitions, found.path, again=again)
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"{num_questions} questions in {out}: fill in `shows` with yes or no, then `h2a audit import {out}`")
+
+
+@app.command("import")
+def import_sheet(
+    sheet: Annotated[Path, typer.Argument(help="The filled-in CSV file.")],
+    labeller: Annotated[str, typer.Option(help="Who gave the answers: a name or a pseudonym.")],
+    lake: LakePath = None,
+    recipe: RecipeName = None,
+) -> None:
+    """Read yes, no (also y, n, 1, 0, true, false, x); an empty `shows` is no answer. All lines are read, or none."""
+    from datetime import UTC, datetime
+
+    from h2a_curation.audit.answers import import_answers
+    from h2a_curation.catalog import decisions
+    from h2a_curation.catalog.lake import find
+
+    found = find(lake)
+    decision = _decision(found, recipe)
+    candidates = _opened(found, decision).query("SELECT DISTINCT class_id FROM candidate")["class_id"].to_pylist()
+    class_ids = {*decisions.about(decision).get("classes", {}), *candidates}
+    came = import_answers(sheet, found.path, class_ids, labeller=labeller, now=lambda: datetime.now(UTC))
+    typer.echo(
+        f"{came.num_answers} answers: {came.num_new} new, {came.num_changed} changed,"
+        f" {came.num_answers - came.num_new - came.num_changed} known already; {came.num_unsure} rows without one"
+    )
+
+
+@app.command()
+def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
+    """Precision and recall of the newest decision, over all and by class, each with its 95 % interval."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from h2a_curation.audit.pairs import drawn_pairs
+    from h2a_curation.audit.score import score as estimate
+    from h2a_curation.catalog.lake import find
+
+    found = find(lake)
+    scored = estimate(drawn_pairs(_opened(found, _decision(found, recipe))))
+    console = Console(markup=False, highlight=False)
+    if scored.num_pairs > scored.num_unlabelled:
+        table = Table("class", "precision", "labels", "recall", "labels", "", box=None)
+        for row in scored.rows:
+            cells = [*_cells(row.precision), *_cells(row.recall)]
+            table.add_row(row.class_id or "all", *cells, row.note)
+        console.print(table)
+    for line in _notes(scored):
+        typer.echo(line)
+
+
+def _cells(share: "Share | None") -> tuple[str, str]:
+    if share is None:
+        return "-", "0"
+    return f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]", str(share.num)
+
+
+def _notes(scored: "Scored") -> list[str]:
+    """What the figures rest on, and what is left to do."""
+    if not scored.num_pairs:
+        return ["no drawn post has a file: build with a recipe whose audit.share is above 0, and ask for a round more"]
+    notes = []
+    if scored.lost:
+        parts = [f"{value:.1%} {said}" for said, value in scored.lost.items()]
+        notes.append(f"of what shows its class, rejected: {', '.join(parts)}")
+    if scored.num_unlabelled:
+        notes.append(
+            f"{scored.num_unlabelled} of {scored.num_pairs} questions have no answer: `h2a audit sheet` writes them"
+        )
+    if scored.num_undecided:
+        notes.append(f"{scored.num_undecided} answers are of posts not decided yet: `h2a build` measures them")
+    return notes
+
+
+def _decision(lake: "Lake", recipe: str | None) -> Path:
+    from h2a_curation.cli.catalog import decision_of
+
+    decision = decision_of(lake, recipe)
+    if decision is None:
+        raise ValueError(f"{lake.path} holds no decision yet: run `h2a build` or `h2a decide` first")
+    return decision
+
+
+def _opened(lake: "Lake", decision: Path) -> "Catalog":
+    from h2a_curation.catalog import decisions
+    from h2a_curation.catalog.views import connect
+
+    return connect(lake.path, models=decisions.about(decision)["models"], decision=decision)
