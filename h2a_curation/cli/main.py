@@ -11,13 +11,19 @@ import typer
 from typer.exceptions import TyperException
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.cli import audit, catalog, classes, jobs, mining, models, single, training
+from h2a_curation.cli import catalog, classes, jobs, mining, models, single, training
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 
 _REMEDIES = {
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
-    ErrorKind.EXTRACTOR_BROKEN: "the site has changed: a newer yt-dlp may know it",
+    ErrorKind.EXTRACTOR_BROKEN: "where the site has changed, a newer yt-dlp may know it",
+    ErrorKind.BLOCKED: "wait a while, ask less often (min_interval_s), or try another address",
+    ErrorKind.RATE_LIMITED: "wait a while, and ask less often (min_interval_s)",
+    ErrorKind.LOGIN: "wait a while, or give cookies of your own",
+    ErrorKind.IMPERSONATION: "set the option impersonate (docs/sources.md)",
+    ErrorKind.GONE: "see whether the canary is still there",
+    ErrorKind.PRIVATE: "see whether the canary is still public",
     ErrorKind.QUOTA: "wait for the next day (UTC)",
     ErrorKind.CREDENTIALS: "check the key or the cookies that you gave",
 }
@@ -43,7 +49,6 @@ app.command()(mining.tags)
 app.add_typer(mining.explain, name="explain")
 app.command()(catalog.sql)
 app.command()(catalog.verify)
-app.add_typer(audit.app, name="audit")
 app.add_typer(classes.app, name="classes")
 app.add_typer(models.app, name="models")
 
