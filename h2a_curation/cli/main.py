@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.cli import catalog, classes, jobs, mining, models, single, training
+from h2a_curation.cli import audit, catalog, classes, jobs, mining, models, single, training
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 
@@ -49,6 +49,7 @@ app.command()(mining.tags)
 app.add_typer(mining.explain, name="explain")
 app.command()(catalog.sql)
 app.command()(catalog.verify)
+app.add_typer(audit.app, name="audit")
 app.add_typer(classes.app, name="classes")
 app.add_typer(models.app, name="models")
 
