@@ -1,11 +1,11 @@
 """When a lane must stop: much has failed in a row, and what is known to be good does not come either.
 
-A streak is all that failed since something last came, in whichever thread. Its rows are kept back by each thread's
-`Lane` until the streak ends; where it ends the lane, they are never committed, so no id is burnt as failed.
+A streak is all that failed since something was last asked for that came, in whichever thread. Its rows are kept back by
+each thread's `Lane` until the streak ends; where it ends the lane, they are never committed: no id is burnt as failed.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -53,17 +53,23 @@ class Breaker:
         assert after >= 1, "a streak has a length"
         self._after = after
         self._noun = noun
-        self._streak = 0
-        self._failed: Counter[ErrorKind] = Counter()
+        self._num_failed = 0
+        self._num_sure = 0
+        self._streak: deque[ErrorKind] = deque()
         self._stopped: FetchError | None = None
         self._num_lanes = 0
         self._lock = threading.Lock()
         self._judging = threading.Lock()
 
     @property
-    def streak(self) -> int:
-        """The number of the streak at hand: it grows by one whenever something comes."""
-        return self._streak
+    def num_failed(self) -> int:
+        """Failures so far: the next one's number is one more."""
+        return self._num_failed
+
+    @property
+    def num_sure(self) -> int:
+        """Failures up to this number are their items' own; those after it are the streak."""
+        return self._num_sure
 
     def enter(self) -> None:
         """A lane begins."""
@@ -76,7 +82,7 @@ class Breaker:
             self._num_lanes -= 1
             if not self._num_lanes:
                 self._stopped = None
-                self._end_streak()
+                self._vouch(self._num_failed)
 
     def check(self) -> None:
         """FetchError where the source must not be asked any more."""
@@ -89,16 +95,17 @@ class Breaker:
         with self._lock:
             self._stopped = self._stopped or error
 
-    def came(self) -> None:
-        """Something came: the streak ends."""
+    def came(self, num_failed: int) -> None:
+        """Something came that was asked for when so many had failed: what failed before that is sure."""
         with self._lock:
-            self._end_streak()
+            self._vouch(num_failed)
 
     def failed(self, kind: ErrorKind) -> int:
-        """Something failed; the streak that it belongs to."""
+        """Something failed; its number."""
         with self._lock:
-            self._failed[kind] += 1
-            return self._streak
+            self._num_failed += 1
+            self._streak.append(kind)
+            return self._num_failed
 
     def judge(self, probe: Probe | None, *, now: bool = False) -> None:
         """Ask for the probe where the streak is long enough: then the lane stops, or the streak is the items' own.
@@ -107,27 +114,28 @@ class Breaker:
         """
         with self._judging:
             with self._lock:
-                streak, failed = self._streak, self._failed.copy()
+                num_failed, num_sure, failed = self._num_failed, self._num_sure, Counter(self._streak)
             if self._stopped is not None or not (failed if now else self._is_due(failed)):
                 return
             error = probe.ask() if probe else None
             with self._lock:
-                if streak != self._streak:
+                if num_sure != self._num_sure:
                     return  # something came meanwhile
                 if probe and error:
                     self._stopped = self._stopped or self._with_probe(failed, probe, error)
                 elif not (probe and probe.clears) and failed[ErrorKind.EXTRACTOR_BROKEN] >= self._after:
                     self._stopped = self._stopped or self._without(failed)
                 else:
-                    self._end_streak()
+                    self._vouch(num_failed)
 
     def _is_due(self, failed: Counter[ErrorKind]) -> bool:
         suspicious = sum(num for kind, num in failed.items() if kind in _SITES_FAULT)
         return suspicious >= self._after or failed.total() >= self._after * _LONG
 
-    def _end_streak(self) -> None:
-        self._streak += 1
-        self._failed.clear()
+    def _vouch(self, num_failed: int) -> None:
+        while self._num_sure < num_failed:
+            self._streak.popleft()
+            self._num_sure += 1
 
     def _with_probe(self, failed: Counter[ErrorKind], probe: Probe, error: FetchError) -> LaneStopped:
         return LaneStopped(
@@ -154,10 +162,11 @@ class Lane(Generic[Row]):
 
     def __init__(self, breaker: Breaker, probe: Probe | None) -> None:
         self.kept: list[Row] = []
-        """All rows; where the lane was stopped, those alone that came or belong to an earlier streak."""
-        self._rows: list[tuple[Row, str, int | None]] = []
+        """All rows; where the lane was stopped, those alone that are sure."""
+        self._rows: list[tuple[Row, str, int]] = []
         self._breaker = breaker
         self._probe = probe
+        self._num_failed = breaker.num_failed
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
         """The items, as long as nothing stops the lane: then FetchError.
@@ -166,21 +175,22 @@ class Lane(Generic[Row]):
         """
         for item in items:
             self._breaker.check()
+            self._num_failed = self._breaker.num_failed
             yield item
-        doubtful = any(outcome in FINAL and streak == self._breaker.streak for _, outcome, streak in self._rows)
-        if doubtful and self._probe and self._probe.clears:
+        if self._probe and self._probe.clears and any(outcome in FINAL for _, outcome in self._doubtful()):
             self._breaker.judge(self._probe, now=True)
             self._breaker.check()
 
     def add(self, row: Row, outcome: str) -> None:
         """A row and what became of it: `ok` or an error's kind. FetchError where that is one failure too many."""
         if outcome in (*_CAME, *_SAYS_NOTHING):
+            self._rows.append((row, outcome, 0))
             if outcome in _CAME:
-                self._breaker.came()
-            self._rows.append((row, outcome, None))
-            return
-        self._rows.append((row, outcome, self._breaker.failed(ErrorKind(outcome))))
-        self._breaker.judge(self._probe)
+                self._breaker.came(self._num_failed)
+        else:
+            self._rows.append((row, outcome, self._breaker.failed(ErrorKind(outcome))))
+            self._breaker.judge(self._probe)
+        self._num_failed = self._breaker.num_failed
         self._breaker.check()
 
     def __enter__(self) -> "Lane[Row]":
@@ -190,6 +200,10 @@ class Lane(Generic[Row]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, FetchError):
             self._breaker.stop(error)
-        doubtful = self._breaker.streak if error else None
-        self.kept = [row for row, _, streak in self._rows if streak is None or streak != doubtful]
+        num_sure = self._breaker.num_sure if error else self._breaker.num_failed
+        self.kept = [row for row, _, number in self._rows if number <= num_sure]
         self._breaker.leave()
+
+    def _doubtful(self) -> list[tuple[Row, str]]:
+        num_sure = self._breaker.num_sure
+        return [(row, outcome) for row, outcome, number in self._rows if number > num_sure]

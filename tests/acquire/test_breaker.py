@@ -182,7 +182,26 @@ def test_something_that_came_while_the_canary_failed_keeps_the_lane_open():
     breaker = Breaker(AFTER, "post")
 
     def ask() -> FetchError:
-        breaker.came()
+        breaker.came(breaker.num_failed)
         return FetchError(GONE, "the canary was deleted")
 
     assert through([BLOCKED] * AFTER, Probe("the canary", ask), breaker) == ([BLOCKED] * AFTER, None)
+
+
+def test_what_was_asked_for_before_the_failures_says_nothing_of_them():
+    """A download that goes on while the site shuts us out."""
+    breaker = Breaker(AFTER, "post")
+    slow, quick = Lane[str](breaker, None), Lane[str](breaker, Canary(False).probe)
+    items = slow.over(["slow"])
+    next(items)
+
+    def together():
+        with slow, quick:
+            for outcome in [OK, GONE, GONE]:
+                quick.add(str(outcome), outcome)
+            slow.add("slow", OK)
+            list(quick.over([]))
+
+    with pytest.raises(LaneStopped):
+        together()
+    assert (slow.kept, quick.kept) == (["slow"], [OK])
