@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from bench.mining_world import AnyWorld
 from h2a_curation.acquire.arms import Arm, arm_sql
-from h2a_curation.acquire.learn import LearnRules, learn_tags
+from h2a_curation.acquire.learn import LearnRules, evidence_sql, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
 from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.retry import RetryRules
@@ -133,7 +133,7 @@ def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round: in
     rows.requests += [{name: getattr(request, name) for name in _REQUEST.names} for request in requests]
     columns = [[getattr(hit, name) for hit in hits] for name in _HIT.names]
     rows.hits.append(pa.table(columns, schema=_HIT))
-    new = {p.post_id: list(p.hashtags) for p in posts if p.post_id not in rows.hashtags}
+    new = {p.post_id: list(dict.fromkeys(p.hashtags)) for p in posts if p.post_id not in rows.hashtags}
     rows.hashtags |= new
     rows.posts.append(pa.table([list(new), list(new.values())], schema=_POST))
     return len(requests)
@@ -149,9 +149,23 @@ def judge(world: AnyWorld, rows: Rows) -> None:
                 rows.accepted += [(post_id, c) for c in sorted(classes)]
 
 
-def learn(rows: Rows, rules: LearnRules, known: set[tuple[str, str]], round: int) -> list[TagClaim]:
-    """Claims that the posts and verdicts so far allow."""
-    return learn_tags(rows.hashtags, rows.accepted, known=known, excluded={}, round=round, rules=rules)
+def learn(
+    rows: Rows, rules: LearnRules, known: set[tuple[str, str]], round: int, num_threads: int = 1
+) -> list[TagClaim]:
+    """Claims that the posts and verdicts so far allow; the world's tags are no words."""
+    tables = {
+        "post": pa.concat_tables([_POST.empty_table(), *rows.posts]),
+        "request": pa.table([[request["tag"] for request in rows.requests]], schema=_texts("tag")),
+        "known": _pairs("tag", "class_id", sorted(known)),
+        "accepted": _pairs("post_id", "class_id", rows.accepted),
+        "excluded": _pairs("tag", "class_id", []),
+        "proposal": _texts("reason", "tag", "class_id").append(pa.field("rank", pa.int64())).empty_table(),
+    }
+    with duckdb.connect(config={"threads": num_threads}) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        evidence = connection.sql(learning.evidence_sql(rules)).to_arrow_table()
+    return learn_tags(evidence, round=round, rules=rules)
 
 
 def _worth(rows: Rows, quota: int | None) -> int:
@@ -161,6 +175,10 @@ def _worth(rows: Rows, quota: int | None) -> int:
 
 def _texts(*names: str) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in names])
+
+
+def _pairs(left: str, right: str, rows: Sequence[tuple[str, str]]) -> pa.Table:
+    return pa.table([[a for a, _ in rows], [b for _, b in rows]], schema=_texts(left, right))
 
 
 _HIT = _texts("source", "tag", "cursor", "post_id")

@@ -73,7 +73,7 @@ def _plan_once(file: Path) -> tuple[dict[str, float], float, int, int]:
     rows, arm_tags, short = pickle.loads(file.read_bytes())
     seconds: dict[str, float] = {}
     start = time.monotonic()
-    learn(rows, LearnRules(), {(t, c) for t, c, *_ in arm_tags}, 1)
+    learn(rows, LearnRules(), {(t, c) for t, c, *_ in arm_tags}, 1, num_threads=2)
     seconds["learn tags"] = time.monotonic() - start
     start = time.monotonic()
     arms = rows.arms(arm_tags, num_threads=2)

@@ -114,7 +114,8 @@ def plan_round(job: Job, round: int, rounds: Asked) -> None:
         facts = _facts(job, before_round=round)
         known = rows_say.of(facts, _decided(job, facts) if round else None)
         rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
-        tables = pages.plan(facts, known, dataclasses.replace(job.recipe, mine=rules), round)
+        recipe = dataclasses.replace(job.recipe, mine=rules)
+        tables = pages.plan(facts, known, recipe, round, lambda texts: _do(job, "prompt", texts))
         num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
         wants = any(rows_say.short(known, job.recipe).values())
         plan = schemas.RoundPlan(

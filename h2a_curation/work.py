@@ -83,20 +83,29 @@ def prompts_of(recipe: Recipe, facts: Catalog, embed: Callable[[list[str]], None
     from h2a_curation import clip_model
 
     groups = [(c.id, c.prompts) for c in recipe.action_classes] + [(n.id, n.prompts) for n in recipe.negatives]
-    texts = sorted({prompt for _, prompts in groups for prompt in prompts})
-    model = models_of(recipe)["prompt"]
-    if left := todo.missing(_prompts(facts.lake, model), "prompt_embedding", texts):
-        embed(left)
-    rows = _prompts(facts.lake, model).query("SELECT prompt, vector FROM prompt_embedding")
-    vectors = dict(zip(rows["prompt"].to_pylist(), rows["vector"].to_pylist(), strict=True))
-    means = mean_prompts([np.array([vectors[p] for p in prompts], np.float32) for _, prompts in groups])
+    vectors = embedded(recipe, facts, {prompt for _, prompts in groups for prompt in prompts}, embed)
+    means = mean_prompts([np.stack([vectors[p] for p in prompts]) for _, prompts in groups])
     return PromptVectors(
-        model=model,
+        model=models_of(recipe)["prompt"],
         class_ids=tuple(c.id for c in recipe.action_classes),
         negative_ids=tuple(n.id for n in recipe.negatives),
         matrix=means,
         logit_scale=clip_model.logit_scale(recipe.embed.model, recipe.embed.pretrained),
     )
+
+
+def embedded(
+    recipe: Recipe, facts: Catalog, texts: Iterable[str], embed: Callable[[list[str]], None]
+) -> dict[str, NDArray[np.float32]]:
+    """Vectors by text; texts without a row are embedded first."""
+    wanted = pa.table({"prompt": pa.array(sorted(set(texts)), pa.string())})
+    model = models_of(recipe)["prompt"]
+    if left := todo.missing(_prompts(facts.lake, model), "prompt_embedding", wanted["prompt"].to_pylist()):
+        embed(left)
+    sql = "SELECT prompt, vector FROM prompt_embedding SEMI JOIN wanted USING (prompt)"
+    rows = _prompts(facts.lake, model).query(sql, {"wanted": wanted})
+    vectors = np.array(rows["vector"].to_pylist(), np.float32)
+    return dict(zip(rows["prompt"].to_pylist(), vectors, strict=True))
 
 
 def sensors_missing(recipe: Recipe) -> str:

@@ -9,11 +9,12 @@ from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.rounds import tags
 from h2a_curation.rounds.known import Known, pairs, short
+from h2a_curation.rounds.proposals import Embed
 
 
-def plan(facts: Catalog, known: Known, recipe: Recipe, round: int) -> dict[str, pa.Table]:
+def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> dict[str, pa.Table]:
     """A round's allocations and newly learnt tags, as the tables of one commit."""
-    claims = tags.learn(facts, known, recipe, round) if recipe.adapt and recipe.source.by_tag else []
+    claims = tags.learn(facts, known, recipe, round, embed) if recipe.adapt and recipe.source.by_tag else []
     learnt = facts.query("FROM tag_claim")
     arm_tag = tags.arm_tags(recipe, schemas.from_arrow(schemas.TagClaim, learnt) + claims)
     rows = facts.query(

@@ -6,25 +6,28 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.learn import learn_tags
+from h2a_curation.acquire.learn import evidence_sql, learn_tags
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
-from h2a_curation.rounds.known import Known
+from h2a_curation.rounds.known import Known, pairs
+from h2a_curation.rounds.proposals import Embed, proposals
 
 
-def learn(facts: Catalog, known: Known, recipe: Recipe, round: int) -> list[schemas.TagClaim]:
-    """Tags that are proposed for this round."""
-    rows = facts.query("SELECT post_id, hashtags FROM post ORDER BY post_id")
-    hashtags = dict(zip(rows["post_id"].to_pylist(), rows["hashtags"].to_pylist(), strict=True))
+def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> list[schemas.TagClaim]:
+    """Tags that are proposed for this round: none for the first, which has seen nothing."""
+    if round == 0:
+        return []
     claims = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
-    return learn_tags(
-        hashtags,
-        sorted(known.accepted),
-        known={(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags} | _claimed(recipe, claims),
-        excluded={c.id: set(c.excluded_hashtags) for c in recipe.action_classes},
-        round=round,
-        rules=recipe.learn,
-    )
+    seeds = {(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags}
+    excluded = {(tag, c.id) for c in recipe.action_classes for tag in c.excluded_hashtags}
+    tables = {
+        "accepted": pairs("post_id", "class_id", known.accepted),
+        "known": pairs("tag", "class_id", frozenset(seeds | _claimed(recipe, claims))),
+        "excluded": pairs("tag", "class_id", frozenset(excluded)),
+    }
+    tables["proposal"] = proposals(facts, tables, recipe, round, embed)
+    evidence = facts.query(evidence_sql(recipe.learn), tables)
+    return learn_tags(evidence, round=round, rules=recipe.learn)
 
 
 def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:

@@ -67,6 +67,12 @@ def words_of(tag: str, vocabulary: Iterable[str]) -> list[str]:
     return best[-1] or [tag]
 
 
+def vocabulary(classes: Sequence[ActionClass]) -> set[str]:
+    """The English words that the classes are described with."""
+    text = " ".join(part for c in classes for part in (c.id, c.name, c.definition, *c.prompts))
+    return {word for word in re.findall(r"[a-z]+", text.casefold()) if len(word) > 1}
+
+
 def _of_text(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     proposals = []
     for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
@@ -144,7 +150,7 @@ def _of_tag(tag: str, shipped: Sequence[ActionClass]) -> tuple[GivenClass, str |
         if tag in c.seed_hashtags or tag == normalise(c.id):
             seeds = {tag: c.seed_hashtags.get(tag, "noun")} | c.seed_hashtags
             return replace(_given_of(c), seed_hashtags=seeds), c.id
-    words = words_of(tag, _vocabulary(shipped)) if tag.isascii() else [tag]
+    words = words_of(tag, vocabulary(shipped)) if tag.isascii() else [tag]
     class_id = "-".join(words) if tag.isascii() else "tag-" + "-".join(f"{ord(letter):x}" for letter in tag)
     return GivenClass(id=class_id, name=" ".join(words).capitalize(), seed_hashtags={tag: _principle(words)}), None
 
@@ -206,8 +212,3 @@ def _numbered(proposals: Sequence[Proposal]) -> list[Proposal]:
     if any(p.given.label is not None for p in proposals):
         return list(proposals)
     return [replace(p, given=replace(p.given, label=n)) for n, p in enumerate(proposals)]
-
-
-def _vocabulary(classes: Sequence[ActionClass]) -> set[str]:
-    text = " ".join(part for c in classes for part in (c.id, c.name, c.definition, *c.prompts))
-    return {word for word in re.findall(r"[a-z]+", text.casefold()) if len(word) > 1}

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.acquire.learn import LearnRules, learn_tags
+from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.listing import list_pages
 from h2a_curation.acquire.mine import Arm, MineRules, arm_sql, plan
 from h2a_curation.acquire.order import fetch_order
@@ -21,6 +21,7 @@ from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.sources.base import Cost, Page
 from schemas import Allocation, Candidate, Hit, Post, Request, TagClaim, to_arrow
 from tests import factories
+from tests.acquire.learning import learn
 
 PAGE_SIZE = 10
 GENERAL = {"fyp": 0.45, "viral": 0.3, "foryou": 0.25}
@@ -166,7 +167,7 @@ class Miner:
 
     def _learn(self, round: int) -> None:
         if self.learn_rules is not None:
-            self.claims += learn_tags(
+            self.claims += learn(
                 {p.post_id: p.hashtags for p in self.posts.values()},
                 self.accepted,
                 known={(row["tag"], row["class_id"]) for row in self.arm_tags()},
