@@ -30,11 +30,12 @@ class LearnRules:
     """Propose forms of a class's name and tags (`jumpingrope`, `ropejumper`) without waiting for co-occurrence."""
     min_seen: int = 2
     """Seen posts that carry a tag which is proposed by its words or its meaning: else nobody may be using it."""
-    similar_texts: int = 200
-    """Tags whose meaning is looked at in a round, the most carried first; 0 does without. Each is one pass of the text
-    tower, some 0.1 s of ViT-L on a core, and is done once."""
+    similar_tags: int = 200
+    """Tags whose meaning is looked at in a round, the most carried first, and as many more in each round that follows;
+    0 does without. Each is one pass of the text tower, some 0.1 s of ViT-L on a core, and is done once."""
     min_cosine: float = 0.5
-    """Of a tag's meaning with its nearest class, both less what all classes have in common."""
+    """Of a tag's meaning with its nearest class, both less what all classes have in common. This and the margin are
+    guesses for a tower that reads English well; the sample world's small one names half of such tags wrongly."""
     min_margin: float = 0.15
     """By which the second class, and what no class is, must be further away."""
     max_claims_per_class: int = 6
@@ -45,9 +46,9 @@ class LearnRules:
             raise ValueError(f"min_support, max_classes, max_hashtags and max_claims_per_class start at 1: {self}")
         if self.min_lift < 0 or not 0 < self.max_chance <= 1 or not 0 <= self.min_specificity <= 1:
             raise ValueError(f"min_lift must be at least 0, max_chance and min_specificity shares: {self}")
-        if self.min_seen < 1 or self.similar_texts < 0 or not 0 <= self.min_margin <= 2 or abs(self.min_cosine) > 1:
+        if self.min_seen < 1 or self.similar_tags < 0 or not 0 <= self.min_margin <= 2 or abs(self.min_cosine) > 1:
             raise ValueError(
-                f"min_seen starts at 1, similar_texts at 0; min_cosine and min_margin lie in a cosine's range: {self}"
+                f"min_seen starts at 1, similar_tags at 0; min_cosine and min_margin lie in a cosine's range: {self}"
             )
 
 

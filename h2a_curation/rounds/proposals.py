@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from h2a_curation.acquire import similar, words
+from h2a_curation.acquire import similar
 from h2a_curation.acquire.learn import SIMILAR, WORDS, unclaimed_sql
+from h2a_curation.acquire.words import forms
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.taxonomy.propose import vocabulary, words_of
@@ -20,7 +21,7 @@ Embed = Callable[[list[str]], None]
 def proposals(facts: Catalog, tables: dict[str, pa.Table], recipe: Recipe, round: int, embed: Embed) -> pa.Table:
     """What `evidence_sql` reads as `proposal`; `tables` are the other ones."""
     found = [(WORDS, *form) for form in _by_words(recipe)] if recipe.learn.by_words else []
-    if num_tags := recipe.learn.similar_texts * round:
+    if num_tags := recipe.learn.similar_tags * round:
         tags = facts.query(unclaimed_sql(recipe.learn, num_tags), tables)["tag"].to_pylist()
         found += [(SIMILAR, *meant) for meant in _by_meaning(facts, tags, recipe, embed)]
     return table(("reason", "tag", "class_id", "rank"), found, rank=pa.int64())
@@ -33,16 +34,20 @@ def table(names: Iterable[str], rows: Iterable[tuple[Any, ...]], **types: pa.Dat
 
 
 def _by_words(recipe: Recipe) -> list[tuple[str, str, int]]:
-    return words.forms({c.id: (c.id.replace("-", " "), c.name, *c.seed_hashtags) for c in recipe.action_classes})
+    return forms({c.id: (c.id.replace("-", " "), c.name, *c.seed_hashtags) for c in recipe.action_classes})
 
 
 def _by_meaning(facts: Catalog, tags: list[str], recipe: Recipe, embed: Embed) -> list[tuple[str, str, int]]:
-    """Each tag's text is a row of its own, made once; the classes' are the mean of their prompts, as in validation."""
+    """Of the tags that known words make up: letters run together mean nothing to a text tower.
+
+    Each tag's text is a row, made once; the classes' vectors are the mean of their prompts', as in validation.
+    """
     known = vocabulary(recipe.action_classes)
-    texts = [f"a video of {' '.join(words_of(tag, known))}" for tag in tags]
+    words = {tag: words_of(tag, known) for tag in tags}
+    texts = {tag: f"a video of {' '.join(parts)}" for tag, parts in words.items() if known.issuperset(parts)}
     if not texts:
         return []
     prompts = prompts_of(recipe, facts, embed)
-    vectors = embedded(recipe, facts, texts, embed)
-    of_tag = np.stack([vectors[text] for text in texts])
-    return similar.meant(tags, of_tag, prompts.class_ids, prompts.matrix, recipe.learn)
+    vectors = embedded(recipe, facts, texts.values(), embed)
+    of_tag = np.stack([vectors[text] for text in texts.values()])
+    return similar.meant(list(texts), of_tag, prompts.class_ids, prompts.matrix, recipe.learn)

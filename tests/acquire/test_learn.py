@@ -218,7 +218,7 @@ def test_tags_in_any_script_are_counted(posts, data):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"min_support": 0}, {"max_chance": 0.0}, {"min_specificity": 1.5}, {"min_seen": 0}, {"similar_texts": -1},
+    [{"min_support": 0}, {"max_chance": 0.0}, {"min_specificity": 1.5}, {"min_seen": 0}, {"similar_tags": -1},
      {"min_cosine": 2.0}, {"min_margin": -0.1}],
 )  # fmt: skip
 def test_impossible_rules(changed):
