@@ -25,14 +25,9 @@ class Row:
     """None: no labelled pair shows the class."""
 
     @property
-    def note(self) -> str:
-        """Why not to build on the figures; empty where one may."""
-        few = [
-            name
-            for name, of in (("precision", self.precision), ("recall", self.recall))
-            if of is None or of.num_effective < FEW
-        ]
-        return f"too few labels for {' and '.join(few)}" if few else ""
+    def is_thin(self) -> bool:
+        """Whether one of the figures rests on too little to build on."""
+        return any(of is None or of.num_effective < FEW for of in (self.precision, self.recall))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

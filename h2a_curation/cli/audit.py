@@ -67,7 +67,7 @@ def import_sheet(
 def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
     """Precision and recall of the newest decision, over all and by class, each with its 95 % interval."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from h2a_curation.audit.pairs import drawn_pairs
     from h2a_curation.audit.score import score as estimate
@@ -77,10 +77,12 @@ def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
     scored = estimate(drawn_pairs(_opened(found, _decision(found, recipe))))
     console = Console(markup=False, highlight=False)
     if scored.num_pairs > scored.num_unlabelled:
-        table = Table("class", "precision", "labels", "recall", "labels", "", box=None)
+        names = ("precision", "n", "recall", "n", "")
+        table = Table("class", *(Column(name, no_wrap=True) for name in names), box=None)
         for row in scored.rows:
-            cells = [*_cells(row.precision), *_cells(row.recall)]
-            table.add_row(row.class_id or "all", *cells, row.note)
+            if row.class_id is None or row.precision or row.recall:
+                few = "too few labels" if row.is_thin else ""
+                table.add_row(row.class_id or "all", *_cells(row.precision), *_cells(row.recall), few)
         console.print(table)
     for line in _notes(scored):
         typer.echo(line)
@@ -89,7 +91,7 @@ def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
 def _cells(share: "Share | None") -> tuple[str, str]:
     if share is None:
         return "-", "0"
-    return f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]", str(share.num)
+    return f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]", str(share.num)
 
 
 def _notes(scored: "Scored") -> list[str]:
@@ -97,6 +99,8 @@ def _notes(scored: "Scored") -> list[str]:
     if not scored.num_pairs:
         return ["no drawn post has a file: build with a recipe whose audit.share is above 0, and ask for a round more"]
     notes = []
+    if silent := [row.class_id for row in scored.rows if row.class_id and not (row.precision or row.recall)]:
+        notes.append(f"no drawn post was taken for or shows: {', '.join(silent)}")
     if scored.lost:
         parts = [f"{value:.1%} {said}" for said, value in scored.lost.items()]
         notes.append(f"of what shows its class, rejected: {', '.join(parts)}")

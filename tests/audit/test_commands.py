@@ -96,8 +96,8 @@ def test_drawn_asked_answered_and_scored_where_every_post_was_drawn(h2a_here, la
     scored = h2a_here("audit", "score", "--lake", lake)
     assert scored.code == 0, scored.err
     overall = next(line for line in scored.out.splitlines() if line.strip().startswith("all"))
-    assert f"{precision:.3f} [" in overall
-    assert f"{recall:.3f} [" in overall
+    assert f"{precision:.2f} [" in overall
+    assert f"{recall:.2f} [" in overall
     assert "of what shows its class, rejected" in scored.out or recall == 1
 
 

@@ -103,8 +103,7 @@ def test_each_class_has_a_row_and_few_labels_are_called_few():
     assert [row.class_id for row in found.rows] == [None, "a", "b"]
     assert found.rows[1].precision.value == 0.8
     assert found.rows[1].recall.value == 0.5
-    assert found.rows[1].note == ""
-    assert found.rows[2].note == "too few labels for precision and recall"
+    assert [row.is_thin for row in found.rows] == [False, False, True]
     assert (found.num_pairs, found.num_unlabelled, found.num_undecided) == (43, 1, 1)
     assert list(found.lost) == ["validate: low_margin"]
 
