@@ -137,7 +137,7 @@ def open_mined(lake: Lake, recipe: Recipe) -> Mined:
 
 
 def histories(mined: Mined) -> list[TagHistory]:
-    """Every listing that may be or was mined, the most fruitful first."""
+    """Every listing that may be or was mined: the most fruitful for its pages first, last those never asked for."""
     claims = schemas.from_arrow(schemas.TagClaim, mined.catalog.query("FROM tag_claim ORDER BY round, class_id"))
     grounds = _grounds(mined.recipe, claims)
     rounds = _rounds(mined, claims)
@@ -145,7 +145,12 @@ def histories(mined: Mined) -> list[TagHistory]:
         TagHistory(source=source, tag=tag, grounds=grounds.get(tag, ()), rounds=rounds.get((source, tag), ()))
         for source, tag in {*rounds, *((mined.recipe.source.name, tag) for tag in grounds)}
     ]
-    return sorted(found, key=lambda t: (-t.total("num_accepted"), -t.total("num_pages"), t.tag, t.source))
+
+    def place(history: TagHistory) -> tuple[int, bool, int, str, str]:
+        num_pages = history.total("num_pages")
+        return -history.total("num_accepted"), num_pages == 0, num_pages, history.tag, history.source
+
+    return sorted(found, key=place)
 
 
 def of_class(found: Sequence[TagHistory], class_id: str) -> list[TagHistory]:

@@ -129,7 +129,7 @@ def _claimed(claim: schemas.TagClaim) -> str:
 def _granted(grant: schemas.Allocation) -> str:
     parts = ""
     if grant.new_posts is not None and grant.acceptance is not None:
-        parts = f" = {grant.new_posts:.1f} new posts x {grant.acceptance:.0%} accepted"
+        parts = f" = {grant.new_posts:.1f} new posts x {100 * grant.acceptance:.0f} % accepted"
     worth = "" if grant.worth is None else f"; worth {grant.worth:.2g}"
     why = f"{_WHY_GRANTED[grant.reason]} ({grant.reason})" if grant.reason in _WHY_GRANTED else grant.reason
     return f"granted {_num(grant.num_pages, 'page')}: {why}; belief {grant.belief:.2f} a page{parts}{worth}"
