@@ -1,4 +1,4 @@
-"""What the rows say for tags that nobody claims yet: one query over all seen posts."""
+"""What the rows say for tags that nobody claims yet: one query over all seen posts, and two over what it counts."""
 
 from dataclasses import dataclass
 
@@ -52,66 +52,20 @@ class LearnRules:
             )
 
 
-def evidence_sql(rules: LearnRules) -> str:
-    """SQL that yields what speaks for claims that are new (DuckDB), one row for each tag, class and reason.
+def count_sql(rules: LearnRules) -> str:
+    """SQL that counts what all seen posts show (DuckDB): of the queries here, the one that reads posts.
 
     Tables: `post(post_id, hashtags)`: all seen posts, a post's tags each once. `accepted(post_id, class_id)`.
-    `request(tag)`: what has been asked for. `known(tag, class_id)`: of the class files and of earlier claims.
-    `excluded(tag, class_id)`: class '' excludes for all. `proposal(reason, tag, class_id, rank)`: tags that may be
-    claimed without company, the lowest rank first. A tag that is known for one class is not claimed for another.
+    `known(tag, class_id)`: of the class files and of earlier claims. `excluded(tag, class_id)`: class '' excludes for
+    all.
 
-    Columns: `reason`, `tag`, `class_id`, `rank`, `support` (accepted posts of the class with the tag), `seen` (posts
-    with it), `num_accepted` (of the class), `num_posts` (all that count).
-
-    A proposed tag must be in use, and the accepted posts with it, where there are any, not mostly of others. Only for a
-    class of whose tags all were asked for and none is in use, tags are proposed that nobody was seen to use.
+    Columns: `tag`; `is_free`, whether the tag may still be claimed: nobody claims it, and it is not common in too many
+    classes; `class_id` and `support`: accepted posts of the class with the tag, a row each for tags that are free, and
+    one row without a class for other tags; `num`: accepted posts with the tag, of all classes; `seen`: posts with it;
+    `num_accepted` of the class; `num_posts`: all that count.
     """
     return f"""
-    WITH {_counted(rules)},
-    beside AS (
-        SELECT '{CO_OCCURS}' AS reason, tag, class_id, 0 AS rank, support, seen
-        FROM supported JOIN free USING (tag)
-        WHERE support >= {rules.min_support} AND support >= {rules.min_specificity}::DOUBLE * num
-    ),
-    proposed AS (
-        SELECT reason, tag, p.class_id, rank, coalesce(support, 0) AS support, seen
-        FROM proposal p JOIN free USING (tag) LEFT JOIN supported USING (tag, class_id)
-        WHERE seen >= {rules.min_seen} AND coalesce(support, 0) >= {rules.min_specificity}::DOUBLE * num
-    ),
-    silent AS (
-        SELECT class_id FROM known LEFT JOIN carried USING (tag)
-        LEFT JOIN (SELECT DISTINCT tag AS asked FROM request) ON asked = tag
-        GROUP BY class_id HAVING count(seen) = 0 AND count(asked) = count(*)
-    ),
-    unseen AS (
-        SELECT reason, tag, class_id, rank, 0 AS support, 0 AS seen
-        FROM proposal SEMI JOIN silent USING (class_id) ANTI JOIN carried USING (tag) ANTI JOIN barred USING (tag)
-    )
-    SELECT e.*, coalesce(num_accepted, 0) AS num_accepted, (SELECT count(*) FROM honest) AS num_posts
-    FROM (FROM beside UNION ALL FROM proposed UNION ALL FROM unseen) AS e
-    LEFT JOIN (SELECT class_id, count(*) AS num_accepted FROM kept GROUP BY class_id) USING (class_id)
-    ANTI JOIN excluded USING (tag, class_id)
-    """
-
-
-def unclaimed_sql(rules: LearnRules, num_tags: int) -> str:
-    """SQL that yields the most carried tags that nobody claims and that may still speak for a class (`tag`, `seen`).
-
-    Tables as for `evidence_sql`, but for `request` and `proposal`.
-    """
-    return f"""
-    WITH {_counted(rules)}
-    SELECT tag, seen FROM free WHERE seen >= {rules.min_seen} AND length(tag) <= {_MAX_LETTERS}
-    ORDER BY seen DESC, tag LIMIT {num_tags}
-    """
-
-
-def _counted(rules: LearnRules) -> str:
-    return f"""
-    honest AS (SELECT post_id, hashtags FROM post WHERE len(hashtags) <= {rules.max_hashtags}),
-    carried AS MATERIALIZED (
-        SELECT tag, count(*) AS seen FROM (SELECT unnest(hashtags) AS tag FROM honest) GROUP BY tag
-    ),
+    WITH honest AS (SELECT post_id, hashtags FROM post WHERE len(hashtags) <= {rules.max_hashtags}),
     kept AS MATERIALIZED (
         SELECT class_id, hashtags FROM (SELECT DISTINCT post_id, class_id FROM accepted) JOIN honest USING (post_id)
     ),
@@ -124,9 +78,64 @@ def _counted(rules: LearnRules) -> str:
         SELECT tag, num, count(*) FILTER (WHERE support >= {_COMMON}::DOUBLE * num) AS num_classes
         FROM supported JOIN of_tag USING (tag) GROUP BY tag, num
     ),
-    barred AS (SELECT tag FROM known UNION SELECT tag FROM excluded WHERE class_id = ''),
-    free AS MATERIALIZED (
-        SELECT tag, seen, coalesce(num, 0) AS num
-        FROM carried LEFT JOIN spread USING (tag) ANTI JOIN barred USING (tag)
-        WHERE coalesce(num_classes, 0) <= {rules.max_classes}
-    )"""
+    barred AS (SELECT tag, true AS is_barred FROM known UNION SELECT tag, true FROM excluded WHERE class_id = ''),
+    carried AS (
+        SELECT tag, seen, coalesce(num, 0) AS num,
+               coalesce(num_classes, 0) <= {rules.max_classes} AND is_barred IS NULL AS is_free
+        FROM (SELECT tag, count(*) AS seen FROM (SELECT unnest(hashtags) AS tag FROM honest) GROUP BY tag)
+        LEFT JOIN spread USING (tag) LEFT JOIN barred USING (tag)
+    )
+    SELECT tag, is_free, class_id, coalesce(support, 0) AS support, num, seen,
+           coalesce(num_accepted, 0) AS num_accepted, (SELECT count(*) FROM honest) AS num_posts
+    FROM carried LEFT JOIN (SELECT *, true AS is_free FROM supported) USING (tag, is_free)
+    LEFT JOIN (SELECT class_id, count(*) AS num_accepted FROM kept GROUP BY class_id) USING (class_id)
+    """
+
+
+def unclaimed_sql(rules: LearnRules, num_tags: int) -> str:
+    """SQL over `counted`, which `count_sql` yields: the most carried tags that are free (`tag`, `seen`)."""
+    return f"""
+    SELECT DISTINCT tag, seen FROM counted
+    WHERE is_free AND seen >= {rules.min_seen} AND length(tag) <= {_MAX_LETTERS}
+    ORDER BY seen DESC, tag LIMIT {num_tags}
+    """
+
+
+def evidence_sql(rules: LearnRules) -> str:
+    """SQL that yields what speaks for claims that are new, one row for each tag, class and reason.
+
+    Tables: `counted`, which `count_sql` yields; `known` and `excluded` as there; `request(tag)`: what was asked for;
+    `proposal(reason, tag, class_id, rank)`: tags that may be claimed without company, the lowest rank first.
+
+    Columns: `reason`, `tag`, `class_id`, `rank`, `support`, `seen`, `num_accepted`, `num_posts`.
+
+    A proposed tag must be in use, and the accepted posts with it, where there are any, not mostly of others. Only for a
+    class of whose tags all were asked for and none is in use, tags are proposed that nobody was seen to use.
+    """
+    return f"""
+    WITH used AS (SELECT DISTINCT tag, is_free, num, seen, num_posts FROM counted),
+    beside AS (
+        SELECT '{CO_OCCURS}' AS reason, tag, class_id, 0 AS rank, support, seen, num_accepted, num_posts
+        FROM counted
+        WHERE support >= {rules.min_support} AND support >= {rules.min_specificity}::DOUBLE * num
+    ),
+    proposed AS (
+        SELECT reason, tag, class_id, rank, coalesce(support, 0) AS support, u.seen,
+               coalesce(num_accepted, 0) AS num_accepted, u.num_posts
+        FROM proposal JOIN used u USING (tag)
+        LEFT JOIN (SELECT tag, class_id, support, num_accepted FROM counted) USING (tag, class_id)
+        WHERE is_free AND u.seen >= {rules.min_seen}
+          AND coalesce(support, 0) >= {rules.min_specificity}::DOUBLE * u.num
+    ),
+    silent AS (
+        SELECT class_id FROM known LEFT JOIN used USING (tag)
+        LEFT JOIN (SELECT DISTINCT tag AS asked FROM request) ON asked = tag
+        GROUP BY class_id HAVING count(seen) = 0 AND count(asked) = count(*)
+    ),
+    unseen AS (
+        SELECT reason, tag, class_id, rank, 0 AS support, 0 AS seen, 0 AS num_accepted, 0 AS num_posts
+        FROM proposal SEMI JOIN silent USING (class_id) ANTI JOIN used USING (tag) ANTI JOIN known USING (tag)
+        ANTI JOIN (FROM excluded WHERE class_id = '') USING (tag)
+    )
+    FROM (FROM beside UNION ALL FROM proposed UNION ALL FROM unseen) ANTI JOIN excluded USING (tag, class_id)
+    """

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from h2a_curation.acquire.evidence import CO_OCCURS, SIMILAR, WORDS, LearnRules, evidence_sql, unclaimed_sql
+from h2a_curation.acquire.evidence import CO_OCCURS, SIMILAR, WORDS, LearnRules, count_sql, evidence_sql, unclaimed_sql
 from schemas import TagClaim
 
-__all__ = ["CO_OCCURS", "SIMILAR", "WORDS", "LearnRules", "evidence_sql", "learn_tags", "unclaimed_sql"]
+__all__ = ["CO_OCCURS", "SIMILAR", "WORDS", "LearnRules", "count_sql", "evidence_sql", "learn_tags", "unclaimed_sql"]
 
 
 def learn_tags(evidence: pa.Table, *, round: int, rules: LearnRules) -> list[TagClaim]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.learn import evidence_sql, learn_tags
+from h2a_curation.acquire.learn import count_sql, evidence_sql, learn_tags
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.rounds.known import Known, pairs
@@ -21,11 +21,12 @@ def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed
     seeds = {(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags}
     excluded = {(tag, c.id) for c in recipe.action_classes for tag in c.excluded_hashtags}
     tables = {
-        "accepted": pairs("post_id", "class_id", known.accepted),
         "known": pairs("tag", "class_id", frozenset(seeds | _claimed(recipe, claims))),
         "excluded": pairs("tag", "class_id", frozenset(excluded)),
     }
-    tables["proposal"] = proposals(facts, tables, recipe, round, embed)
+    accepted = pairs("post_id", "class_id", known.accepted)
+    tables["counted"] = facts.query(count_sql(recipe.learn), {**tables, "accepted": accepted})
+    tables["proposal"] = proposals(facts, tables["counted"], recipe, round, embed)
     evidence = facts.query(evidence_sql(recipe.learn), tables)
     return learn_tags(evidence, round=round, rules=recipe.learn)
 

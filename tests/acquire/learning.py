@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from h2a_curation.acquire.learn import LearnRules, evidence_sql, learn_tags
+from h2a_curation.acquire.learn import LearnRules, count_sql, evidence_sql, learn_tags
 from schemas import TagClaim
 
 
@@ -21,19 +21,23 @@ def learn(
     asked: Iterable[str] = (),
 ) -> list[TagClaim]:
     """`hashtags` by post id; `excluded` tags by class id, `""` for all; `asked`: tags that were asked for."""
-    tables = tables_of(hashtags, accepted, known=known, excluded=excluded)
+    tables = counted(hashtags, accepted, known=known, excluded=excluded, rules=rules)
     tables["proposal"] = table("reason tag class_id rank", proposals, rank=pa.int64())
     tables["request"] = table("tag", [(tag,) for tag in asked])
     return learn_tags(query(evidence_sql(rules), tables), round=round, rules=rules)
 
 
-def tables_of(hashtags, accepted, *, known, excluded) -> dict[str, pa.Table]:
-    return {
-        "post": table("post_id hashtags", hashtags.items(), hashtags=pa.list_(pa.string())),
-        "accepted": table("post_id class_id", accepted),
+def counted(hashtags, accepted, *, known, excluded, rules) -> dict[str, pa.Table]:
+    """The tables of which all queries but the first are made."""
+    tables = {
         "known": table("tag class_id", known),
         "excluded": table("tag class_id", [(tag, c) for c, tags in excluded.items() for tag in tags]),
     }
+    seen = {
+        "post": table("post_id hashtags", hashtags.items(), hashtags=pa.list_(pa.string())),
+        "accepted": table("post_id class_id", accepted),
+    }
+    return {**tables, "counted": query(count_sql(rules), {**tables, **seen})}
 
 
 def table(names: str, rows: Iterable[Sequence], **types: pa.DataType) -> pa.Table:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from h2a_curation.acquire.learn import LearnRules, unclaimed_sql
-from tests.acquire.learning import learn, query, tables_of
+from tests.acquire.learning import counted as tables_by_query
+from tests.acquire.learning import learn, query
 
 RULES = LearnRules()
 
@@ -199,7 +200,7 @@ def test_the_most_carried_tags_that_may_mean_something_are_spelled_out_first():
     posts |= {f"u{i}": ["often", "excluded", "seldom"][: 3 - i // 5] for i in range(10)}
     posts["long"] = posts["long too"] = ["o" * 500]
     known = {(c, c) for _, c in accepted}
-    tables = tables_of(posts, accepted, known=known, excluded={"": ["excluded"]})
+    tables = tables_by_query(posts, accepted, known=known, excluded={"": ["excluded"]}, rules=RULES)
     assert query(unclaimed_sql(RULES, 9), tables)["tag"].to_pylist() == ["often", "seldom"]
     assert query(unclaimed_sql(RULES, 1), tables)["tag"].to_pylist() == ["often"]
 
