@@ -31,6 +31,7 @@ from bench.mining_world import AnyWorld, World
 from bench.report import Figure
 from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.mine import MineRules, plan
+from h2a_curation.acquire.standing import StandingRules
 
 TUNING_SEEDS = range(100, 200)
 """On these, parameters may be chosen; `--seeds` may not name them."""
@@ -118,7 +119,7 @@ def _all_on(
     made = _factory(world, changed)
     budget = budget or PAGES_PER_CLASS * len(made(seed).classes)
     miners = [Miner(name=n, planner=RIVALS[n], learn=None if n == SEED_TAGS else LearnRules()) for n in rivals]
-    miners.append(Miner(name=OURS, planner=plan, learn=LearnRules()))
+    miners.append(Miner(name=OURS, planner=plan, learn=LearnRules(), standing=StandingRules()))
     outcomes = {m.name: mine(made(seed), m, RULES, budget, quota, seed) for m in miners}
     if oracle := getattr(made(seed), "oracle", None):
         outcomes[ORACLE] = Outcome(accepted=int(oracle(budget)), num_short=0, budget=budget, cost=budget, curve=())

@@ -5,7 +5,7 @@ its verdicts stand in for a platform and for the deciding stages.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
@@ -15,14 +15,16 @@ import duckdb
 import pyarrow as pa
 
 from bench.mining_world import AnyWorld
-from h2a_curation.acquire.arms import Arm, arm_sql
-from h2a_curation.acquire.learn import LearnRules, evidence_sql, learn_tags
+from h2a_curation.acquire import learn as learning
+from h2a_curation.acquire.arms import Arms, Key, arm_sql
+from h2a_curation.acquire.learn import LearnRules, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
 from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.retry import RetryRules
+from h2a_curation.acquire.standing import PAUSED, Evidence, StandingRules, changes, evidence_sql
 from schemas import Allocation, TagClaim
 
-Planner = Callable[[Sequence[Arm], MineRules, int, int, Mapping[str, int]], list[Allocation]]
+Planner = Callable[..., list[Allocation]]
 """The signature of h2a_curation.acquire.mine.plan."""
 SOURCE = "world"
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,6 +40,8 @@ class Miner:
     name: str
     planner: Planner
     learn: LearnRules | None
+    standing: StandingRules | None = None
+    """Where given, tags are paused by what their verdicts say, and the planner is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +73,18 @@ class Rows:
     judged: set[str] = field(default_factory=set)
     claims: list[TagClaim] = field(default_factory=list)
 
-    def arms(self, arm_tags: Sequence[tuple[str, str, str, int]], num_threads: int = 1) -> list[Arm]:
-        """`arm_sql` on these rows; `arm_tags`: tag, class id, origin, rank."""
+    def arms(self, arm_tags: Sequence[tuple[str, str, str, int]], wanted: Sequence[str], num_threads: int = 1) -> Arms:
+        """`arm_sql` on these rows; `arm_tags`: tag, class id, origin, rank; `wanted`: classes that are not full."""
         tags, classes, origins, ranks = zip(*arm_tags, strict=True)
         tables = {
             "request": pa.Table.from_pylist(self.requests, _REQUEST),
             "hit": pa.concat_tables([_HIT.empty_table(), *self.hits]),
-            "post": pa.concat_tables([_POST.empty_table(), *self.posts]),
+            "post": self._posts(),
             "accepted": pa.table(
                 [[p for p, _ in self.accepted], [c for _, c in self.accepted]], schema=_texts("post_id", "class_id")
             ),
+            "wanted": pa.table([list(wanted)], schema=_texts("class_id")),
+            "media": _MEDIA.empty_table(),
             "judged": pa.table([sorted(self.judged)], schema=_texts("post_id")),
             "arm_tag": pa.table(
                 [[SOURCE] * len(tags), tags, classes, origins, ranks],
@@ -88,7 +94,29 @@ class Rows:
         with duckdb.connect(config={"threads": num_threads}) as connection:
             for name, table in tables.items():
                 connection.register(name, table)
-            return [Arm(**row) for row in connection.sql(arm_sql()).to_arrow_table().to_pylist()]
+            return Arms(table=connection.sql(arm_sql()).to_arrow_table())
+
+    def evidence(self, num_threads: int = 1) -> list[Evidence]:
+        """`evidence_sql` on these rows: a world says only whether a post is accepted, and no dates."""
+        accepted = {post_id for post_id, _ in self.accepted}
+        judged = sorted(self.judged)
+        fates = ["" if post_id in accepted else "rejected" for post_id in judged]
+        tables = {
+            "hit": pa.concat_tables([_HIT.empty_table(), *self.hits]),
+            "post": self._posts(),
+            "fate": pa.table([judged, fates], schema=_texts("post_id", "reason")),
+        }
+        with duckdb.connect(config={"threads": num_threads}) as connection:
+            for name, table in tables.items():
+                connection.register(name, table)
+            return [Evidence(**row) for row in connection.sql(evidence_sql()).to_arrow_table().to_pylist()]
+
+    def _posts(self) -> pa.Table:
+        """With what a world does not tell."""
+        posts = pa.concat_tables([_POST.empty_table(), *self.posts])
+        for name, kind in _UNTOLD.items():
+            posts = posts.append_column(name, pa.nulls(len(posts), kind))
+        return posts
 
 
 def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: int | None, seed: int) -> Outcome:
@@ -97,14 +125,20 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
     rows = Rows()
     seeds = [(t, c, "seed", n) for c in world.classes for n, t in enumerate(world.seed_tags(c))]
     curve: list[tuple[int, int]] = []
+    states: dict[Key, tuple[str, str]] = {}
     for round in range(rules.num_rounds):
         claims = [(claim.tag, claim.class_id, "learnt", 0) for claim in rows.claims]
-        arms = rows.arms(seeds + claims)
         have = Counter(c for _, c in rows.accepted)
         short = {c: max(0, (quota or _NO_QUOTA) - have[c]) for c in world.classes}
-        cursors = {arm.tag: arm.next_cursor for arm in arms}
+        arms = rows.arms(seeds + claims, [c for c, num in short.items() if num])
+        cursors = dict(zip(arms.table["tag"].to_pylist(), arms.table["next_cursor"].to_pylist(), strict=True))
         left = budget - len(rows.requests)
-        for granted in miner.planner(arms, rules, round, seed, short):
+        told = {}
+        if miner.standing:
+            changed = changes(arms, rows.evidence(), states, short, round, miner.standing)
+            states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
+            told = {"left_out": {key for key, (state, _) in states.items() if state == PAUSED}}
+        for granted in miner.planner(arms, rules, round, seed, short, **told):
             num_pages = min(granted.num_pages, left)
             if num_pages > 0:
                 left -= ask(world, rows, replace(granted, num_pages=num_pages), cursors[granted.tag] or "", round)
@@ -181,6 +215,8 @@ def _pairs(left: str, right: str, rows: Sequence[tuple[str, str]]) -> pa.Table:
     return pa.table([[a for a, _ in rows], [b for _, b in rows]], schema=_texts(left, right))
 
 
+_UNTOLD = {"num_views": pa.int64(), "posted_at": pa.timestamp("us", tz="UTC"), "creator": pa.string()}
+_MEDIA = _texts("post_id").append(pa.field("num_bytes", pa.int64()))
 _HIT = _texts("source", "tag", "cursor", "post_id")
 _POST = _texts("post_id").append(pa.field("hashtags", pa.list_(pa.string())))
 _REQUEST = pa.schema(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from random import Random
 
-from h2a_curation.acquire.arms import Arm
+from h2a_curation.acquire.arms import Arm, Arms
 from h2a_curation.acquire.mine import MineRules
 from schemas import Allocation
 
@@ -21,11 +21,9 @@ Index = Callable[[Arm, int, int], float]
 def by_index(index: Index, name: str) -> Callable[..., list[Allocation]]:
     """Pages one by one to the arm of the highest index, ties by lot."""
 
-    def plan(
-        arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]
-    ) -> list[Allocation]:
+    def plan(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
         live = _live(arms, short)
-        num_asked = sum(arm.num_pages for arm in arms)
+        num_asked = int(arms.num_pages.sum())
         granted = [0] * len(live)
         lots = [_lot(seed, round, arm) for arm in live]
         values = [index(arm, arm.num_pages, num_asked) for arm in live]
@@ -41,24 +39,22 @@ def by_index(index: Index, name: str) -> Callable[..., list[Allocation]]:
     return plan
 
 
-def seeds_in_turn(
-    arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]
-) -> list[Allocation]:
+def seeds_in_turn(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
     """Fixed seed tags: the pages of those that class files name, in turn."""
-    return by_index(_fewest, "seed tags")([a for a in arms if a.origin == "seed"], rules, round, seed, short)
+    return by_index(_fewest, "seed tags")(
+        Arms.of([a for a in arms.rows() if a.origin == "seed"]), rules, round, seed, short
+    )
 
 
 def epsilon_greedy(epsilon: float) -> Callable[..., list[Allocation]]:
     """The best mean so far, but with probability epsilon any arm."""
 
-    def plan(
-        arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]
-    ) -> list[Allocation]:
+    def plan(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
         rng = Random(f"{seed} {round}")
         live = sorted(_live(arms, short), key=lambda arm: (-_mean(arm), _lot(seed, round, arm)))
         granted = [0] * len(live)
         free = list(range(len(live)))
-        for _ in range(max(0, rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms))):
+        for _ in range(max(0, rules.pages_per_round * (round + 1) - int(arms.num_pages.sum()))):
             if not free:
                 break
             chosen = rng.choice(free) if rng.random() < epsilon else free[0]
@@ -127,8 +123,8 @@ def _mean(arm: Arm) -> float:
     return arm.num_valid_new / arm.num_pages if arm.num_pages else 0.0
 
 
-def _live(arms: Sequence[Arm], short: Mapping[str, int]) -> list[Arm]:
-    return [a for a in arms if not a.is_dry and any(short.get(c, 0) > 0 for c in a.class_ids)]
+def _live(arms: Arms, short: Mapping[str, int]) -> list[Arm]:
+    return [a for a in arms.rows() if not a.is_dry and any(short.get(c, 0) > 0 for c in a.class_ids)]
 
 
 def _allocations(live: Sequence[Arm], granted: Sequence[int], round: int, reason: str) -> list[Allocation]:

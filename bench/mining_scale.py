@@ -76,7 +76,7 @@ def _plan_once(file: Path) -> tuple[dict[str, float], float, int, int]:
     learn(rows, LearnRules(), {(t, c) for t, c, *_ in arm_tags}, 1, num_threads=2)
     seconds["learn tags"] = time.monotonic() - start
     start = time.monotonic()
-    arms = rows.arms(arm_tags, num_threads=2)
+    arms = rows.arms(arm_tags, list(short), num_threads=2)
     seconds["count by SQL"] = time.monotonic() - start
     start = time.monotonic()
     granted = plan(arms, MineRules(num_rounds=20, pages_per_round=1_158), 10, 0, short)

@@ -10,6 +10,7 @@ from h2a_curation.acquire.audit import ALWAYS_LEFT, AuditRules
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.mine import MineRules
+from h2a_curation.acquire.standing import StandingRules
 from h2a_curation.data_folder import data_folder
 from h2a_curation.decide.decision import DecideRules
 from h2a_curation.measure.cut import CutRules
@@ -54,6 +55,7 @@ class RecipeFile:
     adapt: bool = True
     """Learn tags from validated posts; without, the seed tags are all that is mined."""
     mine: MineRules = field(default_factory=MineRules)
+    standing: StandingRules = field(default_factory=StandingRules)
     learn: LearnRules = field(default_factory=LearnRules)
     max_files: int = 4000
     """Files that come in all of the recipe's rounds together; each round more adds an equal share to it."""

@@ -1,7 +1,20 @@
 """What the rows say of each listing that can be mined: an arm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from h2a_curation.acquire.errors import POLICIES, Policy
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Key = tuple[str, str]
+"""Source and tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +30,16 @@ class Arm:
     rank: int
     """Its least place among the tags of a class, from 0: class files name the best first."""
     num_bytes: int
-    """That came with its pages."""
+    """That came with its pages, and of the files of posts that it was the first to list."""
     new_by_page: Sequence[int]
-    """Posts that each page was the first to list, in the order of pages; a failed page listed none."""
+    """Posts that each page was the first to list, in the order of pages; one that failed for good listed none, one
+    that may be asked for again does not count."""
     judged_by_page: Sequence[int]
     """Those of them that are accepted or rejected by now."""
     valid_by_page: Sequence[int]
     """Those of them that are accepted for one class or more."""
+    useful_by_page: Sequence[int]
+    """Those of them that are accepted for a class that still wants clips."""
     num_valid_once: int
     """Accepted posts that this listing has listed, once, and no other has: Good and Turing's sign of more to come."""
     num_tagged: int
@@ -32,6 +48,8 @@ class Arm:
     """Those of them that are accepted or rejected by now."""
     num_tagged_valid: int
     """Those of them that are accepted for one of the tag's classes."""
+    num_views: int | None
+    """Of all posts seen that carry the tag: a lower bound of the tag's own; None where the source tells of none."""
     is_dry: bool
     """The listing has ended, failed for good, or leads back to a page that was asked for."""
     next_cursor: str | None
@@ -53,48 +71,160 @@ class Arm:
         return sum(self.valid_by_page)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arms:
+    """Many arms as columns, since a plan weighs fifty thousand at a time: row i of each column is arm i.
+
+    What differs in number from arm to arm lies flat: page p is of arm `arm_of_page[p]`, claim k of `arm_of_claim[k]`.
+    """
+
+    table: pa.Table
+    """As `arm_sql` gives it."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Arm]) -> "Arms":
+        """The same arms as columns."""
+        return cls(table=pa.Table.from_pylist([asdict(row) for row in rows], _SCHEMA))
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def rows(self) -> list[Arm]:
+        """The same arms one by one."""
+        return [Arm(**row) for row in self.table.to_pylist()]
+
+    def keys(self) -> list[Key]:
+        """Source and tag of each."""
+        return list(zip(self.table["source"].to_pylist(), self.table["tag"].to_pylist(), strict=True))
+
+    def ints(self, column: str) -> Ints:
+        """A column of numbers."""
+        return np.asarray(self.table[column].cast(pa.int64()).to_numpy(), np.int64)
+
+    def is_below(self, column: str, least: int) -> NDArray[np.bool_]:
+        """[arm] Whether a number is known and less."""
+        return np.asarray(pc.fill_null(pc.less(self.table[column], least), False).to_numpy(), np.bool_)
+
+    def pages(self, column: str) -> Floats:
+        """[page] A column that has a number a page."""
+        return np.asarray(pc.list_flatten(self.table[column]).to_numpy(), np.float64)
+
+    def sums(self, column: str) -> Floats:
+        """[arm] Of a column that has a number a page, over its pages."""
+        return np.bincount(self.arm_of_page, self.pages(column), len(self)).astype(np.float64)
+
+    @cached_property
+    def num_pages(self) -> Ints:
+        """[arm] Pages asked for so far."""
+        return _lengths(self.table["new_by_page"])
+
+    @cached_property
+    def arm_of_page(self) -> Ints:
+        """[page]"""
+        return np.repeat(np.arange(len(self)), self.num_pages)
+
+    @cached_property
+    def pages_after(self) -> Ints:
+        """[page] Pages of the same arm that came after it."""
+        ends = np.cumsum(self.num_pages)
+        return ends[self.arm_of_page] - 1 - np.arange(len(self.arm_of_page))
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Of all classes that an arm speaks for, sorted."""
+        return sorted(pc.unique(pc.list_flatten(self.table["class_ids"])).to_pylist())
+
+    @cached_property
+    def class_of_claim(self) -> Ints:
+        """[claim] Place in `class_names`."""
+        names = pa.array(self.class_names, pa.string())
+        found = pc.index_in(pc.list_flatten(self.table["class_ids"]), names)
+        return np.asarray(found.to_numpy(), np.int64)
+
+    @cached_property
+    def arm_of_claim(self) -> Ints:
+        """[claim]"""
+        return np.repeat(np.arange(len(self)), _lengths(self.table["class_ids"]))
+
+    @cached_property
+    def is_learnt(self) -> NDArray[np.bool_]:
+        """[arm]"""
+        return np.asarray(pc.equal(self.table["origin"], "learnt").to_numpy(), np.bool_)
+
+    @cached_property
+    def is_dry(self) -> NDArray[np.bool_]:
+        """[arm]"""
+        return np.asarray(self.table["is_dry"].to_numpy(), np.bool_)
+
+
+def _lengths(lists: pa.ChunkedArray) -> Ints:
+    return np.asarray(pc.list_value_length(lists).to_numpy(), np.int64)
+
+
+_TEXT, _NUMBER, _NUMBERS = pa.string(), pa.int64(), pa.list_(pa.int64())
+_SCHEMA = pa.schema(
+    [
+        *((name, _TEXT) for name in ("source", "tag")),
+        ("class_ids", pa.list_(_TEXT)),
+        ("origin", _TEXT),
+        *((name, _NUMBER) for name in ("rank", "num_bytes")),
+        *((name, _NUMBERS) for name in ("new_by_page", "judged_by_page", "valid_by_page", "useful_by_page")),
+        *((name, _NUMBER) for name in ("num_valid_once", "num_tagged", "num_tagged_judged", "num_tagged_valid")),
+        ("num_views", _NUMBER),
+        ("is_dry", pa.bool_()),
+        ("next_cursor", _TEXT),
+    ]
+)
+
+
 def arm_sql() -> str:
     """SQL that yields one Arm a row, sorted by source and tag, over these tables (DuckDB).
 
-    `request`, `hit`, `post`: as in `schemas`, one row a key. `accepted(post_id, class_id)`. `judged(post_id)`: posts
-    that no stage has still to decide, accepted or not. `arm_tag(source, tag, class_id, origin, rank)`: what may be
-    mined.
+    `request`, `hit`, `post`, `media`: as in `schemas`, one row a key. `accepted(post_id, class_id)`. `judged(post_id)`:
+    posts that no stage has still to decide, accepted or not. `wanted(class_id)`: classes that are below their quota.
+    `arm_tag(source, tag, class_id, origin, rank)`: what may be mined.
 
     Pages are ordered by following cursors, not by the clock. A post listed by several pages is credited to the one of
     the earliest round, then the earliest page; among listings that were read side by side, to one picked by hash.
     """
-    return """
+    final = ", ".join(f"'{kind}'" for kind, policy in sorted(POLICIES.items()) if policy is Policy.NEVER)
+    return f"""
     WITH RECURSIVE
+    came AS MATERIALIZED (FROM request WHERE outcome IN ('ok', {final})),
     chain AS (
-        SELECT source, tag, cursor, next_cursor, 0 AS page FROM request WHERE cursor = ''
+        SELECT source, tag, cursor, next_cursor, 0 AS page FROM came WHERE cursor = ''
         UNION ALL
         SELECT r.source, r.tag, r.cursor, r.next_cursor, c.page + 1
         FROM chain c
-        JOIN request r ON r.source = c.source AND r.tag = c.tag AND r.cursor = c.next_cursor
-        JOIN (SELECT source, tag, count(*) AS num_pages FROM request GROUP BY ALL) n
+        JOIN came r ON r.source = c.source AND r.tag = c.tag AND r.cursor = c.next_cursor
+        JOIN (SELECT source, tag, count(*) AS num_pages FROM came GROUP BY ALL) n
           ON n.source = c.source AND n.tag = c.tag
         WHERE c.page + 1 < n.num_pages
     ),
     credit AS (
-        SELECT h.post_id, arg_min({'source': h.source, 'tag': h.tag, 'page': c.page},
+        SELECT h.post_id, arg_min({{'source': h.source, 'tag': h.tag, 'page': c.page}},
                                   (r.round, c.page, md5(h.post_id || h.tag || h.source))) AS first
-        FROM hit h JOIN chain c USING (source, tag, cursor) JOIN request r USING (source, tag, cursor)
+        FROM hit h JOIN chain c USING (source, tag, cursor) JOIN came r USING (source, tag, cursor)
         GROUP BY h.post_id
     ),
-    valid AS (SELECT DISTINCT post_id FROM accepted),
+    valid AS (SELECT post_id, bool_or(class_id IN (FROM wanted)) AS is_useful FROM accepted GROUP BY post_id),
+    file AS (SELECT post_id, sum(num_bytes) AS num_bytes FROM media GROUP BY post_id),
     counted AS (
         SELECT first.source AS source, first.tag AS tag, first.page AS page, count(*) AS num_new,
-               count(j.post_id) AS num_judged, count(v.post_id) AS num_valid
+               count(j.post_id) AS num_judged, count(v.post_id) AS num_valid,
+               count(*) FILTER (v.is_useful) AS num_useful, coalesce(sum(f.num_bytes), 0) AS num_bytes
         FROM credit LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) LEFT JOIN valid v USING (post_id)
+        LEFT JOIN file f USING (post_id)
         GROUP BY ALL
     ),
     listing AS (
-        SELECT c.source, c.tag, sum(r.num_bytes)::BIGINT AS num_bytes,
+        SELECT c.source, c.tag, sum(r.num_bytes + coalesce(n.num_bytes, 0))::BIGINT AS num_bytes,
                list(coalesce(n.num_new, 0) ORDER BY c.page) AS new_by_page,
                list(coalesce(n.num_judged, 0) ORDER BY c.page) AS judged_by_page,
                list(coalesce(n.num_valid, 0) ORDER BY c.page) AS valid_by_page,
+               list(coalesce(n.num_useful, 0) ORDER BY c.page) AS useful_by_page,
                arg_max(coalesce(c.next_cursor, ''), c.page) AS last_cursor, list(c.cursor) AS cursors
-        FROM chain c JOIN request r USING (source, tag, cursor) LEFT JOIN counted n USING (source, tag, page)
+        FROM chain c JOIN came r USING (source, tag, cursor) LEFT JOIN counted n USING (source, tag, page)
         GROUP BY c.source, c.tag
     ),
     once AS (
@@ -109,10 +239,11 @@ def arm_sql() -> str:
         FROM arm_tag GROUP BY source, tag
     ),
     tagged AS MATERIALIZED (
-        SELECT post_id, unnest(list_distinct(hashtags)) AS tag FROM post
+        SELECT post_id, num_views, unnest(list_distinct(hashtags)) AS tag FROM post
     ),
     carried AS (
-        SELECT t.tag, count(*) AS num_posts, count(j.post_id) AS num_judged
+        SELECT t.tag, count(*) AS num_posts, count(j.post_id) AS num_judged,
+               sum(t.num_views)::BIGINT AS num_views
         FROM tagged t LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) GROUP BY t.tag
     ),
     carried_valid AS (
@@ -125,9 +256,11 @@ def arm_sql() -> str:
            coalesce(rank, 0) AS rank,
            coalesce(num_bytes, 0) AS num_bytes, coalesce(new_by_page, []) AS new_by_page,
            coalesce(judged_by_page, []) AS judged_by_page, coalesce(valid_by_page, []) AS valid_by_page,
+           coalesce(useful_by_page, []) AS useful_by_page,
            coalesce(once.num_valid, 0) AS num_valid_once,
            coalesce(carried.num_posts, 0) AS num_tagged, coalesce(carried.num_judged, 0) AS num_tagged_judged,
            coalesce(carried_valid.num_valid, 0) AS num_tagged_valid,
+           carried.num_views AS num_views,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
            CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor
     FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN once USING (source, tag) LEFT JOIN carried USING (tag)

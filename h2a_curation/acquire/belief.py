@@ -1,4 +1,4 @@
-"""What an arm's next page is expected to yield: posts that are new, times the share of them that is accepted.
+"""What each arm's next page is expected to yield: posts that are new, times the share of them that is accepted.
 
 A tag's own pages tell most. Before it has any, posts that carry it and were listed elsewhere tell something, but not
 the same: they stood in listings that were asked for because they are good. By how much less a tag's own pages hold is
@@ -6,12 +6,12 @@ learnt from the arms of which both are known (empirical Bayes), and so is how fa
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import mul
+from dataclasses import dataclass
 
-from h2a_curation.acquire.arms import Arm
+import numpy as np
+from numpy.typing import NDArray
+
+from h2a_curation.acquire.arms import Arms, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,40 +51,39 @@ class Prior:
     """By how much that share grows with the one elsewhere."""
     num_judged: float = 4.0
     """Judged posts of its own that weigh as much as what `base` and `slope` say."""
-    num_posts: Mapping[str, int] = field(default_factory=dict)
-    """Posts that the arms of a class listed first, by class."""
-    num_valid: Mapping[str, int] = field(default_factory=dict)
-    """Those of them that are accepted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
-    """Accepted new posts of an arm's next page."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Beliefs:
+    """Of the next page of each arm, all [arm]."""
 
-    mean: float
-    hope: float
+    new_posts: Floats
+    """Posts that it is the first to list."""
+    acceptance: Floats
+    """Share of them that is accepted for a class that wants clips."""
+    use: Floats
+    """How likely anybody uses the tag."""
+    hope: Floats
     """The mean and a little more for what is not known: what arms are ranked by."""
 
+    @property
+    def mean(self) -> Floats:
+        """Accepted new posts."""
+        return self.use * self.new_posts * self.acceptance
 
-def pooled(arms: Sequence[Arm], rules: BeliefRules) -> Prior:
+
+def pooled(arms: Arms, rules: BeliefRules) -> Prior:
     """What the arms together show; a single page or post more would not change it much."""
     start = Prior()
-    first = [arm.new_by_page[0] for arm in arms if arm.num_pages > 0]
-    pairs = [(a, b) for arm in arms for a, b in zip(arm.new_by_page, arm.new_by_page[1:], strict=False)]
-    num_judged = sum(sum(arm.judged_by_page) for arm in arms)
-    num_valid = sum(sum(arm.valid_by_page) for arm in arms)
-    posts_of, valid_of = Counter[str](), Counter[str]()
-    for arm in arms:
-        for class_id in arm.class_ids:
-            posts_of[class_id] += arm.num_posts_new
-            valid_of[class_id] += arm.num_valid_new
-    acceptance = (20 * start.acceptance + num_valid) / (20 + num_judged)
+    new, after = arms.pages("new_by_page"), arms.pages_after
+    is_first = np.diff(arms.arm_of_page, prepend=-1) != 0
+    followed = after > 0
+    num_judged, num_valid = arms.pages("judged_by_page").sum(), arms.pages("valid_by_page").sum()
+    acceptance = float((20 * start.acceptance + num_valid) / (20 + num_judged))
     base, slope, weight = _calibrated(arms, acceptance, rules)
     return Prior(
-        num_posts=posts_of,
-        num_valid=valid_of,
-        new_posts=(4 * start.new_posts + sum(first)) / (4 + len(first)),
-        decline=(20 * start.decline + sum(b for _, b in pairs)) / (20 + sum(a for a, _ in pairs)),
+        new_posts=float((4 * start.new_posts + new[is_first].sum()) / (4 + is_first.sum())),
+        decline=float((20 * start.decline + new[~is_first].sum()) / (20 + new[followed].sum())),
         acceptance=acceptance,
         base=base,
         slope=slope,
@@ -92,34 +91,31 @@ def pooled(arms: Sequence[Arm], rules: BeliefRules) -> Prior:
     )
 
 
-def _calibrated(arms: Sequence[Arm], acceptance: float, rules: BeliefRules) -> tuple[float, float, float]:
+def _calibrated(arms: Arms, acceptance: float, rules: BeliefRules) -> tuple[float, float, float]:
     """Base, slope, and the judged posts that they are worth: a line through the arms of which both shares are known.
 
     Two arms of little weight are made up, so that there is a line from the start: half of what is seen elsewhere
     counts, the other half is what all arms show.
     """
-    known = [arm for arm in arms if sum(arm.judged_by_page) > 0]
-    judged = [float(sum(arm.judged_by_page)) for arm in known] + [_FEW, _FEW]
-    own = [sum(a.valid_by_page) / n for a, n in zip(known, judged, strict=False)]
-    share = [*own, 0.5 * acceptance, 0.5 * acceptance + 0.5]
-    seen = [*(elsewhere(arm, acceptance) for arm in known), 0.0, 1.0]
-    weight = [min(n, _ENOUGH) for n in judged]
-    base, slope = _line(seen, share, weight)
-    fitted = [min(0.98, max(0.02, base + slope * x)) for x in seen]
-    many = [i for i, n in enumerate(judged) if n >= _FEW]
-    chance = math.fsum(fitted[i] * (1 - fitted[i]) for i in many)
-    by_chance = math.fsum(fitted[i] * (1 - fitted[i]) / judged[i] for i in many)
-    beyond = math.fsum((share[i] - fitted[i]) ** 2 for i in many) - by_chance
-    alike = chance / beyond - 1 if beyond > 0 else _ENOUGH
+    num_judged, num_valid = arms.sums("judged_by_page"), arms.sums("valid_by_page")
+    known = num_judged > 0
+    judged = np.append(num_judged[known], [_FEW, _FEW])
+    share = np.append(num_valid[known] / num_judged[known], [0.5 * acceptance, 0.5 * acceptance + 0.5])
+    seen = np.append(elsewhere(arms, acceptance)[known], [0.0, 1.0])
+    base, slope = _line(seen, share, np.minimum(judged, _ENOUGH))
+    fitted = np.clip(base + slope * seen, 0.02, 0.98)
+    many = judged >= _FEW
+    chance = fitted[many] * (1 - fitted[many])
+    beyond = math.fsum((share[many] - fitted[many]) ** 2) - math.fsum(chance / judged[many])
+    alike = math.fsum(chance) / beyond - 1 if beyond > 0 else _ENOUGH
     return base, slope, min(_ENOUGH, max(rules.prior_posts / 2, alike))
 
 
-def _line(x: Sequence[float], y: Sequence[float], weight: Sequence[float]) -> tuple[float, float]:
+def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
     """Weighted least squares; sums are exact, so that neither the order of arms nor the machine matters."""
     total = math.fsum(weight)
-    mean_x, mean_y = math.fsum(map(mul, weight, x)) / total, math.fsum(map(mul, weight, y)) / total
-    spread = math.fsum(w * (a - mean_x) ** 2 for w, a in zip(weight, x, strict=True))
-    slope = math.fsum(w * (a - mean_x) * (b - mean_y) for w, a, b in zip(weight, x, y, strict=True)) / spread
+    mean_x, mean_y = math.fsum(weight * x) / total, math.fsum(weight * y) / total
+    slope = math.fsum(weight * (x - mean_x) * (y - mean_y)) / math.fsum(weight * (x - mean_x) ** 2)
     return mean_y - slope * mean_x, slope
 
 
@@ -128,44 +124,48 @@ _ENOUGH = 30.0
 """Judged posts beyond which an arm's share counts no more than another's."""
 
 
-def elsewhere(arm: Arm, acceptance: float) -> float:
-    """Share accepted, for one of the tag's classes, of the posts that carry the tag and that other arms listed."""
-    judged = max(0, arm.num_tagged_judged - sum(arm.judged_by_page))
-    valid = min(judged, max(0, arm.num_tagged_valid - sum(arm.valid_by_page)))
-    return (2 * acceptance + valid) / (2 + judged)
+def elsewhere(arms: Arms, acceptance: float) -> Floats:
+    """[arm] Share accepted, for a class of the tag, of the posts that carry the tag and that other arms listed."""
+    judged = np.maximum(0, arms.ints("num_tagged_judged") - arms.sums("judged_by_page"))
+    valid = np.minimum(judged, np.maximum(0, arms.ints("num_tagged_valid") - arms.sums("valid_by_page")))
+    return np.asarray((2 * acceptance + valid) / (2 + judged), np.float64)
 
 
-def belief(arm: Arm, prior: Prior, rules: BeliefRules) -> Belief:
+def beliefs(arms: Arms, prior: Prior, rules: BeliefRules) -> Beliefs:
     """Gamma for the number of new posts, Beta for their acceptance, each with discounted pages."""
-    num_tried = arm.num_pages
-    weights = [rules.discount ** (num_tried - 1 - page) for page in range(num_tried)]
-    expected = [prior.decline ** (num_tried - page) * new for page, new in enumerate(arm.new_by_page)]
-    prior_new = prior.new_posts * prior.decline**num_tried
-    num_pages = rules.prior_pages + sum(weights)
-    new_posts = (rules.prior_pages * prior_new + _dot(weights, expected)) / num_pages
+    weights = rules.discount**arms.pages_after
+    num_tried = arms.num_pages
 
-    own_judged, own_valid = _dot(weights, arm.judged_by_page), _dot(weights, arm.valid_by_page)
-    start = min(0.98, max(0.02, prior.base + prior.slope * elsewhere(arm, prior.acceptance)))
-    num_posts = prior.num_judged + own_judged
-    acceptance = (prior.num_judged * start + own_valid) / num_posts
+    def weighed(values: Floats) -> Floats:
+        return np.bincount(arms.arm_of_page, weights * values, len(arms)).astype(np.float64)
+
+    num_pages = rules.prior_pages + weighed(np.ones(len(weights)))
+    expected = arms.pages("new_by_page") * prior.decline ** (arms.pages_after + 1)
+    new_posts = (rules.prior_pages * prior.new_posts * prior.decline**num_tried + weighed(expected)) / num_pages
+
+    start = np.clip(prior.base + prior.slope * elsewhere(arms, prior.acceptance), 0.02, 0.98)
+    num_posts = prior.num_judged + weighed(arms.pages("judged_by_page"))
+    acceptance = (prior.num_judged * start + weighed(arms.pages("useful_by_page"))) / num_posts
 
     mean = new_posts * acceptance
-    spread = math.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
-    use = _use(arm, sum(prior.num_posts.get(class_id, 0) for class_id in arm.class_ids))
-    return Belief(mean=use * mean, hope=use * (mean + rules.optimism * spread))
+    spread = np.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
+    use = _use(arms)
+    return Beliefs(new_posts=new_posts, acceptance=acceptance, use=use, hope=use * (mean + rules.optimism * spread))
 
 
-def _use(arm: Arm, num_posts: int) -> float:
-    """How likely the tag is in use: class files name tags that nobody uses, the best first.
+def _use(arms: Arms) -> Floats:
+    """[arm] How likely the tag is in use: class files name tags that nobody uses, the best first.
 
     The more posts its classes' other listings have shown without it, the less.
     """
-    if arm.num_pages > 0:
-        return 1.0
-    if arm.num_tagged > 0:
-        return arm.num_tagged / (arm.num_tagged + 0.5)
-    return 0.7**arm.rank / (1 + num_posts / 5) ** 2
+    num_tagged = arms.ints("num_tagged")
+    posts = by_class(arms, arms.sums("new_by_page"))
+    others = np.bincount(arms.arm_of_claim, posts[arms.class_of_claim], len(arms))
+    unheard = 0.7 ** arms.ints("rank") / (1 + others / 5) ** 2
+    use: NDArray[np.float64] = np.where(num_tagged > 0, num_tagged / (num_tagged + 0.5), unheard)
+    return np.where(arms.num_pages > 0, 1.0, use)
 
 
-def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
-    return sum(w * v for w, v in zip(weights, values, strict=True))
+def by_class(arms: Arms, values: Floats) -> Floats:
+    """[class name] Sums of the values [arm] of all arms that speak for a class."""
+    return np.bincount(arms.class_of_claim, values[arms.arm_of_claim], len(arms.class_names)).astype(np.float64)

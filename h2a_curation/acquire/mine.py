@@ -1,23 +1,18 @@
 """Plan one round of mining: which listings get how many pages, by what their pages have yielded so far.
 
-A plan is a function of rows, rules, round and seed: never of time, nor of tries that came to nothing. The issue on
-mining deepens `belief` and `plan` behind these signatures.
+A plan is a function of rows, rules, round and seed: never of time, nor of tries that came to nothing.
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from statistics import fmean
 
-from h2a_curation.acquire.arms import Arm, arm_sql
-from h2a_curation.acquire.belief import BeliefRules, Prior, belief, pooled
+import numpy as np
+
+from h2a_curation.acquire.arms import Arms, Floats, Ints, Key
+from h2a_curation.acquire.belief import BeliefRules, Beliefs, beliefs, by_class, pooled
 from schemas import Allocation
-
-__all__ = ["Arm", "MineRules", "arm_sql", "plan"]
-
-Key = tuple[str, str]
-"""Source and tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,103 +29,189 @@ class MineRules(BeliefRules):
     """What a learnt tag gets before anything is known of its own listing."""
     probation_share: float = 0.8
     """Of a round's pages, at most this goes to learnt tags on probation."""
+    min_tag_views: int = 0
+    """A learnt tag whose posts have fewer views, if a source tells, stays on probation; the paper takes 5 million."""
     min_belief: float = 0.05
-    """Accepted new posts a page below which no arm is worth asking."""
+    """Accepted new posts per unit of cost below which no arm is worth asking."""
     patience: float = 0.3
     """The same before the last round: pages are kept for tags yet to be learnt."""
     balance: float = 0.5
-    """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks."""
+    """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks. It
+    fades to nothing by the last round: early on, such a class also lacks posts to learn tags from."""
+    finish: float = 1.0
+    """How much, as the rounds go by, a class goes before others that is near its quota: at 0 not at all. Pages spread
+    evenly leave every class a little short."""
+    floor_pages: int = 0
+    """Of each round, for each class that still wants clips, before all others."""
+    cap_share: float = 1.0
+    """Of a round's pages, at most this is granted to the arms of one class."""
+    cost_per_page: float = 1.0
+    """What a page costs, in units of which a yield is weighed."""
+    cost_per_gib: float = 0.0
+    """What each GiB costs that comes with a page and with the files of its posts, in the same units."""
 
     def __post_init__(self) -> None:
         BeliefRules.__post_init__(self)
         if min(self.num_rounds, self.pages_per_round, self.max_pages_per_arm, self.probation_pages) < 1:
             raise ValueError(f"num_rounds and the numbers of pages must be at least 1: {self}")
-        if not 0 <= self.probation_share <= 1 or min(self.min_belief, self.patience) < 0:
-            raise ValueError(f"probation_share must lie between 0 and 1, min_belief and patience be at least 0: {self}")
+        if not 0 <= self.probation_share <= 1 or not 0 < self.cap_share <= 1:
+            raise ValueError(f"probation_share and cap_share must be shares, the cap above 0: {self}")
+        least = min(self.min_belief, self.patience, self.floor_pages, self.min_tag_views, self.balance, self.finish)
+        if least < 0:
+            raise ValueError(
+                f"min_belief, patience, floor_pages, min_tag_views, balance and finish must be at least 0: {self}"
+            )
+        if min(self.cost_per_page, self.cost_per_gib) < 0 or not self.cost_per_page + self.cost_per_gib:
+            raise ValueError("cost_per_page and cost_per_gib must be at least 0, and one of them above")
 
 
-def plan(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+def plan(
+    arms: Arms,
+    rules: MineRules,
+    round: int,
+    seed: int,
+    short: Mapping[str, int],
+    *,
+    left_out: Collection[Key] = (),
+    reliability: Mapping[str, float] | None = None,
+) -> list[Allocation]:
     """Grant the round's pages; no arm twice, the most hopeful first.
 
-    `arms` are all that were ever asked for, since their pages count against the budget. `short`: clips still wanted by
-    class; a class that is not in it, or at 0, is full. Learnt tags on probation come first, up to their share; then,
-    page by page, whoever is expected to yield most.
+    `arms` are all that were ever asked for, since their pages count against the budget; of them `left_out` get nothing.
+    `short`: clips still wanted by class; a class that is not in it, or at 0, is full. `reliability`: share of a class's
+    accepted clips that people found right, 1 where nobody looked. Learnt tags on probation come first, up to their
+    share; then, page by page, whoever is expected to yield most for its cost, until its classes should be full.
     """
     prior = pooled(arms, rules)
-    live = [arm for arm in arms if not arm.is_dry and _num_wanted(arm, short) > 0]
-    beliefs = {_key(arm): belief(arm, prior, rules) for arm in live}
-    need = _need(prior, rules.balance)
-    worth = {
-        _key(arm): beliefs[_key(arm)].hope * max((need.get(c, 1.0) for c in arm.class_ids), default=1.0) for arm in live
-    }
-    ranked = sorted(live, key=lambda arm: (-worth[_key(arm)], _lot(seed, round, arm)))
-    num_left = max(0, rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms))
-
-    untried = [arm for arm in ranked if arm.origin == "learnt" and arm.num_pages == 0]
-    num_probation = int(rules.probation_share * num_left) // rules.probation_pages
-    granted = {_key(arm): rules.probation_pages for arm in untried[:num_probation]}
-    num_left -= sum(granted.values())
-    most = 1 if round == 0 else rules.max_pages_per_arm
-    others = [arm for arm in ranked if _key(arm) not in granted]
+    believed = beliefs(arms, prior, rules)
+    wanted = np.array([max(0, short.get(c, 0)) for c in arms.class_names], np.float64)
+    keys = arms.keys()
+    live = ~arms.is_dry & (np.bincount(arms.arm_of_claim, wanted[arms.class_of_claim], len(arms)) > 0)
+    live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
+    trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
+    need = _need(arms, wanted, (round + 1) / rules.num_rounds, rules)
+    worth = _worth(arms, believed, need * trust, rules)
+    lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
+    ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
     least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
-    granted |= _by_yield(others, worth, num_left, most, prior.decline, least, short)
+    num_pages = max(0, rules.pages_per_round * (round + 1) - int(arms.num_pages.sum()))
+    grants = _Grants(arms, believed, worth, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages)
+    is_small = arms.is_learnt & arms.is_below("num_views", rules.min_tag_views)
+    unproven = [i for i in ranked if is_small[i] or (arms.is_learnt[i] and not arms.num_pages[i])]
+    grants.to_each(unproven[: int(rules.probation_share * num_pages) // rules.probation_pages], rules.probation_pages)
+    on_probation = set(unproven)
+    proven = [i for i in ranked if not is_small[i]]
+    grants.floors(proven, num_pages, least)
+    grants.by_yield(proven, num_pages, 1 if round == 0 else rules.max_pages_per_arm, least)
     return [
         Allocation(
             round=round,
-            source=arm.source,
-            tag=arm.tag,
-            num_pages=granted[_key(arm)],
-            belief=beliefs[_key(arm)].mean,
-            reason=_reason(arm),
+            source=keys[i][0],
+            tag=keys[i][1],
+            num_pages=grants.pages[i],
+            belief=float(believed.mean[i]),
+            reason="probation" if i in on_probation else "yield" if arms.num_pages[i] else "seed",
+            new_posts=float(believed.new_posts[i] * believed.use[i]),
+            acceptance=float(believed.acceptance[i]),
+            worth=float(worth[i]),
         )
-        for arm in ranked
-        if _key(arm) in granted
+        for i in ranked
+        if i in grants.pages
     ]
 
 
-def _by_yield(
-    ranked: Sequence[Arm],
-    worth: Mapping[Key, float],
-    num_pages: int,
-    most: int,
-    decline: float,
-    least: float,
-    short: Mapping[str, int],
-) -> dict[Key, int]:
-    """Pages one by one to the arm whose next is worth most; each further page of a round is worth less by `decline`."""
-    heap = [(-min(worth[_key(arm)], _num_wanted(arm, short)), place) for place, arm in enumerate(ranked)]
-    heapq.heapify(heap)
-    granted: dict[Key, int] = {}
-    while heap and num_pages > 0 and -heap[0][0] >= least:
-        value, place = heapq.heappop(heap)
-        key = _key(ranked[place])
-        granted[key] = granted.get(key, 0) + 1
-        num_pages -= 1
-        if granted[key] < most:
-            heapq.heappush(heap, (value * decline, place))
-    return granted
+class _Grants:
+    """Pages granted by arm so far in one round, and what they leave to be wanted."""
+
+    def __init__(
+        self, arms: Arms, believed: Beliefs, worth: Floats, wanted: Floats, decline: float, floor: int, cap: float
+    ) -> None:
+        self.pages: dict[int, int] = {}
+        self._claims = arms.class_of_claim
+        self._ends = np.cumsum(np.bincount(arms.arm_of_claim, minlength=len(arms)))
+        self._mean = believed.mean
+        self._worth = worth
+        self._wanted = wanted.copy()
+        self._decline = decline
+        self._of_class = np.zeros(len(wanted))
+        self._num_granted = 0
+        self._floor = floor
+        self._cap = max(1.0, cap)
+
+    def to_each(self, chosen: Iterable[int], num_pages: int) -> None:
+        """So many pages to each of the chosen."""
+        for i in chosen:
+            for _ in range(num_pages):
+                self._grant(i)
+
+    def floors(self, ranked: Iterable[int], num_pages: int, least: float) -> None:
+        """A first page to the best arms of each class that has not had its least number of pages."""
+        for i in ranked:
+            classes = self._classes(i)
+            lacks = (self._of_class[classes] < self._floor) & (self._wanted[classes] > 0)
+            if i not in self.pages and lacks.any() and self._worth[i] >= least and self._num_granted < num_pages:
+                self._grant(i)
+
+    def by_yield(self, ranked: Iterable[int], num_pages: int, most: int, least: float) -> None:
+        """Up to `num_pages` in all, one by one to the arm whose next is worth most."""
+        heap = [(-self._now(i), place, i) for place, i in enumerate(ranked) if i not in self.pages]
+        heapq.heapify(heap)
+        while heap and self._num_granted < num_pages and -heap[0][0] >= least:
+            value, place, i = heapq.heappop(heap)
+            if (now := self._now(i)) < -value:  # others of its classes were granted pages meanwhile
+                heapq.heappush(heap, (-now, place, i))
+                continue
+            self._grant(i)
+            if self.pages[i] < most:
+                heapq.heappush(heap, (-self._now(i), place, i))
+
+    def _classes(self, i: int) -> Ints:
+        return self._claims[self._ends[i - 1] if i else 0 : self._ends[i]]
+
+    def _now(self, i: int) -> float:
+        """What the arm's next page is worth: less with every page of the round, and where its classes will be full."""
+        classes = self._classes(i)
+        open_ = classes[self._of_class[classes] < self._cap]
+        decline = self._decline ** self.pages.get(i, 0)
+        expected = max(float(self._mean[i]) * decline, 1e-9)
+        return float(self._worth[i]) * decline * min(1.0, float(self._wanted[open_].sum()) / expected)
+
+    def _grant(self, i: int) -> None:
+        classes = self._classes(i)
+        expected = self._mean[i] * self._decline ** self.pages.get(i, 0)
+        self.pages[i] = self.pages.get(i, 0) + 1
+        self._num_granted += 1
+        self._of_class[classes] += 1
+        still = classes[self._wanted[classes] > 0]
+        if len(still):
+            self._wanted[still] = np.maximum(0, self._wanted[still] - expected / len(still))
 
 
-def _need(prior: Prior, balance: float) -> dict[str, float]:
-    """By class, above 1 for one that has less than the average, since it also has less to learn tags from."""
-    mean = fmean(prior.num_valid.values()) if prior.num_valid else 0.0
-    return {class_id: ((1 + mean) / (1 + num)) ** balance for class_id, num in prior.num_valid.items()}
+def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Floats:
+    """[arm] What arms are ranked by; rounded, so that the last bits of a machine's arithmetic decide nothing."""
+    most = np.zeros(len(arms))
+    np.maximum.at(most, arms.arm_of_claim, need[arms.class_of_claim])
+    return np.round(believed.hope * most / _cost(arms, rules), 9)
 
 
-def _num_wanted(arm: Arm, short: Mapping[str, int]) -> int:
-    return sum(max(0, short.get(class_id, 0)) for class_id in arm.class_ids)
+def _cost(arms: Arms, rules: MineRules) -> Floats:
+    """[arm] Of its next page: bytes as its pages so far have brought, else as those of all arms."""
+    num_bytes, num_pages = arms.ints("num_bytes"), arms.num_pages
+    typical = num_bytes.sum() / max(1, num_pages.sum())
+    per_page = (typical + num_bytes) / (1 + num_pages)
+    return np.asarray(rules.cost_per_page + rules.cost_per_gib * per_page / 2**30, np.float64)
 
 
-def _reason(arm: Arm) -> str:
-    if arm.num_pages > 0:
-        return "yield"
-    return "seed" if arm.origin == "seed" else "probation"
+def _need(arms: Arms, wanted: Floats, progress: float, rules: MineRules) -> Floats:
+    """[class name] How much each class goes before others; 1 for all where nothing is known. `progress`: of rounds."""
+    num = by_class(arms, arms.sums("valid_by_page"))
+    if not len(num):
+        return num
+    lack = ((1 + num.mean()) / (1 + num)) ** (rules.balance * (1 - progress))
+    filled = num / np.maximum(1, num + wanted)
+    return np.asarray(lack * np.exp(rules.finish * progress * filled), np.float64)
 
 
-def _key(arm: Arm) -> Key:
-    return arm.source, arm.tag
-
-
-def _lot(seed: int, round: int, arm: Arm) -> bytes:
+def _lot(seed: int, round: int, key: Key) -> bytes:
     """Drawn anew each round, so that arms of which the same is believed take turns."""
-    return blake2b(f"{seed} {round} {arm.source} {arm.tag}".encode(), digest_size=8).digest()
+    return blake2b(f"{seed} {round} {key[0]} {key[1]}".encode(), digest_size=8).digest()

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from h2a_curation.audit.reward import reliability
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
+
+_FATES = pa.schema([("post_id", pa.string()), ("reason", pa.string())])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,10 @@ class Known:
     """(post id, class id) of selected clips: valid, and no copy of another."""
     judged: frozenset[str] = field(default_factory=frozenset)
     """Ids of posts of which no stage has anything left to decide."""
+    fates: pa.Table = field(default_factory=_FATES.empty_table)
+    """(post_id, reason) of them: empty where accepted, else that of the last stage that looked, or why no file came."""
+    reliability: Mapping[str, float] = field(default_factory=dict)
+    """By class, the share of accepted clips that people found right; 1 where it is not named."""
 
 
 def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
@@ -31,7 +38,24 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
            GROUP BY subject_id HAVING NOT bool_or(keep)""",
         {"verdict": decided["verdict"]},
     )
+    fates = facts.query(
+        """WITH subject AS (
+               SELECT post_id, post_id AS subject_id FROM post
+               UNION SELECT post_id, clip_id FROM media JOIN clip USING (media_id) WHERE clip_id IS NOT NULL
+           ),
+           said AS (
+               SELECT post_id, arg_max(reason, (list_position($stages, stage), reason)) AS reason
+               FROM verdict JOIN subject USING (subject_id) WHERE NOT keep GROUP BY post_id
+           )
+           SELECT post_id, CASE WHEN post_id IN (SELECT post_id FROM selection) THEN ''
+                                ELSE coalesce(reason, nullif(outcome, 'ok'), 'no clip') END AS reason
+           FROM judged LEFT JOIN said USING (post_id) LEFT JOIN media USING (post_id) ORDER BY post_id""",
+        {"verdict": decided["verdict"], "selection": chosen, "judged": judged},
+        {"stages": ["screen_post", "screen_clip", "validate", "dedup", "select"]},
+    )
     return Known(
+        fates=fates.cast(_FATES),
+        reliability=reliability(facts, decided),
         accepted=frozenset(zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True)),
         judged=frozenset(judged["post_id"].to_pylist()),
     )

@@ -1,10 +1,12 @@
-"""A round's plan: which listings get how many pages, and the tags learnt for it."""
+"""A round's plan: which listings get how many pages, which are left alone, and the tags learnt for it."""
 
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.arms import Arm, arm_sql
+from h2a_curation.acquire.arms import Arms, Key, arm_sql
 from h2a_curation.acquire.mine import plan as plan_pages
+from h2a_curation.acquire.standing import PAUSED, Evidence, changes, evidence_sql
+from h2a_curation.audit.reward import without_wrong
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.rounds import tags
@@ -13,21 +15,40 @@ from h2a_curation.rounds.proposals import Embed
 
 
 def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> dict[str, pa.Table]:
-    """A round's allocations and newly learnt tags, as the tables of one commit."""
+    """A round's allocations, changes of arms and newly learnt tags, as the tables of one commit."""
     claims = tags.learn(facts, known, recipe, round, embed) if recipe.adapt and recipe.source.by_tag else []
-    learnt = facts.query("FROM tag_claim")
-    arm_tag = tags.arm_tags(recipe, schemas.from_arrow(schemas.TagClaim, learnt) + claims)
-    rows = facts.query(
-        arm_sql(),
-        {
-            "arm_tag": arm_tag,
-            "accepted": pairs("post_id", "class_id", known.accepted),
-            "judged": pa.table({"post_id": pa.array(sorted(known.judged), pa.string())}),
-        },
+    learnt = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
+    wanted = short(known, recipe)
+    arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])
+    states = _states(facts)
+    changed = changes(arms, _evidence(facts, known), states, wanted, round, recipe.standing)
+    states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
+    paused = {key for key, (state, _) in states.items() if state == PAUSED}
+    allocations = plan_pages(
+        arms, recipe.mine, round, recipe.seed, wanted, left_out=paused, reliability=known.reliability
     )
-    arms = [Arm(**row) for row in rows.to_pylist()]
-    allocations = plan_pages(arms, recipe.mine, round, recipe.seed, short(known, recipe))
     return {
         "allocation": schemas.to_arrow(schemas.Allocation, allocations),
+        "arm_change": schemas.to_arrow(schemas.ArmChange, changed),
         "tag_claim": schemas.to_arrow(schemas.TagClaim, claims),
     }
+
+
+def _arms(facts: Catalog, known: Known, arm_tag: pa.Table, wanted: list[str]) -> Arms:
+    tables = {
+        "arm_tag": arm_tag,
+        "accepted": pairs("post_id", "class_id", without_wrong(facts, known.accepted)),
+        "judged": pa.table({"post_id": pa.array(sorted(known.judged), pa.string())}),
+        "wanted": pa.table({"class_id": pa.array(wanted, pa.string())}),
+    }
+    return Arms(table=facts.query(arm_sql(), tables))
+
+
+def _evidence(facts: Catalog, known: Known) -> list[Evidence]:
+    return [Evidence(**row) for row in facts.query(evidence_sql(), {"fate": known.fates}).to_pylist()]
+
+
+def _states(facts: Catalog) -> dict[Key, tuple[str, str]]:
+    """(state, reason) by arm, as the newest change says."""
+    rows = facts.query("FROM arm_change ORDER BY round").to_pylist()
+    return {(row["source"], row["tag"]): (row["state"], row["reason"]) for row in rows}

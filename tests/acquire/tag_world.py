@@ -5,21 +5,22 @@ only; seeds that are mostly used for something else, tags of two meanings, tags 
 tag, and much that shows no class at all.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from h2a_curation.acquire.arms import Arm, Arms, arm_sql
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.listing import list_pages
-from h2a_curation.acquire.mine import Arm, MineRules, arm_sql, plan
+from h2a_curation.acquire.mine import MineRules, plan
 from h2a_curation.acquire.order import fetch_order
 from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.sources.base import Cost, Page
-from schemas import Allocation, Candidate, Hit, Post, Request, TagClaim, to_arrow
+from schemas import Allocation, Candidate, Hit, Media, Post, Request, TagClaim, to_arrow
 from tests import factories
 from tests.acquire.learning import learn
 
@@ -115,7 +116,7 @@ class Miner:
     def run(self, seed: int = 0) -> "Miner":
         for round in range(self.rules.num_rounds):
             arms = self.arms()
-            granted = self.planner(arms, self.rules, round, seed, self.short)
+            granted = self.planner(Arms.of(arms), self.rules, round, seed, self.short)
             cursors = {arm.tag: arm.next_cursor for arm in arms}
             self.allocations += granted
             for allocation in granted:
@@ -192,6 +193,8 @@ def arms_of(
     accepted: set[tuple[str, str]],
     judged: set[str],
     arm_tags: Sequence[dict[str, Any]],
+    media: Iterable[Media] = (),
+    full: Collection[str] = (),
 ) -> list[Arm]:
     """`arm_sql` run by DuckDB on these rows."""
     pairs = [{"post_id": p, "class_id": c} for p, c in sorted(accepted)]
@@ -199,6 +202,8 @@ def arms_of(
         "request": to_arrow(Request, requests),
         "hit": to_arrow(Hit, hits),
         "post": to_arrow(Post, posts),
+        "media": to_arrow(Media, media),
+        "wanted": pa.table({"class_id": sorted({row["class_id"] for row in arm_tags} - set(full))}, _texts("class_id")),
         "accepted": pa.Table.from_pylist(pairs, _texts("post_id", "class_id")),
         "judged": pa.Table.from_pylist([{"post_id": p} for p in sorted(judged)], _texts("post_id")),
         "arm_tag": pa.Table.from_pylist(
@@ -215,10 +220,10 @@ def _texts(*names: str) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in names])
 
 
-def uniform(arms: Sequence[Arm], rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+def uniform(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
     """The baseline: every arm that is not dry in turn, until the budget is used."""
-    left = rules.pages_per_round * (round + 1) - sum(arm.num_pages for arm in arms)
-    live = sorted((a for a in arms if not a.is_dry), key=lambda a: (a.num_pages, a.tag))
+    left = rules.pages_per_round * (round + 1) - int(arms.num_pages.sum())
+    live = sorted((a for a in arms.rows() if not a.is_dry), key=lambda a: (a.num_pages, a.tag))
     return [
         Allocation(round=round, source=a.source, tag=a.tag, num_pages=1, belief=0.0, reason="uniform")
         for a in live[:left]

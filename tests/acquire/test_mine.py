@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2a_curation.acquire.arms import Arm
-from h2a_curation.acquire.belief import BeliefRules, Prior, belief, pooled
+from h2a_curation.acquire.arms import Arm, Arms
+from h2a_curation.acquire.belief import BeliefRules, Prior, beliefs, pooled
 from h2a_curation.acquire.learn import LearnRules
 from h2a_curation.acquire.mine import MineRules, plan
 from tests.acquire.tag_world import Miner, TagWorld, uniform
@@ -18,18 +18,23 @@ SHORT = {"a": 100, "b": 100, "full": 0}
 def arm(tag: str, **changed) -> Arm:
     valid = Arm(
         source="s", tag=tag, class_ids=("a",), origin="seed", rank=0, num_bytes=0, new_by_page=(), judged_by_page=(),
-        valid_by_page=(), num_valid_once=0, num_tagged=0, num_tagged_judged=0, num_tagged_valid=0, is_dry=False,
-        next_cursor="",
+        valid_by_page=(), useful_by_page=(), num_valid_once=0, num_tagged=0, num_tagged_judged=0, num_tagged_valid=0,
+        num_views=None, is_dry=False, next_cursor="",
     )  # fmt: skip
     return replace(valid, **changed)
 
 
 def mined(tag: str, new, valid, **changed) -> Arm:
-    return arm(tag, new_by_page=new, judged_by_page=new, valid_by_page=valid, next_cursor="n", **changed)
+    useful = {"valid_by_page": valid, "useful_by_page": valid}
+    return arm(tag, **{"new_by_page": new, "judged_by_page": new, "next_cursor": "n"} | useful | changed)
 
 
-def granted(arms, round=1, seed=0, rules=RULES, short=SHORT) -> dict[str, tuple[int, str]]:
-    return {a.tag: (a.num_pages, a.reason) for a in plan(arms, rules, round, seed, short)}
+def granted(arms, round=1, seed=0, rules=RULES, short=SHORT, **known) -> dict[str, tuple[int, str]]:
+    return {a.tag: (a.num_pages, a.reason) for a in plan(Arms.of(arms), rules, round, seed, short, **known)}
+
+
+def mean_of(one: Arm, prior: Prior) -> float:
+    return float(beliefs(Arms.of([one]), prior, BeliefRules()).mean[0])
 
 
 def test_the_first_round_asks_every_seed_once_the_best_of_each_class_first():
@@ -74,8 +79,7 @@ def test_probation_leaves_pages_for_what_is_known_to_yield():
 def test_a_tag_that_nobody_carries_waits():
     known = mined("known", (9, 9), (9, 9))
     carried = arm("carried", rank=1, num_tagged=3, num_tagged_judged=3, num_tagged_valid=3)
-    pages = plan([known, arm("unheard", rank=1), carried], RULES, 1, 0, SHORT)
-    assert {a.tag for a in pages} == {"known", "carried"}
+    assert set(granted([known, arm("unheard", rank=1), carried])) == {"known", "carried"}
 
 
 def test_pages_that_a_round_left_are_there_in_the_next():
@@ -90,6 +94,46 @@ def test_a_class_that_wants_little_gets_little():
     arms = [mined("many", (9,), (9,)), one]
     pages = granted(arms, rules=replace(RULES, pages_per_round=3), short={"a": 100, "b": 1})
     assert pages["many"][0] > pages["one"][0]
+
+
+def test_an_arm_that_is_left_out_gets_nothing():
+    arms = [mined("good", (9,), (9,)), mined("paused", (9,), (9,))]
+    assert set(granted(arms, left_out={("s", "paused")})) == {"good"}
+
+
+def test_a_class_whose_clips_people_found_wrong_comes_later():
+    arms = [mined("trusted", (9,), (6,)), mined("doubted", (9,), (6,), class_ids=("b",))]
+    pages = granted(arms, rules=replace(RULES, pages_per_round=3), reliability={"b": 0.4})
+    assert pages["trusted"][0] > pages.get("doubted", (0, ""))[0]
+
+
+def test_bytes_count_as_far_as_the_recipe_says():
+    arms = [mined("light", (9,), (6,), num_bytes=2**20), mined("heavy", (9,), (6,), num_bytes=2**31)]
+    few = replace(RULES, pages_per_round=2)
+    assert granted(arms, rules=few) == {"light": (1, "yield"), "heavy": (1, "yield")}
+    assert granted(arms, rules=replace(few, cost_per_gib=5.0)) == {"light": (2, "yield")}
+
+
+def test_a_floor_serves_every_class_and_a_cap_holds_the_greatest_back():
+    arms = [mined(f"a{i}", (9,), (9,)) for i in range(6)] + [mined("b0", (9,), (1,), class_ids=("b",))]
+    few = replace(RULES, pages_per_round=6, balance=0.0)
+    assert "b0" not in granted(arms, rules=replace(few, pages_per_round=5))
+    assert "b0" in granted(arms, rules=replace(few, pages_per_round=5, floor_pages=1))
+    capped = granted(arms, rules=replace(few, cap_share=0.5, pages_per_round=8))
+    assert sum(n for tag, (n, _) in capped.items() if tag.startswith("a")) == 5  # of ten
+
+
+def test_near_the_end_a_class_that_is_almost_full_is_finished():
+    arms = [mined("nearly", (9,) * 3, (9,) * 3), mined("far", (9,) * 3, (9,) * 3, class_ids=("b",))]
+    rules = replace(RULES, pages_per_round=2, balance=0.0)
+    assert list(granted(arms, round=3, rules=rules, short={"a": 9, "b": 500})) == ["nearly"]
+
+
+def test_a_learnt_tag_below_the_floor_of_views_stays_on_probation():
+    arms = [mined(tag, (9,), (9,), origin="learnt", num_views=n) for tag, n in (("seen", 9), ("small", 2), ("?", None))]
+    pages = granted(arms, rules=replace(RULES, min_tag_views=5, pages_per_round=7))
+    assert pages["small"] == (1, "probation")
+    assert min(pages["seen"][0], pages["?"][0]) > 1
 
 
 arms_strategy = st.lists(
@@ -109,8 +153,8 @@ arms_strategy = st.lists(
 
 @given(arms_strategy, st.integers(0, 3), st.integers(0, 5))
 def test_a_plan_keeps_the_budget_and_depends_on_rows_alone(arms, round, seed):
-    allocations = plan(arms, RULES, round, seed, SHORT)
-    assert allocations == plan(arms[::-1], RULES, round, seed, SHORT)
+    allocations = plan(Arms.of(arms), RULES, round, seed, SHORT)
+    assert allocations == plan(Arms.of(arms[::-1]), RULES, round, seed, SHORT)
     assert len({a.tag for a in allocations}) == len(allocations)
     assert all(1 <= a.num_pages <= RULES.max_pages_per_arm for a in allocations)
     spent = sum(a.num_pages for a in arms)
@@ -124,21 +168,18 @@ def test_arms_of_which_the_same_is_known_take_turns():
 
 def test_an_arm_without_pages_is_believed_to_be_like_others():
     prior = Prior(new_posts=8.0, acceptance=0.5, base=0.0, slope=1.0)
-    untried = belief(arm("x", num_tagged=100), prior, BeliefRules())
-    assert untried.mean == pytest.approx(4.0, rel=0.02)
-    assert untried.hope > untried.mean
+    untried = beliefs(Arms.of([arm("x", num_tagged=100)]), prior, BeliefRules())
+    assert untried.mean[0] == pytest.approx(4.0, rel=0.02)
+    assert untried.hope[0] > untried.mean[0]
 
 
 def test_what_carries_a_tag_tells_of_its_listing():
-    beliefs = [
-        belief(arm("x", num_tagged=9, num_tagged_judged=9, num_tagged_valid=v), Prior(), BeliefRules()).mean
-        for v in (0, 4, 9)
-    ]
-    assert beliefs == sorted(beliefs)
+    means = [mean_of(arm("x", num_tagged=9, num_tagged_judged=9, num_tagged_valid=v), Prior()) for v in (0, 4, 9)]
+    assert means == sorted(means)
 
 
 def test_the_prior_is_what_all_arms_show():
-    shown = pooled([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)], BeliefRules())
+    shown = pooled(Arms.of([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)]), BeliefRules())
     assert (shown.new_posts, shown.decline, shown.acceptance) == pytest.approx((8, 0.5, 0.25), abs=0.1)
 
 
@@ -146,16 +187,14 @@ def test_how_much_posts_elsewhere_tell_is_learnt_from_tags_of_which_both_are_kno
     def tried(i: int) -> Arm:
         elsewhere, own = 20 * (i % 5), 4 * (i % 5)
         both = {"num_tagged": 120, "num_tagged_judged": 120, "num_tagged_valid": elsewhere + own}
-        return arm(f"x{i}", new_by_page=(20,), judged_by_page=(20,), valid_by_page=(own,), next_cursor="n", **both)
+        return mined(f"x{i}", (20,), (own,), **both)
 
-    like_own = pooled([tried(i) for i in range(50)], BeliefRules())
+    like_own = pooled(Arms.of([tried(i) for i in range(50)]), BeliefRules())
     assert (like_own.base, like_own.slope) == pytest.approx((0, 1), abs=0.1)
     halved = [replace(tried(i), valid_by_page=(tried(i).valid_by_page[0] // 2,)) for i in range(50)]
-    assert pooled(halved, BeliefRules()).slope < 0.7
-    assert (
-        like_own.num_judged
-        > pooled([replace(a, valid_by_page=(20 * (n % 2),)) for n, a in enumerate(halved)], BeliefRules()).num_judged
-    )
+    assert pooled(Arms.of(halved), BeliefRules()).slope < 0.7
+    uneven = [replace(a, valid_by_page=(20 * (n % 2),)) for n, a in enumerate(halved)]
+    assert like_own.num_judged > pooled(Arms.of(uneven), BeliefRules()).num_judged
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,260 @@
+"""Whether an arm is still to be mined: paused where its verdicts speak against it, retired where nothing is left.
+
+Computed anew from the rows each round: a pause ends by itself when verdicts change, by other prompts or rules.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from scipy.stats import beta, chi2
+
+from h2a_curation.acquire.arms import Arms, Floats, Key
+from h2a_curation.acquire.belief import by_class
+from schemas import ArmChange
+
+OPEN, PAUSED, RETIRED, DRIFTED = "open", "paused", "retired", "drifted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingRules:
+    """What it takes to leave a tag."""
+
+    pause_ratio: float = 0.25
+    """A tag is paused when its share of accepted posts lies below this part of what its classes' tags show."""
+    pause_doubt: float = 0.05
+    """Probability that it does not (Beta posterior, uniform prior): the least that pauses. 0 pauses none."""
+    drift_doubt: float = 0.01
+    """Probability of so sharp a change by chance, all dates tried being counted: the least that counts as drift."""
+    never_pause: tuple[str, ...] = ()
+    """Tags that are mined whatever their verdicts say."""
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.pause_ratio, self.pause_doubt, self.drift_doubt)):
+            raise ValueError(f"pause_ratio, pause_doubt and drift_doubt are shares between 0 and 1: {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the judged posts of one listing say: a row of `evidence_sql`."""
+
+    source: str
+    tag: str
+    num_judged: int
+    num_valid: int
+    reasons: Sequence[Mapping[str, object]]
+    """{reason, num} of the rejected, the most frequent first, at most 3."""
+    since: datetime | None
+    """When the posts became others: the date that divides accepted and rejected best; None where none can be told."""
+    num_before: int
+    num_valid_before: int
+    gain: float
+    """Log-likelihood that two shares, before and since, add to one for all."""
+    hashtags_before: float | None
+    """Mean number on the posts before."""
+    hashtags_since: float | None
+    num_creators_since: int
+
+    @property
+    def share_before(self) -> float:
+        """Accepted of those posted before the date."""
+        return self.num_valid_before / max(1, self.num_before)
+
+    @property
+    def share_since(self) -> float:
+        """Accepted of those posted since."""
+        return (self.num_valid - self.num_valid_before) / max(1, self.num_judged - self.num_before)
+
+
+def evidence_sql() -> str:
+    """SQL that yields one Evidence a row for listings of which 12 posts or more are judged, over `hit` and `post` as in
+    `schemas` and `fate(post_id, reason)`: of judged posts, `''` where accepted, else why not (DuckDB).
+    """
+    return (
+        """
+    WITH judged AS (
+        SELECT l.source, l.tag, post_id, reason, (reason = '')::INT AS valid, posted_at, creator,
+               len(hashtags) AS num_hashtags
+        FROM (SELECT DISTINCT source, tag, post_id FROM hit) l JOIN fate USING (post_id) JOIN post p USING (post_id)
+        QUALIFY count(*) OVER (PARTITION BY l.source, l.tag) >= 12
+    ),
+    total AS (SELECT source, tag, count(*) AS num, sum(valid)::BIGINT AS k FROM judged GROUP BY ALL),
+    day AS (
+        SELECT source, tag, posted_at, count(*) AS num, sum(valid) AS k
+        FROM judged WHERE posted_at IS NOT NULL GROUP BY ALL
+    ),
+    running AS (
+        SELECT d.source, d.tag, d.posted_at, t.num AS total, t.k AS total_k,
+               sum(d.num) OVER w - d.num AS n, sum(d.k) OVER w - d.k AS k
+        FROM day d JOIN total t USING (source, tag)
+        WINDOW w AS (PARTITION BY d.source, d.tag ORDER BY d.posted_at)
+    ),
+    tried AS (
+        SELECT *, h(k, n) + h(total_k - k, total - n) - h(total_k, total) AS gain
+        FROM running WHERE n >= 6 AND total - n >= 6 AND k * (total - n) > (total_k - k) * n
+    ),
+    best AS (
+        SELECT source, tag, arg_max({since: posted_at, n: n::BIGINT, k: k::BIGINT}, (gain, posted_at)) AS fork,
+               max(gain) AS gain
+        FROM tried GROUP BY ALL
+    ),
+    why AS (
+        SELECT source, tag, list({reason: reason, num: num} ORDER BY num DESC, reason)[:3] AS reasons
+        FROM (SELECT source, tag, reason, count(*) AS num FROM judged WHERE reason <> '' GROUP BY ALL) GROUP BY ALL
+    ),
+    around AS (
+        SELECT j.source, j.tag, avg(num_hashtags) FILTER (posted_at < fork.since) AS before,
+               avg(num_hashtags) FILTER (posted_at >= fork.since) AS since,
+               count(DISTINCT creator) FILTER (posted_at >= fork.since) AS num_creators
+        FROM judged j JOIN best USING (source, tag) GROUP BY ALL
+    )
+    SELECT source, tag, t.num AS num_judged, t.k AS num_valid, coalesce(reasons, []) AS reasons,
+           fork.since AS since, coalesce(fork.n, 0) AS num_before, coalesce(fork.k, 0) AS num_valid_before,
+           coalesce(gain, 0) AS gain, around.before AS hashtags_before, around.since AS hashtags_since,
+           coalesce(around.num_creators, 0) AS num_creators_since
+    FROM total t LEFT JOIN best USING (source, tag) LEFT JOIN why USING (source, tag)
+    LEFT JOIN around USING (source, tag) ORDER BY source, tag
+    """.replace("h(k, n)", _entropy("k", "n"))
+        .replace("h(total_k - k, total - n)", _entropy("(total_k - k)", "(total - n)"))
+        .replace("h(total_k, total)", _entropy("total_k", "total"))
+    )
+
+
+def _entropy(k: str, n: str) -> str:
+    """SQL of the log-likelihood of k accepted of n at their own share."""
+    return f"(if({k} > 0, {k} * ln({k} / {n}), 0) + if({k} < {n}, ({n} - {k}) * ln(1 - {k} / {n}), 0))"
+
+
+def changes(
+    arms: Arms,
+    evidence: Sequence[Evidence],
+    before: Mapping[Key, tuple[str, str]],
+    short: Mapping[str, int],
+    round: int,
+    rules: StandingRules,
+) -> list[ArmChange]:
+    """One row for each arm that is in another state than `before` ((state, reason) by arm), in the order of arms."""
+    of_arm = {(e.source, e.tag): e for e in evidence}
+    usual = _usual(arms)
+    found = []
+    for i, (key, class_ids) in enumerate(zip(arms.keys(), arms.table["class_ids"].to_pylist(), strict=True)):
+        was = before.get(key, (OPEN, ""))
+        told = of_arm.get(key)
+        spent = _spent(class_ids, bool(arms.is_dry[i]), short)
+        if told is None and spent is None and was[0] == OPEN:
+            continue
+        now = _retired(key, spent, told, round) if spent else _judged(key, told, float(usual[i]), round, rules)
+        if now is None:
+            now = _opened(key, was, told, round)
+        if (now.state, now.reason) != was and not (now.state == OPEN and was[0] == OPEN):
+            found.append(now)
+    return found
+
+
+def _usual(arms: Arms) -> Floats:
+    """[arm] Share accepted of what the listings of its classes show; where these are few, of what all show."""
+    judged, valid = arms.sums("judged_by_page"), arms.sums("valid_by_page")
+    overall = (1 + valid.sum()) / (2 + judged.sum())
+    of_class = (20 * overall + by_class(arms, valid)) / (20 + by_class(arms, judged))
+    most = np.zeros(len(arms))
+    np.maximum.at(most, arms.arm_of_claim, of_class[arms.class_of_claim])
+    return most
+
+
+def _spent(class_ids: Sequence[str], is_dry: bool, short: Mapping[str, int]) -> tuple[str, str] | None:
+    """Why there is nothing left to get, and in words."""
+    if not class_ids:
+        return "unclaimed", "no class names the tag any more"
+    if is_dry:
+        return "dry", "the listing has ended"
+    if all(short.get(class_id, 0) <= 0 for class_id in class_ids):
+        return "quota", f"no clips are wanted of {', '.join(class_ids)}"
+    return None
+
+
+def _retired(key: Key, spent: tuple[str, str] | None, told: Evidence | None, round: int) -> ArmChange:
+    assert spent
+    num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
+    return _row(key, round, RETIRED, spent[0], num_judged, num_valid, 0.0, 0.0, None, spent[1])
+
+
+def _opened(key: Key, was: tuple[str, str], told: Evidence | None, round: int) -> ArmChange:
+    reason = "wanted" if was[0] == RETIRED else "verdicts"
+    num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
+    detail = f"{num_valid} of {num_judged} judged posts are accepted: no longer {was[0]} ({was[1]})"
+    return _row(key, round, OPEN, reason, num_judged, num_valid, 0.0, 0.0, None, detail)
+
+
+def _judged(key: Key, told: Evidence | None, usual: float, round: int, rules: StandingRules) -> ArmChange | None:
+    """Paused or drifted, where the evidence suffices; None: open."""
+    if told is None:
+        return None
+    drift = _chance_of_drift(told) <= rules.drift_doubt and told.share_since <= 0.5 * told.share_before
+    threshold = rules.pause_ratio * usual
+    doubt = float(beta.sf(threshold, 1 + told.num_valid, 1 + told.num_judged - told.num_valid))
+    if doubt <= rules.pause_doubt and key[1] not in rules.never_pause:
+        reason = "hijacked" if drift and _is_hijack(told) else "spam" if _is_spam(told) else "homonym"
+        since = told.since if drift else None
+        detail = ", ".join(_words(told, drift))
+        return _row(
+            key, round, PAUSED, reason, told.num_judged, told.num_valid, doubt, rules.pause_doubt, since, detail
+        )
+    if drift:
+        chance, detail = _chance_of_drift(told), ", ".join(_words(told, drift))
+        return _row(
+            key, round, DRIFTED, "drift", told.num_judged, told.num_valid, chance, rules.drift_doubt, told.since, detail
+        )
+    return None
+
+
+def _chance_of_drift(told: Evidence) -> float:
+    """Likelihood ratio test with one degree of freedom, times the dates that were tried (Bonferroni)."""
+    return min(1.0, float(chi2.sf(2 * told.gain, 1)) * told.num_judged) if told.since else 1.0
+
+
+def _is_hijack(told: Evidence) -> bool:
+    """Others took the tag over: the newer posts carry half as many hashtags again, or stem from few creators."""
+    num_since = told.num_judged - told.num_before
+    many = (told.hashtags_since or 0) >= 1.5 * (told.hashtags_before or 1)
+    return many or 0 < told.num_creators_since <= num_since / 4
+
+
+def _is_spam(told: Evidence) -> bool:
+    return bool(told.reasons) and told.reasons[0]["reason"] in ("tag_spam", "too_few_views")
+
+
+def _words(told: Evidence, drift: bool) -> Iterator[str]:
+    yield f"{told.num_valid} of {told.num_judged} judged posts accepted"
+    if drift and told.since:
+        since = told.num_judged - told.num_before
+        yield f"before {told.since:%Y-%m-%d} {told.num_valid_before} of {told.num_before}"
+        yield f"since then {told.num_valid - told.num_valid_before} of {since}"
+    yield from (f"{why['num']} {why['reason']}" for why in told.reasons)
+
+
+def _row(
+    key: Key,
+    round: int,
+    state: str,
+    reason: str,
+    num_judged: int,
+    num_valid: int,
+    value: float,
+    threshold: float,
+    since: datetime | None,
+    detail: str,
+) -> ArmChange:
+    return ArmChange(
+        round=round,
+        source=key[0],
+        tag=key[1],
+        state=state,
+        reason=reason,
+        num_judged=num_judged,
+        num_valid=num_valid,
+        value=value,
+        threshold=threshold,
+        since=since,
+        detail=detail,
+    )
