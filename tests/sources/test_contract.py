@@ -130,6 +130,9 @@ def test_a_canary_is_a_post_that_the_source_fetches(kind, site, tmp_path):
             "h2a-sample:post:1",
             first.source,
         )
+        if kind in ("ytdlp", "tiktok_research"):  # those of the fixtures that fetch from the sample platform
+            source.fetch(canary, tmp_path / "canary")
+            assert (tmp_path / "canary").read_bytes() == VIDEO
 
 
 def test_an_opt_out_list_keeps_posts_and_creators_out(kind, site, tmp_path):

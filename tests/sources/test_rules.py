@@ -27,6 +27,8 @@ def test_paths_are_seen_from_the_recipe(tmp_path):
     ("text", "line", "words"),
     [
         ("source:\n  fetch_with: {knd: ytdlp}\n", 2, "unknown key 'knd'; did you mean 'kind'"),
+        ("source: {max_per_host: 0}\n", 1, "max_per_host and canary_after start at 1"),
+        ("source: {canary_after: 0}\n", 1, "max_per_host and canary_after start at 1"),
         ("source: {kind: tiktok_research}\n", 1, "gives no files: name another source in fetch_with"),
         ("source:\n  fetch_with: {kind: table, fetch_with: {kind: ytdlp}}\n", 1, "has no fetch_with of its own"),
     ],
@@ -46,6 +48,7 @@ def test_a_mistake_in_a_source_is_named_with_its_line(tmp_path, text, line, word
         ({"kind": "folder", "file": Path(), "settings": {"hardlink": False}}, "nearest known is 'hard_link'"),
         ({"kind": "ytdlp", "columns": {"url": "link"}}, "source kind ytdlp has no setting 'columns'"),
         ({"kind": "table"}, "reads a table: name one"),
+        ({"kind": "folder", "file": Path(), "max_per_host": 2}, "no setting 'max_per_host'"),
     ],
 )
 def test_what_a_kind_does_not_take_is_refused(said, words):

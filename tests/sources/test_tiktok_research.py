@@ -214,6 +214,17 @@ def test_a_wait_that_is_asked_for_is_told(tiktok, clock):
     assert failing(source(tiktok, clock)).retry_after_s == 7.0
 
 
+def test_a_long_wait_is_every_callers_and_nobody_asks_meanwhile(tiktok, clock):
+    tiktok.headers = {"Retry-After": "3600"}
+    tiktok.answers = [error(429, "rate_limit_exceeded", "slower")]
+    made = source(tiktok, clock)
+    for _ in range(3):
+        failed = failing(made)
+        assert failed.kind is ErrorKind.RATE_LIMITED
+        assert 3590 < failed.retry_after_s <= 3600
+    assert len(queries(tiktok)) == 1
+
+
 def test_a_site_that_is_down_stops_the_lane(clock):
     made = source(type("Down", (), {"url": "http://127.0.0.1:9"}), clock)
     assert failing(made).kind is ErrorKind.UNREACHABLE
