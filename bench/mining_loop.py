@@ -15,9 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from bench.mining_world import AnyWorld
-from h2a_curation.acquire import learn as learning
 from h2a_curation.acquire.arms import Arms, Key, arm_sql
-from h2a_curation.acquire.learn import LearnRules, learn_tags
+from h2a_curation.acquire.learn import LearnRules, count_sql, evidence_sql, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
 from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.retry import RetryRules
@@ -198,7 +197,8 @@ def learn(
     with duckdb.connect(config={"threads": num_threads}) as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        evidence = connection.sql(learning.evidence_sql(rules)).to_arrow_table()
+        connection.register("counted", connection.sql(count_sql(rules)).to_arrow_table())
+        evidence = connection.sql(evidence_sql(rules)).to_arrow_table()
     return learn_tags(evidence, round=round, rules=rules)
 
 
