@@ -28,7 +28,7 @@ from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
 from h2a_curation.pretrain.devices import autocast, matmul_flops_per_s
 from h2a_curation.pretrain.flops import step_flops
-from h2a_curation.pretrain.heap import allocate_state, keep_large_blocks_apart
+from h2a_curation.pretrain.heap import allocate_state, keep_freed_memory
 from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.pretrain.masking import dual_masks
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
@@ -140,7 +140,7 @@ class _Side:
 def _serve(side: str, name: str, pipe: Connection) -> None:
     torch.set_num_threads(THREADS)
     if side != "plain":
-        keep_large_blocks_apart()
+        keep_freed_memory()
     step = plain(name) if side == "plain" else ours(name, "bfloat16" if side == "bfloat16" else "float32")
     while pipe.recv() == "step":
         start_s = time.perf_counter()

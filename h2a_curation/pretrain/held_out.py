@@ -8,10 +8,15 @@ import torch
 from h2a_curation.pretrain.loader import Batch, ReadClip, make_batch
 from h2a_curation.pretrain.loss import token_errors
 from h2a_curation.pretrain.model import MaskedAutoencoder
+from h2a_curation.pretrain.parallel import World
 from h2a_curation.pretrain.presets import Dtype, Preset
 from h2a_curation.pretrain.shards import Version
 from h2a_curation.pretrain.step import predict
 from schemas import Member
+
+PICTURE_CLIPS = 3
+"""Clips in a picture of reconstructions."""
+_BATCH_CLIPS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +49,35 @@ def split_members(version: Version) -> tuple[list[Member], list[Member]]:
     return [m for i, m in enumerate(train) if i % 10], train[::10]
 
 
-def held_out_batches(members: Sequence[Member], read: ReadClip, preset: Preset, seed: int) -> list[Batch]:
-    """The same samples at every call: one view of each of the first clips."""
+def held_out_batches(members: Sequence[Member], read: ReadClip, preset: Preset, seed: int, world: World) -> list[Batch]:
+    """The same samples at every call: one view of each of the first clips, dealt out among the processes.
+
+    All get as many batches of the same sizes, with clips enough for a picture: those beyond a process's own do not
+    count.
+    """
     chosen = members[: preset.recipe.held_out_clips]
-    size = 8
-    parts = [chosen[i : i + size] for i in range(0, len(chosen), size)]
-    keys = [[f"{seed}/held out/{i * size + j}" for j in range(len(part))] for i, part in enumerate(parts)]
-    return [make_batch(part, names, read, preset, views=1) for part, names in zip(parts, keys, strict=True)]
+    own = list(range(world.rank, len(chosen), world.size))
+    others = [place for place in range(len(chosen)) if place not in own]
+    size = max(-(-len(chosen) // world.size), min(PICTURE_CLIPS, len(chosen)))
+    places = [*own, *others][:size]
+    batches = []
+    for first in range(0, size, _BATCH_CLIPS):
+        part = places[first : first + _BATCH_CLIPS]
+        keys = [f"{seed}/held out/{place}" for place in part]
+        batch = make_batch([chosen[place] for place in part], keys, read, preset, views=1)
+        batch.was_hidden[max(0, len(own) - first) :] = False
+        batches.append(batch)
+    return batches
 
 
 @torch.no_grad()
-def measure(model: MaskedAutoencoder, batches: Sequence[Batch], device: torch.device, dtype: Dtype) -> HeldOutLoss:
-    """The loss of the model as it is. Where its weights are divided, all processes must measure alike."""
+def measure(model: MaskedAutoencoder, batches: Sequence[Batch], world: World, dtype: Dtype) -> HeldOutLoss:
+    """The loss of the model as it is over the batches of all processes, which must call this together."""
     sums = torch.zeros(3, dtype=torch.float64)
-    for batch in (b.to(device) for b in batches):
+    for batch in (b.to(world.device) for b in batches):
         predicted, target = predict(model, batch, dtype)
         weight = batch.was_hidden.float()
         errors = (token_errors(predicted, target), token_errors(torch.zeros_like(target), target))
         sums += torch.stack([*((e * weight).sum() for e in errors), weight.sum()]).double().cpu()
-    by_model, by_mean, count = sums.tolist()
+    by_model, by_mean, count = world.total(sums).tolist()
     return HeldOutLoss(model=by_model / count, mean_predictor=by_mean / count)

@@ -174,7 +174,14 @@ class _Making:
     not_decoded: NDArray[np.bool_]
 
     def make(self, i: int) -> None:
-        """Fill in all views of the i-th clip."""
+        """Fill in all views of the i-th clip; OSError with its name where memory does not suffice."""
+        try:
+            self._fill(i)
+        except MemoryError as full:
+            told = f"no memory left to decode clip {self.members[i].clip_id}"
+            raise OSError(f"{told}: fewer --workers or --micro-clips take less") from full
+
+    def _fill(self, i: int) -> None:
         member, (model, recipe) = self.members[i], (self.preset.model, self.preset.recipe)
         rng, box_rng = random_state(self.keys[i]), random.Random(self.keys[i])
         indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
@@ -183,7 +190,7 @@ class _Making:
         boxes = [multi_scale_box(width_px, height_px, model.image_px, box_rng) for _ in range(self.views)]
         data, rows = self.read(member), slice(i * self.views, (i + 1) * self.views)
         try:
-            _crop(data, indices, boxes, shrink, self.video.numpy()[rows])
+            _crop(data, indices, boxes, shrink, self.video.numpy()[rows], exact=recipe.exact_resize)
         except ValueError as broken:
             raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
         for row in range(rows.start, rows.stop):
@@ -220,10 +227,12 @@ def _making(
     )
 
 
-def _crop(data: bytes, indices: Sequence[int], boxes: Sequence[Box], shrink: int, views: Frames) -> None:
+def _crop(
+    data: bytes, indices: Sequence[int], boxes: Sequence[Box], shrink: int, views: Frames, *, exact: bool
+) -> None:
     """Decode once and fill each view [frame, height, width, rgb] with its box, resized."""
     size_px = views.shape[-2]
-    if size_px < _PIL_BELOW_PX or shrink > 1:
+    if exact or size_px < _PIL_BELOW_PX or shrink > 1:
         images = [Image.fromarray(frame) for frame in decode(data, indices, shrink=shrink)]
         for box, view in zip(boxes, views, strict=True):
             view[:] = crop_and_resize(images, box, size_px)

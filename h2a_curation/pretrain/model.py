@@ -34,7 +34,7 @@ class Attention(nn.Module):
         bias = self._bias()
         if wanted_Bk is None:
             qkv = functional.linear(x_BND, self.qkv.weight, bias)
-            q, k, v = qkv.view(b, n, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+            q, k, v = (each.transpose(1, 2) for each in qkv.view(b, n, 3, self.num_heads, -1).unbind(2))
         else:
             wanted = take_tokens(x_BND, wanted_Bk)
             of_q, of_kv = self.qkv.weight.tensor_split([d])
@@ -42,7 +42,7 @@ class Attention(nn.Module):
             q = functional.linear(wanted, of_q, bias_of_q).view(b, -1, self.num_heads, d // self.num_heads)
             q = q.transpose(1, 2)
             kv = functional.linear(x_BND, of_kv, bias_of_kv)
-            k, v = kv.view(b, n, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+            k, v = (each.transpose(1, 2) for each in kv.view(b, n, 2, self.num_heads, -1).unbind(2))
         if self.scale is None:
             out = functional.scaled_dot_product_attention(q, k, v)
         else:

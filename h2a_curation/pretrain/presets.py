@@ -65,6 +65,8 @@ class Recipe:
     """0 decodes exactly the hidden tokens."""
     class_balance: float = 0.0
     """A class's share of the draws goes with its number of clips to the power 1 - this: 1 draws all classes alike."""
+    exact_resize: bool = False
+    """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
     dtype: Dtype = "bfloat16"
     """Of matrix products; weights, gradients and the loss are float32 in any case."""
     learning_rate: float = 1e-3
@@ -91,6 +93,11 @@ class Recipe:
     held_out_clips: int = 64
     """Clips on which the reconstruction loss is measured before and after."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.class_balance <= 1:
+            told = f"class_balance must lie between 0 (as the data are) and 1 (all alike), not {self.class_balance}"
+            raise ValueError(told)
+
     def num_steps(self, steps_per_epoch: int) -> int:
         """The length of a run on a set that gives so many steps an epoch."""
         return self.steps or self.epochs * steps_per_epoch
@@ -111,10 +118,12 @@ class Preset:
         epochs: int | None = None,
         batch_clips: int | None = None,
         dtype: str | None = None,
+        class_balance: float | None = None,
+        exact_resize: bool | None = None,
     ) -> "Preset":
         """The same with what is not None in place of its own; the warm-up keeps its share of another length.
 
-        ValueError for no steps, epochs or clips at all, or an unknown dtype.
+        ValueError for no steps, epochs or clips at all, an unknown dtype, or a balance outside 0 to 1.
         """
         for what, count in (("steps", steps), ("epochs", epochs), ("batch clips", batch_clips)):
             if count is not None and count < 1:
@@ -131,6 +140,10 @@ class Preset:
             recipe = replace(recipe, batch_clips=batch_clips)
         if dtype is not None:
             recipe = replace(recipe, dtype=_dtype(dtype))
+        if class_balance is not None:
+            recipe = replace(recipe, class_balance=class_balance)
+        if exact_resize is not None:
+            recipe = replace(recipe, exact_resize=exact_resize)
         return replace(self, recipe=recipe)
 
 

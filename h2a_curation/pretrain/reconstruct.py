@@ -6,29 +6,32 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from h2a_curation.pretrain.held_out import PICTURE_CLIPS
 from h2a_curation.pretrain.loader import Batch
 from h2a_curation.pretrain.loss import take_tokens
 from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
 from h2a_curation.pretrain.presets import TUBELET, ModelConfig
 
 GREY = 128
+_FRAMES = 4
+"""Shown of each clip."""
 
 
 @torch.no_grad()
-def picture(model: MaskedAutoencoder, batch: Batch, *, num_clips: int = 3, num_frames: int = 4) -> Image.Image:
+def picture(model: MaskedAutoencoder, batch: Batch) -> Image.Image:
     """Three rows a clip: original, masked, reconstructed. Hidden patches are all predicted, whatever the decoder mask.
 
     The model predicts a patch less its mean and over its deviation: both are taken from the original.
     """
     batch = batch.to(model.mask_token.device)
-    patches = model.patchify(batch.video[:num_clips])
-    visible = batch.visible[:num_clips]
+    patches = model.patchify(batch.video[:PICTURE_CLIPS])
+    visible = batch.visible[:PICTURE_CLIPS]
     hidden = token_indices(torch.ones(patches.shape[:2], device=patches.device).scatter(1, visible, 0).bool())
     predicted = model(patches, visible, hidden).float()
     rebuilt = _denormalise(predicted, take_tokens(patches, hidden))
     masked = _put(patches, hidden, torch.full_like(rebuilt, GREY))
     rows = [_unpatchify(p, model.config) for p in (patches, masked, _put(patches, hidden, rebuilt))]
-    shown = np.linspace(0, model.config.num_frames - 1, num_frames).astype(int)
+    shown = np.linspace(0, model.config.num_frames - 1, _FRAMES).astype(int)
     lines = [np.concatenate(list(row[clip, shown]), axis=1) for clip in range(len(patches)) for row in rows]
     image = Image.fromarray(np.concatenate(lines, axis=0))
     scale = max(1, 160 // model.config.image_px)

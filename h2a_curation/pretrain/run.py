@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from h2a_curation.pretrain.devices import compile_blocks, micro_clips_for, uncompiled
-from h2a_curation.pretrain.heap import allocate_state, keep_large_blocks_apart
+from h2a_curation.pretrain.heap import allocate_state, keep_freed_memory
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
 from h2a_curation.pretrain.loader import Batch, Stream
 from h2a_curation.pretrain.model import MaskedAutoencoder
@@ -53,6 +53,7 @@ class Run:
     means: Means
     stream: Stream
     held_out: list[Batch]
+    """This process's share."""
     held_out_before: HeldOutLoss
     learner: Learner
     compiled: bool
@@ -69,12 +70,12 @@ def start(
     members, held_out = split_members(opened)
     read = partial(read_clip, opened)
     stream = Stream(members=members, read=read, preset=chosen, seed=seed)
-    batches = held_out_batches(held_out, read, chosen, seed)
+    batches = held_out_batches(held_out, read, chosen, seed, world)
     compiled = world.device.type == "cuda" if means.compile is None else means.compile
     learner = _learner(chosen, seed, world, means, compiled=compiled)
     out.mkdir(parents=True, exist_ok=True)
     with uncompiled(compiled):
-        before = measure(learner.model, batches, world.device, learner.dtype)
+        before = measure(learner.model, batches, world, learner.dtype)
     first_step = take_up(out, settings, learner)
     num_parameters = sum(p.numel() for p in learner.model.parameters())
     return Run(
@@ -106,7 +107,7 @@ def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled:
     called = spread(model, world, means.parallel)
     optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
     if world.device.type == "cpu":
-        keep_large_blocks_apart()
+        keep_freed_memory()
         allocate_state(optimizer)
     return Learner(
         model=model,

@@ -29,11 +29,9 @@ def random_state(key: str) -> np.random.RandomState:
 def epoch_order(labels: Sequence[int], seed: int, epoch: int, class_balance: float = 0.0) -> list[int]:
     """The places of the clips in an epoch's order, as many as there are clips; `labels` are their classes.
 
-    Within a class no clip is drawn an (i+1)-th time before all have been drawn i times. ValueError for a balance
-    outside 0 to 1.
+    Within a class no clip is drawn an (i+1)-th time before all have been drawn i times.
     """
-    if not 0 <= class_balance <= 1:
-        raise ValueError(f"class_balance must lie between 0 (as the data are) and 1 (all alike), not {class_balance}")
+    assert 0 <= class_balance <= 1
     rng = random_state(f"order/{seed}/{epoch}")
     shuffle = rng.permutation(len(labels))
     if class_balance == 0:

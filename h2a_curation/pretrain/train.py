@@ -57,14 +57,15 @@ def pretrain(
     epochs: int | None = None,
     batch_clips: int | None = None,
     dtype: str | None = None,
+    class_balance: float | None = None,
+    exact_resize: bool | None = None,
     seed: int = 0,
     means: Means = Means(),
     progress: Progress | None = None,
 ) -> Result:
     """Train a preset on the train split of a published version, in the folder `out`.
 
-    `steps`, `epochs`, `batch_clips` and `dtype` replace the preset's. Under torchrun this is one of its
-    processes.
+    What of `steps` to `exact_resize` is not None replaces the recipe's. Under torchrun this is one of its processes.
 
     Called again with the same arguments, but with any means, it goes on from the newest checkpoint with the losses that
     an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the step
@@ -75,7 +76,14 @@ def pretrain(
     cannot be written or another process is lost.
     """
     started_s = time.monotonic()
-    chosen = preset(preset_name).adjusted(steps=steps, epochs=epochs, batch_clips=batch_clips, dtype=dtype)
+    chosen = preset(preset_name).adjusted(
+        steps=steps,
+        epochs=epochs,
+        batch_clips=batch_clips,
+        dtype=dtype,
+        class_balance=class_balance,
+        exact_resize=exact_resize,
+    )
     with joined(means.device) as world:
         num_cores = (os.cpu_count() or 1) // num_local_processes()
         torch.set_num_threads(means.threads or max(1, num_cores - means.workers))
@@ -182,7 +190,7 @@ def _save_if_due(run: Run, saver: Saver, num_done: int, *, stopping: bool) -> No
 def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
     world = run.learner.world
     with uncompiled(run.compiled):
-        after = measure(run.learner.model, run.held_out, world.device, run.learner.dtype)
+        after = measure(run.learner.model, run.held_out, world, run.learner.dtype)
     shown = _picture(run)
     if run.records is None:
         result = None

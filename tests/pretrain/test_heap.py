@@ -1,8 +1,12 @@
 import copy
+import platform
+import subprocess
+import sys
 
+import pytest
 import torch
 
-from h2a_curation.pretrain.heap import allocate_state, keep_large_blocks_apart
+from h2a_curation.pretrain.heap import allocate_state
 
 
 def test_a_state_made_early_is_that_of_the_first_step():
@@ -21,5 +25,15 @@ def test_a_state_made_early_is_that_of_the_first_step():
     assert torch.equal(late.weight, early.weight)
 
 
-def test_blocks_can_be_kept_apart_in_any_process():
-    keep_large_blocks_apart()
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
+def test_freed_memory_is_kept():
+    """In a process of its own: the setting is for good."""
+    pages = "import resource; faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+    blocks = "[torch.ones(2**22) for _ in range(9)]\n"
+    code = f"import torch; {pages}{{keep}}{3 * blocks}before = faults()\n{blocks}print(faults() - before)"
+    keep = "from h2a_curation.pretrain.heap import keep_freed_memory; keep_freed_memory()\n"
+    [without, with_it] = [
+        int(subprocess.run([sys.executable, "-c", code.format(keep=k)], capture_output=True, check=True).stdout)
+        for k in ("", keep)
+    ]
+    assert with_it < 100 < without
