@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from bench.mining_world import AnyWorld
 from h2a_curation.acquire.arms import Arms, Key, arm_sql
-from h2a_curation.acquire.learn import LearnRules, count_sql, evidence_sql, learn_tags
+from h2a_curation.acquire.learn import LearnRules, count_sql, grounds_sql, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
 from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.retry import RetryRules
@@ -198,8 +198,8 @@ def learn(
         for name, table in tables.items():
             connection.register(name, table)
         connection.register("counted", connection.sql(count_sql(rules)).to_arrow_table())
-        evidence = connection.sql(evidence_sql(rules)).to_arrow_table()
-    return learn_tags(evidence, round=round, rules=rules)
+        grounds = connection.sql(grounds_sql(rules)).to_arrow_table()
+    return learn_tags(grounds, round=round, rules=rules)
 
 
 def _worth(rows: Rows, quota: int | None) -> int:

@@ -15,18 +15,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from h2a_curation.acquire.evidence import CO_OCCURS, SIMILAR, WORDS, LearnRules, count_sql, evidence_sql, unclaimed_sql
+from h2a_curation.acquire.grounds import CO_OCCURS, SIMILAR, WORDS, LearnRules, count_sql, grounds_sql, unclaimed_sql
 from schemas import TagClaim
 
-__all__ = ["CO_OCCURS", "SIMILAR", "WORDS", "LearnRules", "count_sql", "evidence_sql", "learn_tags", "unclaimed_sql"]
+__all__ = ["CO_OCCURS", "SIMILAR", "WORDS", "LearnRules", "count_sql", "grounds_sql", "learn_tags", "unclaimed_sql"]
 
 
-def learn_tags(evidence: pa.Table, *, round: int, rules: LearnRules) -> list[TagClaim]:
+def learn_tags(grounds: pa.Table, *, round: int, rules: LearnRules) -> list[TagClaim]:
     """Claims that are new, sorted by class and by how sure they are: co-occurrence, then words, then meaning.
 
-    `evidence`: what `evidence_sql` yields. `round`: the one from which on the claims may be mined.
+    `grounds`: what `grounds_sql` yields. `round`: the one from which on the claims may be mined.
     """
-    rows = {reason: evidence.filter(pc.equal(evidence["reason"], reason)) for reason in (CO_OCCURS, WORDS, SIMILAR)}
+    rows = {reason: grounds.filter(pc.equal(grounds["reason"], reason)) for reason in (CO_OCCURS, WORDS, SIMILAR)}
     found = (
         _beside(rows[CO_OCCURS], rules),
         rows[WORDS].sort_by([("support", _DOWN), ("rank", _UP), ("seen", _DOWN), ("tag", _UP)]),

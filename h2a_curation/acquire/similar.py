@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from h2a_curation.acquire.evidence import LearnRules
+from h2a_curation.acquire.grounds import LearnRules
 
 
 def meant(

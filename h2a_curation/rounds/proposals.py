@@ -19,7 +19,7 @@ Embed = Callable[[list[str]], None]
 
 
 def proposals(facts: Catalog, counted: pa.Table, recipe: Recipe, round: int, embed: Embed) -> pa.Table:
-    """What `evidence_sql` reads as `proposal`; `counted` is what `count_sql` yields."""
+    """What `grounds_sql` reads as `proposal`; `counted` is what `count_sql` yields."""
     found = [(WORDS, *form) for form in _by_words(recipe)] if recipe.learn.by_words else []
     if num_tags := recipe.learn.similar_tags * round:
         tags = facts.query(unclaimed_sql(recipe.learn, num_tags), {"counted": counted})["tag"].to_pylist()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.learn import count_sql, evidence_sql, learn_tags
+from h2a_curation.acquire.learn import count_sql, grounds_sql, learn_tags
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.rounds.known import Known, pairs
@@ -27,8 +27,8 @@ def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed
     accepted = pairs("post_id", "class_id", known.accepted)
     tables["counted"] = facts.query(count_sql(recipe.learn), {**tables, "accepted": accepted})
     tables["proposal"] = proposals(facts, tables["counted"], recipe, round, embed)
-    evidence = facts.query(evidence_sql(recipe.learn), tables)
-    return learn_tags(evidence, round=round, rules=recipe.learn)
+    grounds = facts.query(grounds_sql(recipe.learn), tables)
+    return learn_tags(grounds, round=round, rules=recipe.learn)
 
 
 def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from h2a_curation.acquire.learn import LearnRules, count_sql, evidence_sql, learn_tags
+from h2a_curation.acquire.learn import LearnRules, count_sql, grounds_sql, learn_tags
 from schemas import TagClaim
 
 
@@ -24,7 +24,7 @@ def learn(
     tables = counted(hashtags, accepted, known=known, excluded=excluded, rules=rules)
     tables["proposal"] = table("reason tag class_id rank", proposals, rank=pa.int64())
     tables["request"] = table("tag", [(tag,) for tag in asked])
-    return learn_tags(query(evidence_sql(rules), tables), round=round, rules=rules)
+    return learn_tags(query(grounds_sql(rules), tables), round=round, rules=rules)
 
 
 def counted(hashtags, accepted, *, known, excluded, rules) -> dict[str, pa.Table]:

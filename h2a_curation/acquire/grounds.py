@@ -101,7 +101,7 @@ def unclaimed_sql(rules: LearnRules, num_tags: int) -> str:
     """
 
 
-def evidence_sql(rules: LearnRules) -> str:
+def grounds_sql(rules: LearnRules) -> str:
     """SQL that yields what speaks for claims that are new, one row for each tag, class and reason.
 
     Tables: `counted`, which `count_sql` yields; `known` and `excluded` as there; `request(tag)`: what was asked for;
