@@ -100,17 +100,18 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagClaim:
-    """That a tag speaks for a class, learnt from co-occurrence in validated posts (seed tags: in the class file)."""
+    """That a tag speaks for a class: proposed from the rows, not named in the class file."""
 
     round: int
     """The round in which the tag was proposed: it may be mined from this round on."""
     tag: str
     class_id: str
     lift: float
-    """Share of the class's validated posts with the tag, over the tag's share in all seen posts."""
+    """Share of the class's validated posts with the tag, over the tag's share in all seen posts; 0 without support."""
     support: int
     """Validated posts of the class that carry the tag."""
     reason: str
+    """`co-occurs` (with accepted posts), `words` (a form of the class's name or tags), `similar` (by meaning)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
