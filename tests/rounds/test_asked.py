@@ -1,5 +1,7 @@
 """How many rounds a lake is to have, from the rows of what was planned and done."""
 
+import dataclasses
+
 import pytest
 
 import schemas
@@ -82,6 +84,8 @@ def test_a_number_of_rounds_that_is_none_is_refused(text):
 
 def test_rounds_beyond_the_recipes_add_an_equal_share_of_files_and_change_no_earlier_one():
     recipe = load("youtube-hashtags")
+    rules = dataclasses.replace(recipe.mine, num_rounds=6)
+    recipe = dataclasses.replace(recipe, mine=rules, max_files=1200, first_files_share=0.5)
     last = recipe.mine.num_rounds - 1
     by_round = [recipe.files_by(round) for round in range(2 * last + 2)]
     assert by_round == sorted(by_round)
