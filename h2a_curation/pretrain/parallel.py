@@ -71,15 +71,21 @@ class World:
         return [value for part in lists for value in part]
 
 
+def device_kind(asked: str | None) -> str:
+    """`cuda` where there is one, unless asked otherwise; ValueError where it is asked for and there is none."""
+    kind = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    if kind.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"no device {kind} here: torch finds no GPU; use --device cpu")
+    return kind
+
+
 @contextmanager
 def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World]:
     """The world that torchrun's variables RANK, WORLD_SIZE and LOCAL_RANK describe; without them, this process alone.
 
     ConnectionError in one line where another process dies, or lets this one wait for longer than `patience_s`.
     """
-    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if kind.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"no device {kind} here: torch finds no GPU; use --device cpu")
+    kind = device_kind(device)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(device=torch.device(kind))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from h2a_curation.pretrain.devices import compile_blocks, micro_clips_for, uncompiled
-from h2a_curation.pretrain.heap import allocate_state, keep_freed_memory
+from h2a_curation.pretrain.heap import allocate_state
 from h2a_curation.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
 from h2a_curation.pretrain.loader import Batch, Stream
 from h2a_curation.pretrain.model import MaskedAutoencoder
@@ -107,7 +107,6 @@ def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled:
     called = spread(model, world, means.parallel)
     optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
     if world.device.type == "cpu":
-        keep_freed_memory()
         allocate_state(optimizer)
     return Learner(
         model=model,

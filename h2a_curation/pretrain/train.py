@@ -15,11 +15,12 @@ from PIL import Image
 from h2a_curation.pretrain import checkpoint
 from h2a_curation.pretrain.devices import compiling, uncompiled
 from h2a_curation.pretrain.feed import placed
+from h2a_curation.pretrain.heap import keep_freed_memory
 from h2a_curation.pretrain.held_out import HeldOutLoss, measure
 from h2a_curation.pretrain.history import Step
 from h2a_curation.pretrain.loader import prefetched
 from h2a_curation.pretrain.optim import StepSize
-from h2a_curation.pretrain.parallel import World, joined, num_local_processes
+from h2a_curation.pretrain.parallel import World, device_kind, joined, num_local_processes
 from h2a_curation.pretrain.presets import Preset, preset
 from h2a_curation.pretrain.reconstruct import picture
 from h2a_curation.pretrain.result import Result, finished_result, write_result
@@ -84,6 +85,8 @@ def pretrain(
         class_balance=class_balance,
         exact_resize=exact_resize,
     )
+    if device_kind(means.device) == "cpu":
+        keep_freed_memory()
     with joined(means.device) as world:
         num_cores = (os.cpu_count() or 1) // num_local_processes()
         torch.set_num_threads(means.threads or max(1, num_cores - means.workers))

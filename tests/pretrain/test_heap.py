@@ -36,4 +36,4 @@ def test_freed_memory_is_kept():
         int(subprocess.run([sys.executable, "-c", code.format(keep=k)], capture_output=True, check=True).stdout)
         for k in ("", keep)
     ]
-    assert with_it < 100 < without
+    assert 5 * with_it < without
