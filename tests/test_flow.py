@@ -1,6 +1,10 @@
 """The flow: Prefect runs the same build, tries a bad network again and nothing else."""
 
+import shutil
+from pathlib import Path
+
 import pytest
+import yaml
 from prefect import flow, task
 from prefect.testing.utilities import prefect_test_harness
 
@@ -26,6 +30,27 @@ def outcome(lake):
 def test_the_flow_gives_what_the_command_gives(prefect, mini, tmp_path):
     assert build_h2a(recipe="sample-mini", lake=str(tmp_path / "lake")) == "v1"
     assert outcome(tmp_path / "lake") == outcome(mini / "lake")
+
+
+def test_a_schedule_goes_on_learning_from_where_the_last_run_stopped(prefect, mini, tmp_path):
+    [deployment] = yaml.safe_load((Path(__file__).parents[1] / "prefect.yaml").read_text())["deployments"]
+    [schedule] = deployment["schedules"]
+    lake = tmp_path / "lake"
+    shutil.copytree(mini / "lake", lake)
+    parameters = deployment["parameters"] | schedule["parameters"] | {"lake": str(lake)}
+    before = connect(lake).query("FROM round_end").num_rows
+    for run in (1, 2):
+        assert build_h2a(**parameters)
+        assert connect(lake).query("FROM round_end").num_rows == before + run
+    asked = connect(lake).query("SELECT round, count(*) AS n FROM request GROUP BY round ORDER BY round").to_pylist()
+    assert len(asked) > before
+    assert build_h2a(recipe=parameters["recipe"], lake=str(lake))
+    assert connect(lake).query("FROM round_plan").num_rows == before + 2, "a run by hand asks for nothing new"
+
+
+def test_less_than_no_round_is_refused(prefect):
+    with pytest.raises(ValueError, match="more_rounds is -1"):
+        build_h2a(more_rounds=-1)
 
 
 @pytest.mark.parametrize(
