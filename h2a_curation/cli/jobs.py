@@ -114,6 +114,12 @@ def pretrain(
         int | None, typer.Option(help="Newest checkpoints to keep of those between epochs; default: all.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for copies of shards that lie far away.")] = None,
+    class_balance: Annotated[
+        float | None, typer.Option(help="0: classes as often as the data have them; 1: all alike.")
+    ] = None,
+    exact_resize: Annotated[
+        bool | None, typer.Option("--exact-resize/--fast-resize", help="Pixels as PIL makes them, slower.")
+    ] = None,
 ) -> None:
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
@@ -135,6 +141,8 @@ def pretrain(
             epochs=epochs,
             batch_clips=batch_clips,
             dtype=dtype,
+            class_balance=class_balance,
+            exact_resize=exact_resize,
             seed=seed,
             means=Means(
                 device=device,
