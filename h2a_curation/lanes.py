@@ -53,6 +53,7 @@ class Listing:
 def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round: int) -> Iterator[Committed]:
     """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
     facts = connect(lake.path)
+    name = _attempt(facts, "request", "tag", tags, round)
     of_round = listings(facts, round)
     lane = Lane[Listed](source.listing_breaker, _listing_probe(facts, lake, recipe, source))
     stopped: FetchError | None = None
@@ -64,7 +65,7 @@ def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round:
     except FetchError as error:
         stopped = error
     if lane.kept:
-        yield "mine", _attempt(facts, "request", "tag", tags, round), _page_tables(lane.kept, lake)
+        yield "mine", name, _page_tables(lane.kept, lake)
     if stopped is not None:
         raise stopped
 
@@ -72,6 +73,7 @@ def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round:
 def fetch(lake: Lake, recipe: Recipe, source: Opened, post_ids: Sequence[str], round: int) -> Iterator[Committed]:
     """Fetch the files of these posts, but for those that have one; FetchError where the lane stopped."""
     facts = connect(lake.path)
+    name = _attempt(facts, "media", "post_id", post_ids, round)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
     stopped: FetchError | None = None
     try:
@@ -85,7 +87,7 @@ def fetch(lake: Lake, recipe: Recipe, source: Opened, post_ids: Sequence[str], r
         stopped = error
     if lane.kept:
         tables = {"media": schemas.to_arrow(schemas.Media, lane.kept)}
-        yield "fetch", _attempt(facts, "media", "post_id", post_ids, round), tables
+        yield "fetch", name, tables
     if stopped is not None:
         raise stopped
 
@@ -149,7 +151,10 @@ def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
 
 
 def _attempt(facts: Catalog, table: str, key: str, keys: Sequence[str], round: int) -> str:
-    """Names a commit with the keys: those that were asked for before may be asked for again, which is another part."""
+    """Names a commit with the keys: those that were asked for before may be asked for again, which is another part.
+
+    Taken before anything is read or asked for, so that of two workers on one part the second to end drops its rows.
+    """
     wanted = pa.table({key: pa.array(keys, pa.string())})
     sql = f"SELECT count(*) AS n FROM {table}_try SEMI JOIN wanted USING ({key}) WHERE round = {round}"
     num_tries = facts.query(sql, {"wanted": wanted})["n"][0].as_py()

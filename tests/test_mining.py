@@ -68,6 +68,7 @@ PAGES = "SELECT source, tag, cursor, round, outcome FROM request ORDER BY ALL"
 FILES = "SELECT post_id, outcome, media_id FROM media ORDER BY ALL"
 
 
+@pytest.mark.slow
 def test_more_rounds_end_the_same_whenever_they_are_killed(copy, recipe):
     undisturbed, killed = copy("undisturbed"), copy("killed")
     before = recipe.mine.num_rounds
