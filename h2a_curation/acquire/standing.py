@@ -49,6 +49,8 @@ class Evidence:
     """When the posts became others: the date that divides accepted and rejected best; None where none can be told."""
     num_before: int
     num_valid_before: int
+    num_since: int
+    num_valid_since: int
     gain: float
     """Log-likelihood that two shares, before and since, add to one for all."""
     hashtags_before: float | None
@@ -64,15 +66,15 @@ class Evidence:
     @property
     def share_since(self) -> float:
         """Accepted of those posted since."""
-        return (self.num_valid - self.num_valid_before) / max(1, self.num_judged - self.num_before)
+        return self.num_valid_since / max(1, self.num_since)
 
 
 def evidence_sql() -> str:
     """SQL that yields one Evidence a row for listings of which 12 posts or more are judged, over `hit` and `post` as in
     `schemas` and `fate(post_id, reason)`: of judged posts, `''` where accepted, else why not (DuckDB).
     """
-    return (
-        """
+    gain = " ".join((_likelihood("k", "n"), "+", _likelihood("k_since", "n_since"), "-", _likelihood("k_all", "n_all")))
+    return f"""
     WITH judged AS (
         SELECT l.source, l.tag, post_id, reason, (reason = '')::INT AS valid, posted_at, creator,
                len(hashtags) AS num_hashtags
@@ -81,26 +83,27 @@ def evidence_sql() -> str:
     ),
     total AS (SELECT source, tag, count(*) AS num, sum(valid)::BIGINT AS k FROM judged GROUP BY ALL),
     day AS (
-        SELECT source, tag, posted_at, count(*) AS num, sum(valid) AS k
+        SELECT source, tag, posted_at, count(*) AS num, sum(valid) AS num_valid
         FROM judged WHERE posted_at IS NOT NULL GROUP BY ALL
     ),
     running AS (
-        SELECT d.source, d.tag, d.posted_at, t.num AS total, t.k AS total_k,
-               sum(d.num) OVER w - d.num AS n, sum(d.k) OVER w - d.k AS k
-        FROM day d JOIN total t USING (source, tag)
-        WINDOW w AS (PARTITION BY d.source, d.tag ORDER BY d.posted_at)
+        SELECT source, tag, posted_at, sum(num) OVER w - num AS n, sum(num_valid) OVER w - num_valid AS k,
+               sum(num) OVER whole AS n_all, sum(num_valid) OVER whole AS k_all,
+               n_all - n AS n_since, k_all - k AS k_since
+        FROM day
+        WINDOW w AS (PARTITION BY source, tag ORDER BY posted_at), whole AS (PARTITION BY source, tag)
     ),
     tried AS (
-        SELECT *, h(k, n) + h(total_k - k, total - n) - h(total_k, total) AS gain
-        FROM running WHERE n >= 6 AND total - n >= 6 AND k * (total - n) > (total_k - k) * n
+        SELECT *, {gain} AS gain FROM running WHERE n >= 6 AND n_since >= 6 AND k * n_since > k_since * n
     ),
     best AS (
-        SELECT source, tag, arg_max({since: posted_at, n: n::BIGINT, k: k::BIGINT}, (gain, posted_at)) AS fork,
-               max(gain) AS gain
+        SELECT source, tag, max(tried.gain) AS gain,
+               arg_max({{since: posted_at, n: n::BIGINT, k: k::BIGINT, n_since: n_since::BIGINT,
+                         k_since: k_since::BIGINT}}, (tried.gain, posted_at)) AS fork
         FROM tried GROUP BY ALL
     ),
     why AS (
-        SELECT source, tag, list({reason: reason, num: num} ORDER BY num DESC, reason)[:3] AS reasons
+        SELECT source, tag, list({{reason: reason, num: num}} ORDER BY num DESC, reason)[:3] AS reasons
         FROM (SELECT source, tag, reason, count(*) AS num FROM judged WHERE reason <> '' GROUP BY ALL) GROUP BY ALL
     ),
     around AS (
@@ -111,17 +114,15 @@ def evidence_sql() -> str:
     )
     SELECT source, tag, t.num AS num_judged, t.k AS num_valid, coalesce(reasons, []) AS reasons,
            fork.since AS since, coalesce(fork.n, 0) AS num_before, coalesce(fork.k, 0) AS num_valid_before,
+           coalesce(fork.n_since, 0) AS num_since, coalesce(fork.k_since, 0) AS num_valid_since,
            coalesce(gain, 0) AS gain, around.before AS hashtags_before, around.since AS hashtags_since,
            coalesce(around.num_creators, 0) AS num_creators_since
     FROM total t LEFT JOIN best USING (source, tag) LEFT JOIN why USING (source, tag)
     LEFT JOIN around USING (source, tag) ORDER BY source, tag
-    """.replace("h(k, n)", _entropy("k", "n"))
-        .replace("h(total_k - k, total - n)", _entropy("(total_k - k)", "(total - n)"))
-        .replace("h(total_k, total)", _entropy("total_k", "total"))
-    )
+    """
 
 
-def _entropy(k: str, n: str) -> str:
+def _likelihood(k: str, n: str) -> str:
     """SQL of the log-likelihood of k accepted of n at their own share."""
     return f"(if({k} > 0, {k} * ln({k} / {n}), 0) + if({k} < {n}, ({n} - {k}) * ln(1 - {k} / {n}), 0))"
 
@@ -215,9 +216,8 @@ def _chance_of_drift(told: Evidence) -> float:
 
 def _is_hijack(told: Evidence) -> bool:
     """Others took the tag over: the newer posts carry half as many hashtags again, or stem from few creators."""
-    num_since = told.num_judged - told.num_before
     many = (told.hashtags_since or 0) >= 1.5 * (told.hashtags_before or 1)
-    return many or 0 < told.num_creators_since <= num_since / 4
+    return many or 0 < told.num_creators_since <= told.num_since / 4
 
 
 def _is_spam(told: Evidence) -> bool:
@@ -227,9 +227,8 @@ def _is_spam(told: Evidence) -> bool:
 def _words(told: Evidence, drift: bool) -> Iterator[str]:
     yield f"{told.num_valid} of {told.num_judged} judged posts accepted"
     if drift and told.since:
-        since = told.num_judged - told.num_before
         yield f"before {told.since:%Y-%m-%d} {told.num_valid_before} of {told.num_before}"
-        yield f"since then {told.num_valid - told.num_valid_before} of {since}"
+        yield f"since then {told.num_valid_since} of {told.num_since}"
     yield from (f"{why['num']} {why['reason']}" for why in told.reasons)
 
 

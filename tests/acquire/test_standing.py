@@ -93,6 +93,14 @@ def test_a_tag_whose_subject_changes_is_reported_with_the_date_and_stays_open():
     assert "before 2026-01-21 20 of 20, since then 1 of 20" in change.detail
 
 
+def test_posts_without_a_date_tell_nothing_of_dates():
+    posts, hits, fates = judged([""] * 20 + ["low_score"] * 20)
+    undated = [replace(post, posted_at=None) if n % 2 else post for n, post in enumerate(posts)]
+    [told] = evidence(undated, hits, fates)
+    assert (told.num_judged, told.num_before, told.num_since) == (40, 10, 10)
+    assert (told.share_before, told.share_since) == (1.0, 0.0)
+
+
 def test_chance_is_no_drift():
     assert found(judged((["", "low_score", "low_score", "", ""] * 8)[:40])) is None
 
