@@ -168,17 +168,21 @@ class _Grants:
     def _classes(self, i: int) -> Ints:
         return self._claims[self._ends[i - 1] if i else 0 : self._ends[i]]
 
+    def _expected(self, i: int) -> float:
+        """Accepted posts of the arm's next page."""
+        return float(self._mean[i]) * self._decline ** self.pages.get(i, 0)
+
     def _now(self, i: int) -> float:
         """What the arm's next page is worth: less with every page of the round, and where its classes will be full."""
         classes = self._classes(i)
         open_ = classes[self._of_class[classes] < self._cap]
         decline = self._decline ** self.pages.get(i, 0)
-        expected = max(float(self._mean[i]) * decline, 1e-9)
+        expected = max(self._expected(i), 1e-9)
         return float(self._worth[i]) * decline * min(1.0, float(self._wanted[open_].sum()) / expected)
 
     def _grant(self, i: int) -> None:
         classes = self._classes(i)
-        expected = self._mean[i] * self._decline ** self.pages.get(i, 0)
+        expected = self._expected(i)
         self.pages[i] = self.pages.get(i, 0) + 1
         self._num_granted += 1
         self._of_class[classes] += 1

@@ -7,13 +7,12 @@ that is for a run that finds all rounds done, or none with anything to show.
 from h2a_curation.acquire.errors import FINAL
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.lanes import listings
-
-_ROUNDS = "SELECT round FROM round_plan UNION SELECT round FROM allocation"
+from h2a_curation.rounds.asked import PLANNED
 
 
 def is_at_rest(facts: Catalog) -> bool:
     """Whether every round that was planned is done: then failures are those of earlier runs."""
-    return not facts.query(f"FROM ({_ROUNDS}) ANTI JOIN round_end USING (round) LIMIT 1").num_rows
+    return not facts.query(f"FROM ({PLANNED}) ANTI JOIN round_end USING (round) LIMIT 1").num_rows
 
 
 def tags_left(facts: Catalog, round: int, max_runs: int) -> list[str]:
@@ -21,7 +20,7 @@ def tags_left(facts: Catalog, round: int, max_runs: int) -> list[str]:
 
     Of the newest round alone: what an older one left belongs to the plans after it.
     """
-    newest = facts.query(f"SELECT max(round) AS n FROM ({_ROUNDS})")["n"][0].as_py()
+    newest = facts.query(f"SELECT max(round) AS n FROM ({PLANNED})")["n"][0].as_py()
     if round != newest:
         return []
     has_none = not facts.query("FROM post LIMIT 1").num_rows

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from h2a_curation.catalog.views import Catalog
 
-_PLANNED = """
-    SELECT max(round) + 1 AS n FROM (SELECT round FROM round_plan UNION ALL SELECT round FROM allocation)
-"""
+PLANNED = "SELECT round FROM round_plan UNION SELECT round FROM allocation"
+"""SQL of the rounds that have a plan: a lake of before there were rows of plans has allocations alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
     `+N` that was cut short and is asked for again goes on to where it was to end, and adds nothing. After another wish
     that was cut short, the round that was begun counts as one of the N.
     """
-    planned = facts.query(_PLANNED)["n"][0].as_py() or 0
+    planned = facts.query(f"SELECT max(round) + 1 AS n FROM ({PLANNED})")["n"][0].as_py() or 0
     [*newest] = facts.query(f"SELECT first, until FROM round_plan WHERE round = {planned - 1}").to_pylist()
     has_begun = bool(newest) and not is_done(facts, planned - 1)  # without a row it is of a lake before there were any
     done = planned - has_begun
@@ -63,8 +62,7 @@ def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
 
 def is_planned(facts: Catalog, round: int) -> bool:
     """Whether the round's plan is made, be it that nothing is asked for."""
-    sql = "SELECT round FROM round_plan UNION ALL SELECT round FROM allocation"
-    return bool(facts.query(f"FROM ({sql}) WHERE round = {round} LIMIT 1").num_rows)
+    return bool(facts.query(f"FROM ({PLANNED}) WHERE round = {round} LIMIT 1").num_rows)
 
 
 def is_done(facts: Catalog, round: int) -> bool:
