@@ -5,7 +5,7 @@ its verdicts stand in for a platform and for the deciding stages.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
@@ -72,10 +72,10 @@ class Rows:
     judged: set[str] = field(default_factory=set)
     claims: list[TagClaim] = field(default_factory=list)
 
-    def arms(self, arm_tags: Sequence[tuple[str, str, str, int]], wanted: Sequence[str], num_threads: int = 1) -> Arms:
-        """`arm_sql` on these rows; `arm_tags`: tag, class id, origin, rank; `wanted`: classes that are not full."""
+    def tables(self, arm_tags: Sequence[tuple[str, str, str, int]], wanted: Sequence[str]) -> dict[str, pa.Table]:
+        """What `arm_sql` reads; `arm_tags`: tag, class id, origin, rank; `wanted`: classes that are not full."""
         tags, classes, origins, ranks = zip(*arm_tags, strict=True)
-        tables = {
+        return {
             "request": pa.Table.from_pylist(self.requests, _REQUEST),
             "hit": pa.concat_tables([_HIT.empty_table(), *self.hits]),
             "post": self._posts(),
@@ -90,10 +90,6 @@ class Rows:
                 schema=_texts("source", "tag", "class_id", "origin").append(pa.field("rank", pa.int64())),
             ),
         }
-        with duckdb.connect(config={"threads": num_threads}) as connection:
-            for name, table in tables.items():
-                connection.register(name, table)
-            return Arms(table=connection.sql(arm_sql()).to_arrow_table())
 
     def evidence(self, num_threads: int = 1) -> list[Evidence]:
         """`evidence_sql` on these rows: a world says only whether a post is accepted, and no dates."""
@@ -129,7 +125,7 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
         claims = [(claim.tag, claim.class_id, "learnt", 0) for claim in rows.claims]
         have = Counter(c for _, c in rows.accepted)
         short = {c: max(0, (quota or _NO_QUOTA) - have[c]) for c in world.classes}
-        arms = rows.arms(seeds + claims, [c for c, num in short.items() if num])
+        arms = count(rows.tables(seeds + claims, [c for c, num in short.items() if num]))
         cursors = dict(zip(arms.table["tag"].to_pylist(), arms.table["next_cursor"].to_pylist(), strict=True))
         left = budget - len(rows.requests)
         told = {}
@@ -157,19 +153,26 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
     )
 
 
+def count(tables: Mapping[str, pa.Table], num_threads: int = 1) -> Arms:
+    """`arm_sql` on the tables of `Rows.tables`."""
+    with duckdb.connect(config={"threads": num_threads}) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        return Arms(table=connection.sql(arm_sql()).to_arrow_table())
+
+
 def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round: int) -> int:
     """List the granted pages from `cursor` on; the number asked for."""
     search = cast("Search", world.search)  # its posts have only what mining reads
-    requests, posts, hits = list_pages(
-        granted, cursor, search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()
-    )
-    rows.requests += [{name: getattr(request, name) for name in _REQUEST.names} for request in requests]
-    columns = [[getattr(hit, name) for hit in hits] for name in _HIT.names]
-    rows.hits.append(pa.table(columns, schema=_HIT))
+    pages = list(list_pages(granted, cursor, search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()))
+    rows.requests += [{name: getattr(page.request, name) for name in _REQUEST.names} for page in pages]
+    hits = [hit for page in pages for hit in page.hits]
+    rows.hits.append(pa.table([[getattr(hit, name) for hit in hits] for name in _HIT.names], schema=_HIT))
+    posts = [post for page in pages for post in page.posts]
     new = {p.post_id: list(dict.fromkeys(p.hashtags)) for p in posts if p.post_id not in rows.hashtags}
     rows.hashtags |= new
     rows.posts.append(pa.table([list(new), list(new.values())], schema=_POST))
-    return len(requests)
+    return len(pages)
 
 
 def judge(world: AnyWorld, rows: Rows) -> None:

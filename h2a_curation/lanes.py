@@ -14,7 +14,7 @@ import schemas
 from h2a_curation.acquire.breaker import Lane, Probe
 from h2a_curation.acquire.errors import FINAL, ErrorKind, FetchError
 from h2a_curation.acquire.fetch import fetch_post, try_post
-from h2a_curation.acquire.listing import Listed, each_page
+from h2a_curation.acquire.listing import Listed, list_pages
 from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
@@ -128,7 +128,7 @@ def _pages(listing: Listing, source: Opened, recipe: Recipe, round: int) -> Iter
     cursor = listing.next_cursor
     if cursor is None or listing.num_left <= 0:
         return ()
-    return each_page(
+    return list_pages(
         replace(listing.granted, num_pages=listing.num_left),
         cursor,
         source.search,

@@ -57,18 +57,20 @@ class ArmChange:
     source: str
     tag: str
     state: str
-    """`open`, `paused` (its verdicts speak against it), `retired` (nothing more to get); `drifted` is open, but the
-    subject has changed."""
+    """`open`, `paused` (its verdicts speak against it), `waiting` (its next page keeps failing), `retired` (nothing
+    more to get); `drifted` is open, but the subject has changed."""
     reason: str
-    """paused: `homonym`, `hijacked`, `spam`; retired: `dry`, `quota`, `unclaimed`; drifted: `drift`; open:
-    `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims it again)."""
+    """paused: `homonym`, `hijacked`, `spam`; waiting: the error's kind; retired: `dry`, `quota`, `unclaimed`; drifted:
+    `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims it
+    again), `due` (it has waited long enough)."""
     num_judged: int
     """Posts that the evidence is about."""
     num_valid: int
     """Those of them that are accepted."""
     value: float
-    """What was compared with the threshold."""
+    """What was compared with the threshold; of `waiting`, rounds in which the page failed."""
     threshold: float
+    """Of `waiting`, the round that asks again."""
     since: datetime | None
     """Of drift and hijacking: posts from then on are others than those before."""
     detail: str

@@ -192,78 +192,70 @@ def arm_sql() -> str:
     WITH RECURSIVE
     came AS MATERIALIZED (FROM request WHERE outcome IN ('ok', {final})),
     chain AS (
-        SELECT source, tag, cursor, next_cursor, 0 AS page FROM came WHERE cursor = ''
+        SELECT source, tag, cursor, next_cursor, round, num_bytes, 0 AS page FROM came WHERE cursor = ''
         UNION ALL
-        SELECT r.source, r.tag, r.cursor, r.next_cursor, c.page + 1
+        SELECT r.source, r.tag, r.cursor, r.next_cursor, r.round, r.num_bytes, c.page + 1
         FROM chain c
         JOIN came r ON r.source = c.source AND r.tag = c.tag AND r.cursor = c.next_cursor
         JOIN (SELECT source, tag, count(*) AS num_pages FROM came GROUP BY ALL) n
           ON n.source = c.source AND n.tag = c.tag
         WHERE c.page + 1 < n.num_pages
     ),
+    page AS MATERIALIZED (SELECT row_number() OVER () AS page_id, * FROM chain),
     credit AS (
-        SELECT h.post_id, arg_min({{'source': h.source, 'tag': h.tag, 'page': c.page}},
-                                  (r.round, c.page, md5(h.post_id || h.tag || h.source))) AS first
-        FROM hit h JOIN chain c USING (source, tag, cursor) JOIN came r USING (source, tag, cursor)
-        GROUP BY h.post_id
+        SELECT post_id, count(*) AS num_hits,
+               arg_min(page_id, (round, page, md5(post_id || tag || source))) AS page_id
+        FROM hit JOIN page USING (source, tag, cursor) GROUP BY post_id
     ),
+    done AS MATERIALIZED (SELECT DISTINCT post_id, true AS is_judged FROM judged),
     valid AS (SELECT post_id, bool_or(class_id IN (FROM wanted)) AS is_useful FROM accepted GROUP BY post_id),
     file AS (SELECT post_id, sum(num_bytes) AS num_bytes FROM media GROUP BY post_id),
     counted AS (
-        SELECT first.source AS source, first.tag AS tag, first.page AS page, count(*) AS num_new,
-               count(j.post_id) AS num_judged, count(v.post_id) AS num_valid,
-               count(*) FILTER (v.is_useful) AS num_useful, coalesce(sum(f.num_bytes), 0) AS num_bytes
-        FROM credit LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) LEFT JOIN valid v USING (post_id)
-        LEFT JOIN file f USING (post_id)
-        GROUP BY ALL
+        SELECT page_id, count(*) AS num_new, count(is_judged) AS num_judged, count(v.post_id) AS num_valid,
+               count(*) FILTER (v.is_useful) AS num_useful, count(v.post_id) FILTER (num_hits = 1) AS num_once,
+               coalesce(sum(f.num_bytes), 0) AS num_bytes
+        FROM credit LEFT JOIN done USING (post_id) LEFT JOIN valid v USING (post_id) LEFT JOIN file f USING (post_id)
+        GROUP BY page_id
     ),
     listing AS (
-        SELECT c.source, c.tag, sum(r.num_bytes + coalesce(n.num_bytes, 0))::BIGINT AS num_bytes,
-               list(coalesce(n.num_new, 0) ORDER BY c.page) AS new_by_page,
-               list(coalesce(n.num_judged, 0) ORDER BY c.page) AS judged_by_page,
-               list(coalesce(n.num_valid, 0) ORDER BY c.page) AS valid_by_page,
-               list(coalesce(n.num_useful, 0) ORDER BY c.page) AS useful_by_page,
-               arg_max(coalesce(c.next_cursor, ''), c.page) AS last_cursor, list(c.cursor) AS cursors
-        FROM chain c JOIN came r USING (source, tag, cursor) LEFT JOIN counted n USING (source, tag, page)
-        GROUP BY c.source, c.tag
-    ),
-    once AS (
-        SELECT source, tag, count(*) AS num_valid
-        FROM (SELECT any_value(source) AS source, any_value(tag) AS tag, post_id FROM hit
-              GROUP BY post_id HAVING count(*) = 1)
-        SEMI JOIN valid USING (post_id) GROUP BY ALL
+        SELECT source, tag, sum(p.num_bytes + coalesce(n.num_bytes, 0))::BIGINT AS num_bytes,
+               list(coalesce(num_new, 0) ORDER BY page) AS new_by_page,
+               list(coalesce(num_judged, 0) ORDER BY page) AS judged_by_page,
+               list(coalesce(num_valid, 0) ORDER BY page) AS valid_by_page,
+               list(coalesce(num_useful, 0) ORDER BY page) AS useful_by_page,
+               coalesce(sum(num_once), 0)::BIGINT AS num_once,
+               arg_max(coalesce(next_cursor, ''), page) AS last_cursor, list(cursor) AS cursors
+        FROM page p LEFT JOIN counted n USING (page_id)
+        GROUP BY source, tag
     ),
     mined AS (
         SELECT source, tag, list_sort(list(DISTINCT class_id)) AS class_ids,
                CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
         FROM arm_tag GROUP BY source, tag
     ),
-    tagged AS MATERIALIZED (
-        SELECT post_id, num_views, unnest(list_distinct(hashtags)) AS tag FROM post
-    ),
     carried AS (
-        SELECT t.tag, count(*) AS num_posts, count(j.post_id) AS num_judged,
-               sum(t.num_views)::BIGINT AS num_views
-        FROM tagged t LEFT JOIN (SELECT DISTINCT post_id FROM judged) j USING (post_id) GROUP BY t.tag
+        SELECT tag, count(*) AS num_posts, count(is_judged) AS num_judged, sum(num_views)::BIGINT AS num_views
+        FROM (SELECT unnest(hashtags) AS tag, is_judged, num_views FROM post LEFT JOIN done USING (post_id))
+        GROUP BY tag
     ),
     carried_valid AS (
-        SELECT t.source, t.tag, count(DISTINCT a.post_id) AS num_valid
-        FROM accepted a JOIN tagged USING (post_id)
-        JOIN arm_tag t ON t.tag = tagged.tag AND t.class_id = a.class_id
-        GROUP BY t.source, t.tag
+        SELECT source, tag, count(DISTINCT post_id) AS num_valid
+        FROM (SELECT post_id, class_id, unnest(hashtags) AS tag FROM accepted JOIN post USING (post_id))
+        JOIN arm_tag USING (tag, class_id)
+        GROUP BY source, tag
     )
     SELECT source, tag, coalesce(class_ids, []) AS class_ids, coalesce(origin, 'learnt') AS origin,
            coalesce(rank, 0) AS rank,
            coalesce(num_bytes, 0) AS num_bytes, coalesce(new_by_page, []) AS new_by_page,
            coalesce(judged_by_page, []) AS judged_by_page, coalesce(valid_by_page, []) AS valid_by_page,
            coalesce(useful_by_page, []) AS useful_by_page,
-           coalesce(once.num_valid, 0) AS num_valid_once,
+           coalesce(num_once, 0) AS num_valid_once,
            coalesce(carried.num_posts, 0) AS num_tagged, coalesce(carried.num_judged, 0) AS num_tagged_judged,
            coalesce(carried_valid.num_valid, 0) AS num_tagged_valid,
            carried.num_views AS num_views,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
            CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor
-    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN once USING (source, tag) LEFT JOIN carried USING (tag)
+    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN carried USING (tag)
     LEFT JOIN carried_valid USING (source, tag)
     ORDER BY source, tag
     """

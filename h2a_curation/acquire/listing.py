@@ -52,7 +52,7 @@ class Listed:
     hits: list[Hit]
 
 
-def each_page(
+def list_pages(
     allocation: Allocation,
     cursor: str,
     search: Search,
@@ -81,24 +81,6 @@ def each_page(
             return
         cursor = next_cursor
         asked.add(cursor)
-
-
-def list_pages(
-    allocation: Allocation,
-    cursor: str,
-    search: Search,
-    clock: Callable[[], datetime],
-    round: int,
-    *,
-    sleep: Callable[[float], None],
-    retry: RetryRules,
-) -> tuple[list[Request], list[Post], list[Hit]]:
-    """All of `each_page` at once: a request row a page, every post once, and which page listed which post."""
-    pages = list(each_page(allocation, cursor, search, clock, round, sleep=sleep, retry=retry))
-    posts: dict[str, Post] = {}
-    for post in (post for page in pages for post in page.posts):
-        posts.setdefault(post.post_id, post)
-    return [page.request for page in pages], list(posts.values()), [hit for page in pages for hit in page.hits]
 
 
 def _ask(

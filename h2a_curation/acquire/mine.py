@@ -22,7 +22,8 @@ class MineRules(BeliefRules):
     num_rounds: int = 4
     """Rounds of the whole lake: tags that are learnt in one can be mined in the next."""
     pages_per_round: int = 40
-    """What a round leaves is added to the next, so that `num_rounds` times this is the budget."""
+    """What a round leaves is added to the next ones, so that `num_rounds` times this is the budget; but no round gets
+    more than six times this: a lake that had all it wanted for months must not fall upon a site in one night."""
     max_pages_per_arm: int = 3
     """In one round: a listing that looks good must show it before it gets more. The first round gives one each."""
     probation_pages: int = 1
@@ -94,7 +95,8 @@ def plan(
     lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
     least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
-    num_pages = max(0, rules.pages_per_round * (round + 1) - int(arms.num_pages.sum()))
+    saved = rules.pages_per_round * (round + 1) - int(arms.num_pages.sum())
+    num_pages = max(0, min(saved, _MOST_ROUNDS * rules.pages_per_round))
     grants = _Grants(arms, believed, worth, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages)
     is_small = arms.is_learnt & arms.is_below("num_views", rules.min_tag_views)
     unproven = [i for i in ranked if is_small[i] or (arms.is_learnt[i] and not arms.num_pages[i])]
@@ -118,6 +120,10 @@ def plan(
         for i in ranked
         if i in grants.pages
     ]
+
+
+_MOST_ROUNDS = 6
+"""Of pages, that one round may get."""
 
 
 class _Grants:
@@ -145,20 +151,20 @@ class _Grants:
                 self._grant(i)
 
     def floors(self, ranked: Iterable[int], num_pages: int, least: float) -> None:
-        """A first page to the best arms of each class that has not had its least number of pages."""
+        """A first page to arms of classes that lack their least number of pages; `ranked`: the best arm first."""
         for i in ranked:
-            classes = self._classes(i)
-            lacks = (self._of_class[classes] < self._floor) & (self._wanted[classes] > 0)
-            if i not in self.pages and lacks.any() and self._worth[i] >= least and self._num_granted < num_pages:
+            if self._worth[i] < least or self._num_granted >= num_pages:
+                return
+            lacks = any(self._of_class[c] < self._floor and self._wanted[c] > 0 for c in self._classes(i))
+            if lacks and i not in self.pages:
                 self._grant(i)
 
     def by_yield(self, ranked: Iterable[int], num_pages: int, most: int, least: float) -> None:
-        """Up to `num_pages` in all, one by one to the arm whose next is worth most."""
-        heap = [(-self._now(i), place, i) for place, i in enumerate(ranked) if i not in self.pages]
-        heapq.heapify(heap)
+        """Up to `num_pages` in all, one by one to the arm whose next is worth most; `ranked`: the best arm first."""
+        heap = [(-float(self._worth[i]), place, i) for place, i in enumerate(ranked) if i not in self.pages]
         while heap and self._num_granted < num_pages and -heap[0][0] >= least:
             value, place, i = heapq.heappop(heap)
-            if (now := self._now(i)) < -value:  # others of its classes were granted pages meanwhile
+            if (now := self._now(i)) < -value:  # its classes are full, or others of them were granted pages meanwhile
                 heapq.heappush(heap, (-now, place, i))
                 continue
             self._grant(i)

@@ -1,4 +1,4 @@
-"""Whether an arm is still to be mined: paused where its verdicts speak against it, retired where nothing is left.
+"""Whether an arm is to be mined: paused where its verdicts speak against it, retired where nothing is left, else open.
 
 Computed anew from the rows each round: a pause ends by itself when verdicts change, by other prompts or rules.
 """
@@ -12,9 +12,12 @@ from scipy.stats import beta, chi2
 
 from h2a_curation.acquire.arms import Arms, Floats, Key
 from h2a_curation.acquire.belief import by_class
+from h2a_curation.acquire.failing import Failing
 from schemas import ArmChange
 
-OPEN, PAUSED, RETIRED, DRIFTED = "open", "paused", "retired", "drifted"
+OPEN, PAUSED, WAITING, RETIRED, DRIFTED = "open", "paused", "waiting", "retired", "drifted"
+LEFT_OUT = (PAUSED, WAITING)
+"""States of arms that are granted no page, though there may be some to get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +137,12 @@ def changes(
     short: Mapping[str, int],
     round: int,
     rules: StandingRules,
+    waiting: Mapping[Key, Failing] | None = None,
 ) -> list[ArmChange]:
-    """One row for each arm that is in another state than `before` ((state, reason) by arm), in the order of arms."""
+    """One row for each arm that is in another state than `before` ((state, reason) by arm), in the order of arms.
+
+    `waiting`: those whose next page has failed too often to be asked for in this round.
+    """
     of_arm = {(e.source, e.tag): e for e in evidence}
     usual = _usual(arms)
     found = []
@@ -143,9 +150,12 @@ def changes(
         was = before.get(key, (OPEN, ""))
         told = of_arm.get(key)
         spent = _spent(class_ids, bool(arms.is_dry[i]), short)
-        if told is None and spent is None and was[0] == OPEN:
+        failing = (waiting or {}).get(key)
+        if told is None and spent is None and failing is None and was[0] == OPEN:
             continue
         now = _retired(key, spent, told, round) if spent else _judged(key, told, float(usual[i]), round, rules)
+        if failing and (now is None or now.state == DRIFTED):
+            now = _waiting(key, failing, told, round)
         if now is None:
             now = _opened(key, was, told, round)
         if (now.state, now.reason) != was and not (now.state == OPEN and was[0] == OPEN):
@@ -180,8 +190,18 @@ def _retired(key: Key, spent: tuple[str, str] | None, told: Evidence | None, rou
     return _row(key, round, RETIRED, spent[0], num_judged, num_valid, 0.0, 0.0, None, spent[1])
 
 
+def _waiting(key: Key, failing: Failing, told: Evidence | None, round: int) -> ArmChange:
+    num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
+    detail = (
+        f"its next page failed in {failing.num_rounds} rounds, last in round {failing.last_round}: "
+        f"not asked for again before round {failing.next_round}"
+    )
+    num_rounds, next_round = float(failing.num_rounds), float(failing.next_round)
+    return _row(key, round, WAITING, failing.outcome, num_judged, num_valid, num_rounds, next_round, None, detail)
+
+
 def _opened(key: Key, was: tuple[str, str], told: Evidence | None, round: int) -> ArmChange:
-    reason = "wanted" if was[0] == RETIRED else "verdicts"
+    reason = {RETIRED: "wanted", WAITING: "due"}.get(was[0], "verdicts")
     num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
     detail = f"{num_valid} of {num_judged} judged posts are accepted: no longer {was[0]} ({was[1]})"
     return _row(key, round, OPEN, reason, num_judged, num_valid, 0.0, 0.0, None, detail)

@@ -90,7 +90,7 @@ class TagYield:
     num_accepted: int
     """Of these."""
     state: str = "open"
-    """`open`, `paused`, `retired` or `drifted`."""
+    """`open`, `paused`, `waiting`, `retired` or `drifted`."""
     reason: str = ""
     """Of the last change of its state; empty where there was none."""
     detail: str = ""

@@ -4,8 +4,9 @@ import pyarrow as pa
 
 import schemas
 from h2a_curation.acquire.arms import Arms, Key, arm_sql
+from h2a_curation.acquire.failing import Failing, failing_sql, waiting
 from h2a_curation.acquire.mine import plan as plan_pages
-from h2a_curation.acquire.standing import PAUSED, Evidence, changes, evidence_sql
+from h2a_curation.acquire.standing import LEFT_OUT, Evidence, changes, evidence_sql
 from h2a_curation.audit.reward import without_wrong
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
@@ -21,11 +22,13 @@ def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed)
     wanted = short(known, recipe)
     arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])
     states = _states(facts)
-    changed = changes(arms, _evidence(facts, known), states, wanted, round, recipe.standing)
+    failing = [Failing(**row) for row in facts.query(failing_sql(), params={"round": round}).to_pylist()]
+    evidence = _evidence(facts, known)
+    changed = changes(arms, evidence, states, wanted, round, recipe.standing, waiting(failing, round))
     states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
-    paused = {key for key, (state, _) in states.items() if state == PAUSED}
+    left_out = {key for key, (state, _) in states.items() if state in LEFT_OUT}
     allocations = plan_pages(
-        arms, recipe.mine, round, recipe.seed, wanted, left_out=paused, reliability=known.reliability
+        arms, recipe.mine, round, recipe.seed, wanted, left_out=left_out, reliability=known.reliability
     )
     return {
         "allocation": schemas.to_arrow(schemas.Allocation, allocations),

@@ -1,6 +1,7 @@
 """What a site says of a post, cut down to what a row can hold and a reader can believe."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,7 @@ def tidy(post: Post) -> Post:
         url=whole(post.url),
         creator=None if post.creator is None else whole(post.creator),
         caption=whole(post.caption[:MAX_CAPTION_CHARACTERS]),
-        hashtags=[whole(tag) for tag in post.hashtags if len(tag) <= _MAX_TAG_CHARACTERS][:MAX_HASHTAGS],
+        hashtags=_tags(post.hashtags),
         language=None if post.language is None else whole(post.language[:_MAX_LANGUAGE_CHARACTERS]),
         posted_at=_believable(post.posted_at, post.seen_at),
         duration_s=post.duration_s if post.duration_s is not None and _is_length(post.duration_s) else None,
@@ -50,6 +51,11 @@ def moment(seconds: float | None) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _tags(tags: Iterable[str]) -> list[str]:
+    """Each once: counting relies on it."""
+    return list(dict.fromkeys(whole(tag) for tag in tags if len(tag) <= _MAX_TAG_CHARACTERS))[:MAX_HASHTAGS]
 
 
 def _believable(moment: datetime | None, seen_at: datetime) -> datetime | None:

@@ -142,12 +142,12 @@ class Miner:
         return arms_of(self.requests, self.hits, self.posts.values(), self.accepted, self.judged, self.arm_tags())
 
     def _list(self, allocation: Allocation, cursor: str, round: int) -> None:
-        requests, posts, hits = list_pages(
+        for page in list_pages(
             allocation, cursor, self.world.search, lambda: factories.DAY, round, sleep=print, retry=RetryRules()
-        )
-        self.requests += requests
-        self.posts |= {p.post_id: p for p in posts if p.post_id not in self.posts}
-        self.hits += hits
+        ):
+            self.requests.append(page.request)
+            self.posts |= {p.post_id: p for p in page.posts if p.post_id not in self.posts}
+            self.hits += page.hits
 
     def _fetch(self, round: int, seed: int) -> None:
         classes_of: dict[str, set[str]] = {}

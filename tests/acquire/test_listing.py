@@ -1,11 +1,12 @@
 import pytest
 
 from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError, Policy
-from h2a_curation.acquire.listing import each_page, list_pages
+from h2a_curation.acquire.listing import list_pages
 from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.sources.base import Cost, Page
 from schemas import Allocation
 from tests import factories
+from tests.acquire.pages import together
 
 
 def page(ids, next_cursor):
@@ -15,8 +16,10 @@ def page(ids, next_cursor):
 
 def run(search, num_pages=9, cursor=""):
     allocation = Allocation(round=1, source="s", tag="squat", num_pages=num_pages, belief=1.0, reason="yield")
-    return list_pages(
-        allocation, cursor, search, lambda: factories.DAY, 1, sleep=lambda _: None, retry=RetryRules(max_tries=3)
+    return together(
+        list_pages(
+            allocation, cursor, search, lambda: factories.DAY, 1, sleep=lambda _: None, retry=RetryRules(max_tries=3)
+        )
     )
 
 
@@ -105,7 +108,7 @@ def test_pages_that_came_before_a_stop_are_the_callers(kind):
 def asked_for(search, cursor="", known=()):
     allocation = Allocation(round=1, source="s", tag="squat", num_pages=9, belief=1.0, reason="yield")
     rules = RetryRules(max_tries=1)
-    return each_page(
+    return list_pages(
         allocation, cursor, search, lambda: factories.DAY, 1, sleep=lambda _: None, retry=rules, known=known
     )
 

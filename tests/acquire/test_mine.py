@@ -49,6 +49,13 @@ def test_more_pages_go_to_what_yields_more():
     assert pages["good"][0] > pages["poor"][0] >= pages.get("none", (0, ""))[0]
 
 
+def test_what_idle_rounds_left_is_not_spent_in_one_night():
+    arms, many, per_round = [mined(f"t{n}", (9,), (9,)) for n in range(12)], {"a": 10**6}, RULES.pages_per_round
+    rules = replace(RULES, max_pages_per_arm=99)
+    pages = {r: sum(num for num, _ in granted(arms, r, rules=rules, short=many).values()) for r in (2, 3, 36)}
+    assert pages == {2: per_round, 3: 2 * per_round, 36: 6 * per_round}
+
+
 def test_a_listing_whose_novelty_falls_is_left():
     arms = [mined("falling", (9, 2, 0), (9, 2, 0)), mined("steady", (6, 6, 6), (6, 6, 6))]
     pages = granted(arms, rules=replace(RULES, pages_per_round=5))

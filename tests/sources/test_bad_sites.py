@@ -13,6 +13,7 @@ from h2a_curation.sources.errors import ErrorKind, FetchError
 from h2a_curation.sources.opened import Opened
 from h2a_curation.sources.opt_out import OptOuts
 from tests import factories
+from tests.acquire.pages import together
 from tests.loopback import Answer
 from tests.sources.platform import JSON, VIDEO, clock, listed, platform, put_listing, put_post
 
@@ -32,7 +33,8 @@ def mined(source, num_pages):
         round=0, source=source.name, tag="squat", num_pages=num_pages, belief=1.0, reason="seed"
     )
     rules = RetryRules(max_tries=1, first_wait_s=0.0, max_wait_s=0.0)
-    return list_pages(allocation, "", opened(source).search, clock, 0, sleep=lambda _: None, retry=rules)
+    pages = list_pages(allocation, "", opened(source).search, clock, 0, sleep=lambda _: None, retry=rules)
+    return together(pages)
 
 
 def serve(site, page_of):
