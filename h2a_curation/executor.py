@@ -2,26 +2,27 @@
 
 import atexit
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from h2a_curation.forks import CONTEXT, get_ready, interrupts_held
 from h2a_curation.recipes import Recipe
-from h2a_curation.work import WAITING_STAGES, Part, do_part, prepare
+from h2a_curation.work import WAITING_STAGES, Part, do_part
 
 _ORPHAN_POLL_S = 0.5
 
 
 class LocalExecutor:
-    """Parts in `workers` processes or, where they wait on the network, in `lanes` threads; may be called from several.
+    """Parts in `workers` processes, which are started when the first computing part comes, or in `lanes` threads.
 
-    Processes are started with the first part of any kind, and get ready while the network is waited for.
+    May be called from several threads.
     """
 
     def __init__(self, workers: int, lanes: int) -> None:
@@ -32,10 +33,9 @@ class LocalExecutor:
 
     def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
-        with self._lock:
-            processes = self._processes or self._started()
-        pools: list[Pool] = [self._threads if part.stage in WAITING_STAGES else processes for part in parts]
-        with _interrupts_held():
+        get_ready()
+        pools = [self._pool(part) for part in parts]
+        with interrupts_held():
             futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
             for future in futures:
@@ -58,15 +58,13 @@ class LocalExecutor:
             for worker in active_children():
                 worker.kill()
 
-    def _started(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(
-            self._workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
-        )
-        with _interrupts_held():
-            for _ in range(self._workers):
-                pool.submit(prepare)
-        self._processes = pool
-        return pool
+    def _pool(self, part: Part) -> Pool:
+        if part.stage in WAITING_STAGES:
+            return self._threads
+        with self._lock:
+            if self._processes is None:
+                self._processes = ProcessPoolExecutor(self._workers, mp_context=CONTEXT, initializer=_begin_worker)
+            return self._processes
 
 
 @contextmanager
@@ -93,30 +91,17 @@ def _result(future: "Future[int]") -> int:
         ) from dead
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Processes that are started meanwhile never see Ctrl-C, from their first line on: it is the parent's to handle.
-
-    A pool is made before: its making starts multiprocessing's tracker, which lets interrupts through again.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin_worker(parent: int) -> None:
-    """A worker must not outlive a parent that was killed."""
+def _begin_worker() -> None:
+    """A worker must not outlive a build that was killed, nor keep the process alive that it was forked from."""
     ending = threading.Event()
-    watch = threading.Thread(target=_end_with, args=(parent, ending), daemon=True)
+    watch = threading.Thread(target=_end_with, args=(parent_process(), ending), daemon=True)
     watch.start()
     # A thread that still runs when the interpreter ends keeps what it has imported alive, which DuckDB reports loudly.
     atexit.register(watch.join)
     atexit.register(ending.set)  # runs first
 
 
-def _end_with(parent: int, ending: threading.Event) -> None:
+def _end_with(parent: BaseProcess, ending: threading.Event) -> None:
     while not ending.wait(_ORPHAN_POLL_S):
-        if os.getppid() != parent:
+        if not parent.is_alive():
             os._exit(1)

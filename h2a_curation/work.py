@@ -59,16 +59,6 @@ def do_part(lake: Path, recipe: Recipe, part: Part) -> int:
     return num_rows
 
 
-def prepare() -> None:
-    """Import what computing parts need: a worker may do it while there is nothing to compute yet."""
-    from h2a_curation import clip_model
-    from h2a_curation.measure import cut, embed, hash, probe, sense
-    from h2a_curation.video import child, look, scenes, transcode
-
-    clip_model.import_open_clip()
-    _ = cut, embed, hash, probe, sense, child, look, scenes, transcode
-
-
 def models_of(recipe: Recipe) -> dict[str, str]:
     """The fingerprint of the program or model, and its rules, of each measuring stage. Nothing is loaded."""
     import av

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from scipy.stats import beta, chi2
+from scipy.special import betaincc, chdtrc
 
 from h2a_curation.acquire.arms import Arms, Floats, Key
 from h2a_curation.acquire.belief import by_class
@@ -213,7 +213,7 @@ def _judged(key: Key, told: Evidence | None, usual: float, round: int, rules: St
         return None
     drift = _chance_of_drift(told) <= rules.drift_doubt and told.share_since <= 0.5 * told.share_before
     threshold = rules.pause_ratio * usual
-    doubt = float(beta.sf(threshold, 1 + told.num_valid, 1 + told.num_judged - told.num_valid))
+    doubt = float(betaincc(1 + told.num_valid, 1 + told.num_judged - told.num_valid, threshold))
     if doubt <= rules.pause_doubt and key[1] not in rules.never_pause:
         reason = "hijacked" if drift and _is_hijack(told) else "spam" if _is_spam(told) else "homonym"
         since = told.since if drift else None
@@ -231,7 +231,7 @@ def _judged(key: Key, told: Evidence | None, usual: float, round: int, rules: St
 
 def _chance_of_drift(told: Evidence) -> float:
     """Likelihood ratio test with one degree of freedom, times the dates that were tried (Bonferroni)."""
-    return min(1.0, float(chi2.sf(2 * told.gain, 1)) * told.num_judged) if told.since else 1.0
+    return min(1.0, float(chdtrc(1, 2 * told.gain)) * told.num_judged) if told.since else 1.0
 
 
 def _is_hijack(told: Evidence) -> bool:

@@ -26,6 +26,9 @@ def quickstart(
     workers: Workers = 0,
 ) -> None:
     """The whole job on the built-in sample world: mine, fetch, measure, decide, pack, pretrain, report."""
+    from h2a_curation.forks import get_ready
+
+    get_ready()  # beside the imports of this process
     import dataclasses
 
     from h2a_curation import quickstart as whole_job

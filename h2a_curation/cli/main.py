@@ -1,9 +1,11 @@
 """The command table, and how a mistake, a fault or Ctrl-C ends: one line and an exit code."""
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from typing import NoReturn
 
@@ -54,8 +56,21 @@ app.add_typer(classes.app, name="classes")
 app.add_typer(models.app, name="models")
 
 
+def program() -> NoReturn:
+    """`h2a` as a program: `main`, then an end that does not take down what was imported, which takes a second."""
+    try:
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    _leave(code)
+
+
 def main() -> None:
-    """Entry point of `h2a`. Exit codes: 0 done, 1 something around us failed, 2 the user can mend it, 130 Ctrl-C.
+    """The command in `sys.argv`. Exit codes: 0 done, 1 something around us failed, 2 the user can mend it, 130 Ctrl-C.
 
     With $H2A_TRACEBACK set, the place of a mistake or fault is shown before its line.
     """
@@ -75,8 +90,10 @@ def main() -> None:
         _end(f"{fault.filename}: {fault.strerror}" if fault.filename and fault.strerror else str(fault), FAULT)
     except (RuntimeError, ArithmeticError) as fault:
         _end(str(fault), FAULT)
-    if code == INTERRUPTED:
-        _leave_at_once()
+    if code == INTERRUPTED:  # nobody waits for threads, which may wait on a network for minutes
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _say("stopped; what was finished is kept, and the same command goes on from there")
+        _leave(INTERRUPTED)
     sys.exit(code)
 
 
@@ -98,10 +115,10 @@ def _usage(misuse: TyperException) -> str:
     return f"{said}; `{command} --help` shows what there is"
 
 
-def _leave_at_once() -> NoReturn:
-    """Nobody waits for threads, which may wait on a network for minutes: what they have not committed is done again."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _say("stopped; what was finished is kept, and the same command goes on from there")
-    sys.stdout.flush()
-    atexit._run_exitfuncs()  # what the interpreter does at its end but for joining threads
-    os._exit(INTERRUPTED)
+def _leave(code: int) -> NoReturn:
+    """What the interpreter does at its end, but for joining threads and freeing what it has."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # nobody reads on, or it is closed
+            stream.flush()
+    os._exit(code)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import select
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2a_curation.forks import interrupts_held
 from h2a_curation.sample_world.sizes import SizeName
 
 if TYPE_CHECKING:
@@ -54,13 +56,14 @@ def serve_clips(folder: Path, *, log: Path | None = None) -> Iterator[str]:
 def _running(options: list[str]) -> Iterator[str]:
     root = Path(__file__).parents[2]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
-    site = subprocess.Popen(
-        [sys.executable, "-m", "h2a_curation.sample_world.site", *options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-    )
+    with interrupts_held():  # it ends when this process lets it
+        site = subprocess.Popen(
+            [sys.executable, "-m", "h2a_curation.sample_world.site", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
     assert site.stdout
     try:
         ready, _, _ = select.select([site.stdout], [], [], _START_S)
@@ -102,6 +105,8 @@ def _serve(options: argparse.Namespace) -> None:
     platform = _clip_platform(options) if options.clips else _world_platform(options)
     log = options.log.open("a", encoding="utf-8") if options.log else None
     config = uvicorn.Config(make_app(platform, log), log_config=None, timeout_graceful_shutdown=1)
+    # Whoever is cut short by the site's end has ended too, or is told so by the connection.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "graceful shutdown" not in record.getMessage())
     server = uvicorn.Server(config)
     end_with_parent(lambda: setattr(server, "should_exit", True))
     with socket.create_server(("127.0.0.1", options.port), backlog=256) as listener:
