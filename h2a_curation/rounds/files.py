@@ -28,11 +28,15 @@ _PUT_UP = f"""
 
 
 def promising(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, recipe: Recipe, round: int) -> list[str]:
-    """Ids of the posts that the post screen keeps, the most promising first; `facts` hold the round's pages."""
+    """Ids of the posts that the post screen keeps, the most promising first; `facts` hold the round's pages.
+
+    A file that failed in an earlier round is for a run to ask for again, not for the plans of later rounds.
+    """
+    put_off = pa.table({"post_id": pa.array(sorted(known.put_off), pa.string())})
     kept = facts.query(
         """FROM candidate SEMI JOIN (SELECT class_id, subject_id AS post_id FROM verdict WHERE keep)
-           USING (class_id, post_id)""",
-        dict(screened),
+           USING (class_id, post_id) ANTI JOIN put_off USING (post_id)""",
+        {**screened, "put_off": put_off},
     )
     candidates = schemas.from_arrow(
         schemas.Candidate, kept.sort_by([("class_id", "ascending"), ("post_id", "ascending")])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from h2a_curation.acquire.errors import FINAL
 from h2a_curation.audit.reward import reliability
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
@@ -21,6 +22,8 @@ class Known:
     """(post id, class id) of selected clips: valid, and no copy of another."""
     judged: frozenset[str] = field(default_factory=frozenset)
     """Ids of posts of which no stage has anything left to decide."""
+    put_off: frozenset[str] = field(default_factory=frozenset)
+    """Ids of posts whose file did not come and still may: they say nothing of who listed them."""
     fates: pa.Table = field(default_factory=_FATES.empty_table)
     """(post_id, reason) of them: empty where accepted, else that of the last stage that looked, or why no file came."""
     reliability: Mapping[str, float] = field(default_factory=dict)
@@ -33,11 +36,12 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
         return Known()
     chosen = decided["selection"]
     judged = facts.query(
-        """SELECT post_id FROM media
+        f"""SELECT post_id FROM media WHERE outcome IN {("ok", *FINAL)}
            UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
            GROUP BY subject_id HAVING NOT bool_or(keep)""",
         {"verdict": decided["verdict"]},
     )
+    put_off = facts.query(f"SELECT post_id FROM media WHERE outcome NOT IN {('ok', *FINAL)}")["post_id"]
     fates = facts.query(
         """WITH subject AS (
                SELECT post_id, post_id AS subject_id FROM post
@@ -58,6 +62,7 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
         reliability=reliability(facts, decided),
         accepted=frozenset(zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True)),
         judged=frozenset(judged["post_id"].to_pylist()),
+        put_off=frozenset(put_off.to_pylist()),
     )
 
 

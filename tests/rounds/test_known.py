@@ -1,0 +1,45 @@
+"""What a round's plan takes for settled."""
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.catalog import parts
+from h2a_curation.catalog.views import connect
+from h2a_curation.rounds import known as rows_say
+from tests import factories
+
+FATES = {"kept": "ok", "no_clip": "ok", "deleted": "gone", "slow": "timeout", "early": "not_yet"}
+
+
+def test_a_file_that_may_still_come_is_not_judged(tmp_path):
+    posts = [f"s:{name}" for name in (*FATES, "listed", "screened")]
+    media = [
+        factories.media(f"s:{name}", outcome=outcome, media_id=name if outcome == "ok" else None)
+        for name, outcome in FATES.items()
+    ]
+    parts.commit(
+        tmp_path,
+        "mine",
+        "r0",
+        {
+            "request": schemas.to_arrow(schemas.Request, [factories.request()]),
+            "post": schemas.to_arrow(schemas.Post, [factories.post(i) for i in posts]),
+            "hit": schemas.to_arrow(schemas.Hit, [factories.hit(i, rank=n) for n, i in enumerate(posts)]),
+        },
+    )
+    parts.commit(tmp_path, "fetch", "r0", {"media": schemas.to_arrow(schemas.Media, media)})
+    rejected = schemas.Verdict(
+        class_id="a", subject_id="s:screened", stage="screen_post", keep=False, reason="too_long", value=99.0,
+        threshold=9.0, rules="r",
+    )  # fmt: skip
+    decided = {
+        "selection": pa.table({"post_id": ["s:kept"], "class_id": ["a"]}),
+        "verdict": schemas.to_arrow(schemas.Verdict, [rejected]),
+    }
+
+    known = rows_say.of(connect(tmp_path), decided)
+
+    assert known.judged == {"s:kept", "s:no_clip", "s:deleted", "s:screened"}
+    assert known.put_off == {"s:slow", "s:early"}
+    fates = {row["post_id"]: row["reason"] for row in known.fates.to_pylist()}
+    assert fates == {"s:kept": "", "s:no_clip": "no clip", "s:deleted": "gone", "s:screened": "too_long"}
