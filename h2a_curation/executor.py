@@ -12,7 +12,7 @@ from multiprocessing import active_children, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from h2a_curation.forks import CONTEXT, get_ready, interrupts_held
+from h2a_curation import forks
 from h2a_curation.recipes import Recipe
 from h2a_curation.work import WAITING_STAGES, Part, do_part
 
@@ -33,9 +33,9 @@ class LocalExecutor:
 
     def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
-        get_ready()
+        forks.get_ready()
         pools = [self._pool(part) for part in parts]
-        with interrupts_held():
+        with forks.interrupts_held():
             futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
             for future in futures:
@@ -57,13 +57,17 @@ class LocalExecutor:
             self._processes.shutdown(wait=False, cancel_futures=True)
             for worker in active_children():
                 worker.kill()
+        forks.drop()
 
     def _pool(self, part: Part) -> Pool:
         if part.stage in WAITING_STAGES:
             return self._threads
         with self._lock:
             if self._processes is None:
-                self._processes = ProcessPoolExecutor(self._workers, mp_context=CONTEXT, initializer=_begin_worker)
+                forks.wait_until_ready()
+                self._processes = ProcessPoolExecutor(
+                    self._workers, mp_context=forks.CONTEXT, initializer=_begin_worker
+                )
             return self._processes
 
 

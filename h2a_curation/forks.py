@@ -1,15 +1,18 @@
 """The process that workers are forked from: it imports, once and early, what each of them needs."""
 
+import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import ForkServerContext
 
 CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
 """macOS' own libraries do not bear a fork: workers import everything themselves there."""
+
+_is_ready = threading.Event()
 
 
 def get_ready() -> None:
@@ -24,7 +27,29 @@ def get_ready() -> None:
             forkserver.ensure_running()
 
 
-@contextmanager
+def wait_until_ready() -> None:
+    """Wait for its imports to end, as Ctrl-C may cut short: the start of a worker may not."""
+    if isinstance(CONTEXT, ForkServerContext) and not _is_ready.is_set():
+        threading.Thread(target=_fork_one, args=(CONTEXT,), daemon=True).start()
+        _is_ready.wait()
+
+
+def _fork_one(context: ForkServerContext) -> None:
+    with contextlib.suppress(OSError, EOFError):  # it was dropped meanwhile
+        first = context.Process(target=int)
+        first.start()
+        first.join()
+    _is_ready.set()
+
+
+def drop() -> None:
+    """End that process at once: it may be importing for seconds yet, and holds open what this one writes to."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
     """Processes that are started meanwhile never see Ctrl-C, from their first line on: it is the parent's to handle.
 

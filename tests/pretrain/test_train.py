@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,12 +138,20 @@ def test_micro_batches_go_on_from_the_whole(lake, tmp_path, undisturbed):
     assert result.held_out_after == pytest.approx(undisturbed[0].held_out_after, abs=1e-5)
 
 
+def waited_for(file: Path) -> bool:
+    until = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return file.exists()
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(lake, tmp_path, undisturbed):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     def fill(step, _num_steps, _live):
-        if step == 12:
+        if step == 12:  # the checkpoint of step 10 is written beside the training
+            assert waited_for(tmp_path / checkpoint.LAST)
             resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
 
     try:
