@@ -94,8 +94,9 @@ def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
     """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
     good. Returns which rounds that were.
     """
-    rounds = asked.asked(_facts(job), job.recipe.mine.num_rounds, wanted)
-    for round in range(rounds.until):
+    facts = _facts(job)
+    rounds = asked.asked(facts, job.recipe.mine.num_rounds, wanted)
+    for round in range(asked.first_to_walk(facts, rounds.until), rounds.until):
         plan_round(job, round, rounds)
         mine(job, round)
         fetch(job, round, job.recipe.files_by(rounds.until - 1))
@@ -144,7 +145,8 @@ def fetch(job: Job, round: int, max_files: int) -> None:
     facts = _facts(job, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
     known = rows_say.of(earlier, _decided(job, earlier) if round else None)
-    order = files.promising(facts, screened, known, job.recipe, round)
+    put_off = known.put_off & again.posts_done(_facts(job), job.recipe.fetch.max_runs)
+    order = files.promising(facts, screened, known, put_off, job.recipe, round)
     if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
         tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
         parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)

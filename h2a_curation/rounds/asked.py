@@ -60,6 +60,14 @@ def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
     return Asked(first=first, until=first + wanted.num)
 
 
+def first_to_walk(facts: Catalog, until: int) -> int:
+    """The last round of those that are done in a row, if any: it asks again for what failed in it and before, and for
+    what other rules let in. So a build costs no more, the more rounds a lake has had.
+    """
+    done = set(facts.query("SELECT round FROM round_end")["round"].to_pylist())
+    return max(0, next((round for round in range(until) if round not in done), until) - 1)
+
+
 def is_planned(facts: Catalog, round: int) -> bool:
     """Whether the round's plan is made, be it that nothing is asked for."""
     return bool(facts.query(f"FROM ({PLANNED}) WHERE round = {round} LIMIT 1").num_rows)

@@ -1,6 +1,6 @@
 """Which posts' files to fetch in a round: those drawn for the audit, then the most promising."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -27,16 +27,23 @@ _PUT_UP = f"""
 """Posts that were never put up for a draw; those with a file too, where audits began later: it costs nothing."""
 
 
-def promising(facts: Catalog, screened: Mapping[str, pa.Table], known: Known, recipe: Recipe, round: int) -> list[str]:
+def promising(
+    facts: Catalog,
+    screened: Mapping[str, pa.Table],
+    known: Known,
+    put_off: Collection[str],
+    recipe: Recipe,
+    round: int,
+) -> list[str]:
     """Ids of the posts that the post screen keeps, the most promising first; `facts` hold the round's pages.
 
-    A file that failed in an earlier round is for a run to ask for again, not for the plans of later rounds.
+    Without the posts `put_off`, whose file failed and is not asked for again now.
     """
-    put_off = pa.table({"post_id": pa.array(sorted(known.put_off), pa.string())})
+    left_out = pa.table({"post_id": pa.array(sorted(put_off), pa.string())})
     kept = facts.query(
         """FROM candidate SEMI JOIN (SELECT class_id, subject_id AS post_id FROM verdict WHERE keep)
-           USING (class_id, post_id) ANTI JOIN put_off USING (post_id)""",
-        {**screened, "put_off": put_off},
+           USING (class_id, post_id) ANTI JOIN left_out USING (post_id)""",
+        {**screened, "left_out": left_out},
     )
     candidates = schemas.from_arrow(
         schemas.Candidate, kept.sort_by([("class_id", "ascending"), ("post_id", "ascending")])

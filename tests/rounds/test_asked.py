@@ -8,7 +8,7 @@ import schemas
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import connect
 from h2a_curation.recipes import load
-from h2a_curation.rounds.asked import Asked, asked, is_planned, wish
+from h2a_curation.rounds.asked import Asked, asked, first_to_walk, is_planned, wish
 
 
 def plan(round, first, until, num_pages=1):
@@ -54,6 +54,11 @@ TWO_MORE = [plan(4, 4, 6), plan(5, 4, 6)]
 )
 def test_the_number_of_rounds_is_a_function_of_rows(tmp_path, plans, num_done, said, until):
     assert asked(facts(tmp_path, plans, num_done), 4, said and wish(said)).until == until
+
+
+@pytest.mark.parametrize(("num_done", "until", "first"), [(0, 4, 0), (1, 4, 0), (3, 4, 2), (4, 4, 3), (4, 6, 3)])
+def test_of_the_rounds_that_are_done_only_the_last_is_walked_again(tmp_path, num_done, until, first):
+    assert first_to_walk(facts(tmp_path, FOUR, num_done), until) == first
 
 
 def test_what_is_cut_short_twice_ends_where_it_was_to_end(tmp_path):

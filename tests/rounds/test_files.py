@@ -53,7 +53,7 @@ def go(lake, recipe, round):
     """Draw and plan as a build does; the draw's rows and the plan."""
     facts = connect(lake, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes)
-    order = files.promising(facts, screened, Known(), recipe, round)
+    order = files.promising(facts, screened, Known(), (), recipe, round)
     drawn = []
     if not files.has_begun(connect(lake), round):
         drawn = files.drawn(facts, screened, order, recipe, round)
@@ -120,6 +120,16 @@ def test_a_round_that_has_begun_draws_no_more(tmp_path, recipe):
     listed(tmp_path, 1, many("q", 10))
     came(tmp_path, 1, ["s:q1"])
     assert go(tmp_path, recipe, 1)[0] == []
+
+
+def test_what_is_put_off_takes_no_place_in_the_order(tmp_path, recipe):
+    listed(tmp_path, 0, many("p", 3))
+    facts = connect(tmp_path)
+    screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes)
+    order = files.promising(facts, screened, Known(), (), recipe, 0)
+    assert sorted(order) == ["s:p0", "s:p1", "s:p2"]
+    left = [post_id for post_id in order if post_id != "s:p1"]
+    assert files.promising(facts, screened, Known(), {"s:p1"}, recipe, 0) == left
 
 
 def test_where_nothing_is_left_to_fetch_nothing_is_drawn(tmp_path, recipe):
