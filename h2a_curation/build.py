@@ -30,6 +30,7 @@ from h2a_curation.recipes import Recipe
 from h2a_curation.rounds import again, asked, files, pages
 from h2a_curation.rounds import known as rows_say
 from h2a_curation.rounds.asked import Asked, Wish
+from h2a_curation.rounds.known import Known
 from h2a_curation.work import Part, models_of, prompts_of
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
@@ -54,6 +55,8 @@ class Job:
     """Fingerprint of the program or model by measuring stage."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, filled as they end."""
+    known: dict[int, Known] = field(default_factory=dict)
+    """What the rounds before the round at hand show, worked out once: it takes a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +115,7 @@ def plan_round(job: Job, round: int, rounds: Asked) -> None:
     if asked.is_planned(_facts(job), round):
         return
     with timed(job.seconds, "plan"):
-        facts = _facts(job, before_round=round)
-        known = rows_say.of(facts, _decided(job, facts) if round else None)
+        facts, known = _facts(job, before_round=round), _known(job, round)
         rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
         recipe = dataclasses.replace(job.recipe, mine=rules)
         tables = pages.plan(facts, known, recipe, round, lambda texts: _do(job, "prompt", texts))
@@ -141,10 +143,9 @@ def fetch(job: Job, round: int, max_files: int) -> None:
     """Fetch the files of the posts drawn for the audit, then of posts that the post screen keeps, the most promising
     first, as far as the budget goes; `max_files` is that of all rounds.
     """
-    earlier = _facts(job, before_round=round)
     facts = _facts(job, before_round=round + 1)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
-    known = rows_say.of(earlier, _decided(job, earlier) if round else None)
+    known = _known(job, round)
     put_off = known.put_off & again.posts_done(_facts(job), job.recipe.fetch.max_runs)
     order = files.promising(facts, screened, known, put_off, job.recipe, round)
     if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
@@ -203,6 +204,14 @@ def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str
     facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
     inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
     return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs])
+
+
+def _known(job: Job, round: int) -> Known:
+    if round not in job.known:
+        earlier = _facts(job, before_round=round)
+        job.known.clear()
+        job.known[round] = rows_say.of(earlier, _decided(job, earlier) if round else None)
+    return job.known[round]
 
 
 def _decided(job: Job, facts: Catalog) -> dict[str, pa.Table]:

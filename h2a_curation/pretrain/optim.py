@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+
+from h2a_curation.pretrain.parallel import whole
 
 NEVER_DECAYED = {"pos_embed", "cls_token", "mask_token"}
 
@@ -59,8 +60,7 @@ def update(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, siz
 def step_downhill(model: nn.Module, optimizer: torch.optim.Optimizer, size: StepSize, scale: float = 1.0) -> float:
     """One step along the gradients at hand times `scale`; returns and raises as `update`."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    total = nn.utils.get_total_norm(gradients)
-    norm = scale * float(total.full_tensor() if isinstance(total, DTensor) else total)
+    norm = scale * float(whole(nn.utils.get_total_norm(gradients)))
     if not math.isfinite(norm):
         raise FloatingPointError("the gradients are not finite")
     factor = scale * min(1.0, (size.clip_grad or math.inf) / (norm + 1e-6))

@@ -13,9 +13,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from h2a_curation.pretrain.model import MaskedAutoencoder
@@ -130,6 +127,9 @@ def spread(model: MaskedAutoencoder, world: World, kind: str) -> nn.Module:
     if world.size == 1:
         return model.to(world.device)
     if kind == "fsdp":
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing is done to it in place
         mesh = init_device_mesh(world.device.type, (world.size,))
         for part in (*model.encoder.blocks, *model.decoder.blocks, model):
@@ -146,14 +146,22 @@ def without_exchange(called: nn.Module, *, last: bool) -> AbstractContextManager
     return called.no_sync() if isinstance(called, DistributedDataParallel) and not last else nullcontext()
 
 
+def whole(value: Tensor) -> Tensor:
+    """All of a tensor that is divided among processes, which must all call this; another as it is.
+
+    A divided one is known by its method: torch's module of them takes a third of all that training imports.
+    """
+    gather = getattr(value, "full_tensor", None)
+    return value if gather is None else gather()
+
+
 def on_host(value: Any, *, keep: bool = True) -> Any:
     """A copy of a state dict in host memory, whole where it is divided; all processes must call this alike.
 
     One that does not `keep` it only helps the others: it gets None in place of tensors.
     """
-    if isinstance(value, DTensor):
-        value = value.full_tensor()
     if isinstance(value, Tensor):
+        value = whole(value)
         return value.detach().to("cpu", copy=True) if keep else None
     if isinstance(value, Mapping):
         return {key: on_host(item, keep=keep) for key, item in value.items()}
@@ -162,11 +170,14 @@ def on_host(value: Any, *, keep: bool = True) -> Any:
     return value
 
 
-def divided_like(whole: Tensor, own: Tensor) -> Tensor:
-    """This process's part of a whole tensor, if `own` is divided: nothing is sent."""
-    if not isinstance(own, DTensor) or whole.shape != own.shape:
-        return whole
-    return distribute_tensor(whole.to(own.device), own.device_mesh, own.placements, src_data_rank=None)
+def divided_like(entire: Tensor, own: Tensor) -> Tensor:
+    """This process's part of an entire tensor, if `own` is divided: nothing is sent."""
+    if not hasattr(own, "full_tensor") or entire.shape != own.shape:
+        return entire
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(own, DTensor)
+    return distribute_tensor(entire.to(own.device), own.device_mesh, own.placements, src_data_rank=None)
 
 
 def _is_of_a_lost_process(broken: RuntimeError) -> bool:
