@@ -12,7 +12,7 @@ import pyarrow as pa
 
 import schemas
 from h2a_curation.acquire.breaker import Lane, Probe
-from h2a_curation.acquire.errors import FINAL, ErrorKind, FetchError
+from h2a_curation.acquire.errors import SETTLED, ErrorKind, FetchError
 from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, list_pages
 from h2a_curation.acquire.retry import with_retries
@@ -23,8 +23,6 @@ from h2a_curation.sources.opened import Opened
 
 Committed = tuple[str, str, dict[str, pa.Table]]
 """Stage, fingerprint and tables of one commit."""
-_CAME = ("ok", *FINAL)
-"""Outcomes after which nobody asks again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +100,7 @@ def listings(facts: Catalog, round: int) -> dict[str, Listing]:
     """)
     for row in asked.to_pylist():
         listing = found[row["tag"]]
-        if row["outcome"] in _CAME:
+        if row["outcome"] in SETTLED:
             listing.after[row["cursor"]] = row["next_cursor"]
             listing.num_came += row["round"] == round
         else:
@@ -165,7 +163,7 @@ def _posts(facts: Catalog, post_ids: Sequence[str]) -> list[schemas.Post]:
     """In the order of the ids."""
     wanted = pa.table({"post_id": pa.array(post_ids, pa.string())})
     sql = f"""
-        FROM post SEMI JOIN wanted USING (post_id) ANTI JOIN (FROM media WHERE outcome IN {_CAME}) USING (post_id)
+        FROM post SEMI JOIN wanted USING (post_id) ANTI JOIN (FROM media WHERE outcome IN {SETTLED}) USING (post_id)
     """
     by_id = {post.post_id: post for post in schemas.from_arrow(schemas.Post, facts.query(sql, {"wanted": wanted}))}
     return [by_id[post_id] for post_id in post_ids if post_id in by_id]

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.errors import POLICIES, Policy
+from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import DECIDED, Catalog, connect
@@ -18,11 +18,10 @@ from h2a_curation.rounds.known import pairs
 
 Key = tuple[str, str]
 """Source and tag."""
-_FINAL = ("ok", *(kind.value for kind, policy in POLICIES.items() if policy is Policy.NEVER))
 _CAME = f"""
     WITH page AS (
         SELECT *, row_number() OVER (PARTITION BY source, tag ORDER BY round, requested_at, cursor) AS page
-        FROM request WHERE outcome IN {_FINAL}
+        FROM request WHERE outcome IN {SETTLED}
     ),
     credit AS (
         SELECT post_id, arg_min({{'source': source, 'tag': tag, 'round': round}},

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from h2a_curation.acquire.errors import POLICIES, Policy
+from h2a_curation.acquire.errors import SETTLED
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -187,10 +187,9 @@ def arm_sql() -> str:
     Pages are ordered by following cursors, not by the clock. A post listed by several pages is credited to the one of
     the earliest round, then the earliest page; among listings that were read side by side, to one picked by hash.
     """
-    final = ", ".join(f"'{kind}'" for kind, policy in sorted(POLICIES.items()) if policy is Policy.NEVER)
     return f"""
     WITH RECURSIVE
-    came AS MATERIALIZED (FROM request WHERE outcome IN ('ok', {final})),
+    came AS MATERIALIZED (FROM request WHERE outcome IN {SETTLED}),
     chain AS (
         SELECT source, tag, cursor, next_cursor, round, num_bytes, 0 AS page FROM came WHERE cursor = ''
         UNION ALL

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from h2a_curation.acquire.arms import Key
-from h2a_curation.acquire.errors import FINAL
+from h2a_curation.acquire.errors import SETTLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,11 @@ def failing_sql() -> str:
 
     Runs of one round that ask again count once. Parameter `round`: what came in it or later is not looked at.
     """
-    came = ", ".join(f"'{kind}'" for kind in ("ok", *sorted(FINAL)))
     return f"""
     WITH tried AS (FROM request_try WHERE round < $round)
     SELECT source, tag, arg_max(outcome, (round, requested_at)) AS outcome,
            count(DISTINCT round) AS num_rounds, max(round) AS last_round
-    FROM tried ANTI JOIN (FROM tried WHERE outcome IN ({came})) USING (source, tag, cursor)
+    FROM tried ANTI JOIN (FROM tried WHERE outcome IN {SETTLED}) USING (source, tag, cursor)
     GROUP BY source, tag, cursor
     QUALIFY row_number() OVER (PARTITION BY source, tag ORDER BY last_round DESC, cursor) = 1
     ORDER BY source, tag

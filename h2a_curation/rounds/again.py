@@ -4,7 +4,7 @@ A run that goes on after a kill takes the path of one that nothing disturbed, so
 that is for a run that finds all rounds done, or none with anything to show.
 """
 
-from h2a_curation.acquire.errors import FINAL
+from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.lanes import listings
 from h2a_curation.rounds.asked import PLANNED
@@ -37,7 +37,7 @@ def tags_left(facts: Catalog, round: int, max_runs: int) -> list[str]:
 def posts_done(facts: Catalog, max_runs: int) -> set[str]:
     """Posts that no run asks for any more, and those that failed and are not to be asked for again in this one."""
     tried = set(facts.query("SELECT post_id FROM media")["post_id"].to_pylist())
-    final = set(facts.query(f"SELECT post_id FROM media WHERE outcome IN {('ok', *FINAL)}")["post_id"].to_pylist())
+    final = set(facts.query(f"SELECT post_id FROM media WHERE outcome IN {SETTLED}")["post_id"].to_pylist())
     if not facts.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows:
         return final
     if not is_at_rest(facts):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from h2a_curation.acquire.errors import FINAL
+from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.audit.reward import reliability
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
@@ -36,12 +36,12 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
         return Known()
     chosen = decided["selection"]
     judged = facts.query(
-        f"""SELECT post_id FROM media WHERE outcome IN {("ok", *FINAL)}
+        f"""SELECT post_id FROM media WHERE outcome IN {SETTLED}
            UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
            GROUP BY subject_id HAVING NOT bool_or(keep)""",
         {"verdict": decided["verdict"]},
     )
-    put_off = facts.query(f"SELECT post_id FROM media WHERE outcome NOT IN {('ok', *FINAL)}")["post_id"]
+    put_off = facts.query(f"SELECT post_id FROM media WHERE outcome NOT IN {SETTLED}")["post_id"]
     fates = facts.query(
         """WITH subject AS (
                SELECT post_id, post_id AS subject_id FROM post
