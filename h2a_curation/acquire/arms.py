@@ -40,14 +40,18 @@ class Arm:
     """Those of them that are accepted for one class or more."""
     useful_by_page: Sequence[int]
     """Those of them that are accepted for a class that still wants clips."""
+    shown_by_page: Sequence[int]
+    """Posts on each page that are accepted, whichever listing was the first to list them."""
+    round_by_page: Sequence[int]
+    """In which each page was asked for."""
     num_valid_once: int
     """Accepted posts that this listing has listed, once, and no other has: Good and Turing's sign of more to come."""
     num_tagged: int
     """Posts that carry the tag, wherever they were listed."""
     num_tagged_judged: int
     """Those of them that are accepted or rejected by now."""
-    num_tagged_valid: int
-    """Those of them that are accepted for one of the tag's classes."""
+    tagged_valid_by_class: Sequence[int]
+    """Those of them that are accepted for each of `class_ids`."""
     num_views: int | None
     """Of all posts seen that carry the tag: a lower bound of the tag's own; None where the source tells of none."""
     is_dry: bool
@@ -59,6 +63,11 @@ class Arm:
     def num_pages(self) -> int:
         """Pages asked for so far."""
         return len(self.new_by_page)
+
+    @property
+    def num_tagged_valid(self) -> int:
+        """Posts that carry the tag and are accepted for a class of it, counted for each."""
+        return sum(self.tagged_valid_by_class)
 
     @property
     def num_posts_new(self) -> int:
@@ -105,6 +114,10 @@ class Arms:
         """[arm] Whether a number is known and less."""
         return np.asarray(pc.fill_null(pc.less(self.table[column], least), False).to_numpy(), np.bool_)
 
+    def claims(self, column: str) -> Floats:
+        """[claim] A column that has a number a class of the arm."""
+        return np.asarray(pc.list_flatten(self.table[column]).to_numpy(), np.float64)
+
     def pages(self, column: str) -> Floats:
         """[page] A column that has a number a page."""
         return np.asarray(pc.list_flatten(self.table[column]).to_numpy(), np.float64)
@@ -122,6 +135,11 @@ class Arms:
     def arm_of_page(self) -> Ints:
         """[page]"""
         return np.repeat(np.arange(len(self)), self.num_pages)
+
+    @cached_property
+    def is_first_page(self) -> NDArray[np.bool_]:
+        """[page] Whether it is the first of its arm."""
+        return np.asarray(np.diff(self.arm_of_page, prepend=-1) != 0, np.bool_)
 
     @cached_property
     def pages_after(self) -> Ints:
@@ -144,7 +162,12 @@ class Arms:
     @cached_property
     def arm_of_claim(self) -> Ints:
         """[claim]"""
-        return np.repeat(np.arange(len(self)), _lengths(self.table["class_ids"]))
+        return np.repeat(np.arange(len(self)), self.num_claims)
+
+    @cached_property
+    def num_claims(self) -> Ints:
+        """[arm] Classes that it speaks for."""
+        return _lengths(self.table["class_ids"])
 
     @cached_property
     def is_learnt(self) -> NDArray[np.bool_]:
@@ -168,8 +191,9 @@ _SCHEMA = pa.schema(
         ("class_ids", pa.list_(_TEXT)),
         ("origin", _TEXT),
         *((name, _NUMBER) for name in ("rank", "num_bytes")),
-        *((name, _NUMBERS) for name in ("new_by_page", "judged_by_page", "valid_by_page", "useful_by_page")),
-        *((name, _NUMBER) for name in ("num_valid_once", "num_tagged", "num_tagged_judged", "num_tagged_valid")),
+        *((f"{name}_by_page", _NUMBERS) for name in ("new", "judged", "valid", "useful", "shown", "round")),
+        *((name, _NUMBER) for name in ("num_valid_once", "num_tagged", "num_tagged_judged")),
+        ("tagged_valid_by_class", _NUMBERS),
         ("num_views", _NUMBER),
         ("is_dry", pa.bool_()),
         ("next_cursor", _TEXT),
@@ -216,45 +240,55 @@ def arm_sql() -> str:
         FROM credit LEFT JOIN done USING (post_id) LEFT JOIN valid v USING (post_id) LEFT JOIN file f USING (post_id)
         GROUP BY page_id
     ),
+    shown AS (
+        SELECT page_id, count(*) AS num_shown
+        FROM hit JOIN page USING (source, tag, cursor) SEMI JOIN valid USING (post_id) GROUP BY page_id
+    ),
     listing AS (
         SELECT source, tag, sum(p.num_bytes + coalesce(n.num_bytes, 0))::BIGINT AS num_bytes,
                list(coalesce(num_new, 0) ORDER BY page) AS new_by_page,
                list(coalesce(num_judged, 0) ORDER BY page) AS judged_by_page,
                list(coalesce(num_valid, 0) ORDER BY page) AS valid_by_page,
                list(coalesce(num_useful, 0) ORDER BY page) AS useful_by_page,
+               list(coalesce(num_shown, 0) ORDER BY page) AS shown_by_page,
+               list(round::BIGINT ORDER BY page) AS round_by_page,
                coalesce(sum(num_once), 0)::BIGINT AS num_once,
                arg_max(coalesce(next_cursor, ''), page) AS last_cursor, list(cursor) AS cursors
-        FROM page p LEFT JOIN counted n USING (page_id)
+        FROM page p LEFT JOIN counted n USING (page_id) LEFT JOIN shown USING (page_id)
         GROUP BY source, tag
     ),
+    claim AS MATERIALIZED (
+        SELECT source, tag, class_id, bool_or(origin = 'seed') AS is_seed, min(rank) AS rank FROM arm_tag GROUP BY ALL
+    ),
+    carried_valid AS (
+        SELECT tag, class_id, count(*) AS num_valid
+        FROM (SELECT DISTINCT post_id, class_id, unnest(hashtags) AS tag FROM accepted JOIN post USING (post_id))
+        SEMI JOIN claim USING (tag, class_id)
+        GROUP BY tag, class_id
+    ),
     mined AS (
-        SELECT source, tag, list_sort(list(DISTINCT class_id)) AS class_ids,
-               CASE WHEN bool_or(origin = 'seed') THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
-        FROM arm_tag GROUP BY source, tag
+        SELECT source, tag, list(class_id ORDER BY class_id) AS class_ids,
+               list(coalesce(num_valid, 0) ORDER BY class_id) AS tagged_valid_by_class,
+               CASE WHEN bool_or(is_seed) THEN 'seed' ELSE 'learnt' END AS origin, min(rank) AS rank
+        FROM claim LEFT JOIN carried_valid USING (tag, class_id) GROUP BY source, tag
     ),
     carried AS (
         SELECT tag, count(*) AS num_posts, count(is_judged) AS num_judged, sum(num_views)::BIGINT AS num_views
         FROM (SELECT unnest(hashtags) AS tag, is_judged, num_views FROM post LEFT JOIN done USING (post_id))
         GROUP BY tag
-    ),
-    carried_valid AS (
-        SELECT source, tag, count(DISTINCT post_id) AS num_valid
-        FROM (SELECT post_id, class_id, unnest(hashtags) AS tag FROM accepted JOIN post USING (post_id))
-        JOIN arm_tag USING (tag, class_id)
-        GROUP BY source, tag
     )
     SELECT source, tag, coalesce(class_ids, []) AS class_ids, coalesce(origin, 'learnt') AS origin,
            coalesce(rank, 0) AS rank,
            coalesce(num_bytes, 0) AS num_bytes, coalesce(new_by_page, []) AS new_by_page,
            coalesce(judged_by_page, []) AS judged_by_page, coalesce(valid_by_page, []) AS valid_by_page,
-           coalesce(useful_by_page, []) AS useful_by_page,
+           coalesce(useful_by_page, []) AS useful_by_page, coalesce(shown_by_page, []) AS shown_by_page,
+           coalesce(round_by_page, []) AS round_by_page,
            coalesce(num_once, 0) AS num_valid_once,
            coalesce(carried.num_posts, 0) AS num_tagged, coalesce(carried.num_judged, 0) AS num_tagged_judged,
-           coalesce(carried_valid.num_valid, 0) AS num_tagged_valid,
+           coalesce(tagged_valid_by_class, []) AS tagged_valid_by_class,
            carried.num_views AS num_views,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
            CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor
     FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN carried USING (tag)
-    LEFT JOIN carried_valid USING (source, tag)
     ORDER BY source, tag
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from h2a_curation.acquire.arms import Arms, Floats
+from h2a_curation.acquire.arms import Arms, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +72,19 @@ class Beliefs:
         return self.use * self.new_posts * self.acceptance
 
 
-def pooled(arms: Arms, rules: BeliefRules) -> Prior:
-    """What the arms together show; a single page or post more would not change it much."""
+def pooled(arms: Arms, rules: BeliefRules, wanted: Floats) -> Prior:
+    """What the arms together show; a single page or post more would not change it much.
+
+    `wanted` [class name]: clips still wanted; the share accepted is that for classes of which some are.
+    """
     start = Prior()
-    new, after = arms.pages("new_by_page"), arms.pages_after
-    is_first = np.diff(arms.arm_of_page, prepend=-1) != 0
-    followed = after > 0
+    new, is_first = arms.pages("new_by_page"), arms.is_first_page
     num_judged, num_valid = arms.pages("judged_by_page").sum(), arms.pages("valid_by_page").sum()
     acceptance = float((20 * start.acceptance + num_valid) / (20 + num_judged))
-    base, slope, weight = _calibrated(arms, acceptance, rules)
+    base, slope, weight = _calibrated(arms, acceptance, rules, wanted)
     return Prior(
         new_posts=float((4 * start.new_posts + new[is_first].sum()) / (4 + is_first.sum())),
-        decline=float((20 * start.decline + new[~is_first].sum()) / (20 + new[followed].sum())),
+        decline=float((20 * start.decline + new[~is_first].sum()) / (20 + new[arms.pages_after > 0].sum())),
         acceptance=acceptance,
         base=base,
         slope=slope,
@@ -91,23 +92,31 @@ def pooled(arms: Arms, rules: BeliefRules) -> Prior:
     )
 
 
-def _calibrated(arms: Arms, acceptance: float, rules: BeliefRules) -> tuple[float, float, float]:
-    """Base, slope, and the judged posts that they are worth: a line through the arms of which both shares are known.
+def _calibrated(arms: Arms, acceptance: float, rules: BeliefRules, wanted: Floats) -> tuple[float, float, float]:
+    """Base, slope, and the judged posts that they are worth: a line through first pages, those of late rounds first.
 
-    Two arms of little weight are made up, so that there is a line from the start: half of what is seen elsewhere
-    counts, the other half is what all arms show.
+    What a first page yields falls as the good tags are taken and classes are found further; so a round counts less
+    than the one after it. Two arms of little weight are made up, so that there is a line from the start: half of what
+    is seen elsewhere counts, the other half is what first pages show.
     """
-    num_judged, num_valid = arms.sums("judged_by_page"), arms.sums("valid_by_page")
-    known = num_judged > 0
-    judged = np.append(num_judged[known], [_FEW, _FEW])
-    share = np.append(num_valid[known] / num_judged[known], [0.5 * acceptance, 0.5 * acceptance + 0.5])
-    seen = np.append(elsewhere(arms, acceptance)[known], [0.0, 1.0])
-    base, slope = _line(seen, share, np.minimum(judged, _ENOUGH))
+    is_wanted = np.bincount(arms.arm_of_claim, wanted[arms.class_of_claim], len(arms)) > 0
+    page = arms.is_first_page & (arms.pages("judged_by_page") > 0) & is_wanted[arms.arm_of_page]
+    num_judged, num_useful = arms.pages("judged_by_page")[page], arms.pages("useful_by_page")[page]
+    rounds = arms.pages("round_by_page")
+    recent = _AGING ** (rounds.max(initial=0) - rounds[page])
+    level = (_FEW * acceptance + math.fsum(recent * num_useful)) / (_FEW + math.fsum(recent * num_judged))
+
+    judged = np.append(num_judged, [_FEW, _FEW])
+    recent = np.append(recent, [1.0, 1.0])
+    share = np.append(num_useful / num_judged, [0.5 * level, 0.5 * level + 0.5])
+    seen = np.append(elsewhere(arms, level, wanted)[arms.arm_of_page[page]], [0.0, 1.0])
+    base, slope = _line(seen, share, np.minimum(judged, _ENOUGH) * recent)
+
     fitted = np.clip(base + slope * seen, 0.02, 0.98)
     many = judged >= _FEW
-    chance = fitted[many] * (1 - fitted[many])
-    beyond = math.fsum((share[many] - fitted[many]) ** 2) - math.fsum(chance / judged[many])
-    alike = math.fsum(chance) / beyond - 1 if beyond > 0 else _ENOUGH
+    chance, weight = fitted[many] * (1 - fitted[many]), recent[many]
+    beyond = math.fsum(weight * (share[many] - fitted[many]) ** 2) - math.fsum(weight * chance / judged[many])
+    alike = math.fsum(weight * chance) / beyond - 1 if beyond > 0 else _ENOUGH
     return base, slope, min(_ENOUGH, max(rules.prior_posts / 2, alike))
 
 
@@ -119,20 +128,27 @@ def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
     return mean_y - slope * mean_x, slope
 
 
+_AGING = 0.7
+"""Weight of a round's first pages against those of the round after it."""
 _FEW = 5.0
 _ENOUGH = 30.0
 """Judged posts beyond which an arm's share counts no more than another's."""
 
 
-def elsewhere(arms: Arms, acceptance: float) -> Floats:
-    """[arm] Share accepted, for a class of the tag, of the posts that carry the tag and that other arms listed."""
+def elsewhere(arms: Arms, acceptance: float, wanted: Floats) -> Floats:
+    """[arm] Share accepted, for a class of the tag that wants clips, of posts with the tag that other arms listed."""
+    is_wanted = wanted[arms.class_of_claim] > 0
+    valid = np.bincount(arms.arm_of_claim, arms.claims("tagged_valid_by_class") * is_wanted, len(arms))
     judged = np.maximum(0, arms.ints("num_tagged_judged") - arms.sums("judged_by_page"))
-    valid = np.minimum(judged, np.maximum(0, arms.ints("num_tagged_valid") - arms.sums("valid_by_page")))
+    valid = np.minimum(judged, np.maximum(0, valid - arms.sums("useful_by_page")))
     return np.asarray((2 * acceptance + valid) / (2 + judged), np.float64)
 
 
-def beliefs(arms: Arms, prior: Prior, rules: BeliefRules) -> Beliefs:
-    """Gamma for the number of new posts, Beta for their acceptance, each with discounted pages."""
+def beliefs(arms: Arms, prior: Prior, rules: BeliefRules, wanted: Floats) -> Beliefs:
+    """Gamma for the number of new posts, Beta for their acceptance, each with discounted pages.
+
+    `wanted` [class name]: clips still wanted.
+    """
     weights = rules.discount**arms.pages_after
     num_tried = arms.num_pages
 
@@ -143,14 +159,58 @@ def beliefs(arms: Arms, prior: Prior, rules: BeliefRules) -> Beliefs:
     expected = arms.pages("new_by_page") * prior.decline ** (arms.pages_after + 1)
     new_posts = (rules.prior_pages * prior.new_posts * prior.decline**num_tried + weighed(expected)) / num_pages
 
-    start = np.clip(prior.base + prior.slope * elsewhere(arms, prior.acceptance), 0.02, 0.98)
+    start = np.clip(prior.base + prior.slope * elsewhere(arms, prior.acceptance, wanted), 0.02, 0.98)
     num_posts = prior.num_judged + weighed(arms.pages("judged_by_page"))
-    acceptance = (prior.num_judged * start + weighed(arms.pages("useful_by_page"))) / num_posts
+    acceptance = (prior.num_judged * start + weighed(arms.pages("useful_by_page") * _lasting(arms))) / num_posts
 
     mean = new_posts * acceptance
     spread = np.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
     use = _use(arms)
     return Beliefs(new_posts=new_posts, acceptance=acceptance, use=use, hope=use * (mean + rules.optimism * spread))
+
+
+def _lasting(arms: Arms) -> Floats:
+    """[page] Of what it yielded, the share that a page like it would yield today, much being found since.
+
+    Of the accepted posts that a class's pages show, the more were listed before, the less is left of it to find.
+    """
+    novelty = _novelty(arms)
+    of_claim, rounds = _claims_of_pages(arms), arms.pages("round_by_page").astype(np.int64)
+    page = np.repeat(np.arange(len(rounds)), arms.num_claims[arms.arm_of_page])
+    of_class = arms.class_of_claim[of_claim]
+    left = novelty[of_class, -1] / novelty[of_class, rounds[page]]
+    num = np.bincount(page, minlength=len(rounds))
+    return np.where(num > 0, np.bincount(page, left, len(rounds)) / np.maximum(1, num), 1.0)
+
+
+def _novelty(arms: Arms) -> Floats:
+    """[class name, round] Of the accepted posts on a class's pages, how many are new; it never rises again."""
+    of_claim, rounds = _claims_of_pages(arms), arms.pages("round_by_page").astype(np.int64)
+    page = np.repeat(np.arange(len(rounds)), arms.num_claims[arms.arm_of_page])
+    shape = (len(arms.class_names), int(rounds.max(initial=0)) + 1)
+    place = arms.class_of_claim[of_claim] * shape[1] + rounds[page]
+    new, shown = (
+        np.bincount(place, arms.pages(column)[page], shape[0] * shape[1]).reshape(shape)
+        for column in ("valid_by_page", "shown_by_page")
+    )
+    found = np.ones(shape)
+    num_new = num_shown = np.zeros(shape[0])
+    for round in range(shape[1]):
+        num_new, num_shown = _FADING * num_new + new[:, round], _FADING * num_shown + shown[:, round]
+        found[:, round] = (_FEW + num_new) / (_FEW + num_shown)
+    return np.asarray(np.minimum.accumulate(found, axis=1), np.float64)
+
+
+_FADING = 0.6
+"""Weight of the accepted posts that a round's pages show against those of the round after it."""
+
+
+def _claims_of_pages(arms: Arms) -> Ints:
+    """Of each page in turn the claims of its arm."""
+    num = arms.num_claims[arms.arm_of_page]
+    start = (np.cumsum(arms.num_claims) - arms.num_claims)[arms.arm_of_page]
+    within = np.arange(num.sum()) - np.repeat(np.cumsum(num) - num, num)
+    return np.asarray(np.repeat(start, num) + within, np.int64)
 
 
 def _use(arms: Arms) -> Floats:

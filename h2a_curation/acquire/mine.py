@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from h2a_curation.acquire.arms import Arms, Floats, Ints, Key
 from h2a_curation.acquire.belief import BeliefRules, Beliefs, beliefs, by_class, pooled
@@ -39,9 +40,9 @@ class MineRules(BeliefRules):
     balance: float = 0.5
     """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks. It
     fades to nothing by the last round: early on, such a class also lacks posts to learn tags from."""
-    finish: float = 1.0
-    """How much, as the rounds go by, a class goes before others that is near its quota: at 0 not at all. Pages spread
-    evenly leave every class a little short."""
+    finish: float = 4.0
+    """How much, as the rounds go by, classes that the pages left can still fill go before those that they cannot: at 0
+    not at all, at 4 five times as much by the last round. Pages spread evenly leave every class a little short."""
     floor_pages: int = 0
     """Of each round, for each class that still wants clips, before all others."""
     cap_share: float = 1.0
@@ -83,14 +84,17 @@ def plan(
     accepted clips that people found right, 1 where nobody looked. Learnt tags on probation come first, up to their
     share; then, page by page, whoever is expected to yield most for its cost, until its classes should be full.
     """
-    prior = pooled(arms, rules)
-    believed = beliefs(arms, prior, rules)
     wanted = np.array([max(0, short.get(c, 0)) for c in arms.class_names], np.float64)
+    prior = pooled(arms, rules, wanted)
+    believed = beliefs(arms, prior, rules, wanted)
     keys = arms.keys()
     live = ~arms.is_dry & (np.bincount(arms.arm_of_claim, wanted[arms.class_of_claim], len(arms)) > 0)
     live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
     trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
-    need = _need(arms, wanted, (round + 1) / rules.num_rounds, rules)
+    progress = (round + 1) / rules.num_rounds
+    num_left = rules.pages_per_round * max(rules.num_rounds, round + 1) - int(arms.num_pages.sum())
+    can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), wanted, num_left)
+    need = _lack(arms, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
     worth = _worth(arms, believed, need * trust, rules)
     lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
@@ -135,6 +139,7 @@ class _Grants:
         self.pages: dict[int, int] = {}
         self._claims = arms.class_of_claim
         self._ends = np.cumsum(np.bincount(arms.arm_of_claim, minlength=len(arms)))
+        self._shares = _shares(arms, wanted)
         self._mean = believed.mean
         self._worth = worth
         self._wanted = wanted.copy()
@@ -171,8 +176,12 @@ class _Grants:
             if self.pages[i] < most:
                 heapq.heappush(heap, (-self._now(i), place, i))
 
+    def _of(self, i: int) -> slice:
+        """The arm's claims."""
+        return slice(self._ends[i - 1] if i else 0, self._ends[i])
+
     def _classes(self, i: int) -> Ints:
-        return self._claims[self._ends[i - 1] if i else 0 : self._ends[i]]
+        return self._claims[self._of(i)]
 
     def _expected(self, i: int) -> float:
         """Accepted posts of the arm's next page."""
@@ -181,20 +190,25 @@ class _Grants:
     def _now(self, i: int) -> float:
         """What the arm's next page is worth: less with every page of the round, and where its classes will be full."""
         classes = self._classes(i)
-        open_ = classes[self._of_class[classes] < self._cap]
-        decline = self._decline ** self.pages.get(i, 0)
         expected = max(self._expected(i), 1e-9)
-        return float(self._worth[i]) * decline * min(1.0, float(self._wanted[open_].sum()) / expected)
+        room = np.where(self._of_class[classes] < self._cap, self._wanted[classes], 0.0)
+        use = np.minimum(self._shares[self._of(i)], room / expected).sum()
+        return float(self._worth[i] * self._decline ** self.pages.get(i, 0) * use)
 
     def _grant(self, i: int) -> None:
         classes = self._classes(i)
-        expected = self._expected(i)
+        expected = self._expected(i) * self._shares[self._of(i)]
         self.pages[i] = self.pages.get(i, 0) + 1
         self._num_granted += 1
         self._of_class[classes] += 1
-        still = classes[self._wanted[classes] > 0]
-        if len(still):
-            self._wanted[still] = np.maximum(0, self._wanted[still] - expected / len(still))
+        self._wanted[classes] = np.maximum(0, self._wanted[classes] - expected)
+
+
+def _shares(arms: Arms, wanted: Floats) -> Floats:
+    """[claim] Of an arm's clips, the share for each of its classes that wants some: as of the posts with its tag."""
+    num = (wanted[arms.class_of_claim] > 0) * (1 + arms.claims("tagged_valid_by_class"))
+    total = np.bincount(arms.arm_of_claim, num, len(arms))
+    return np.asarray(num / np.maximum(total[arms.arm_of_claim], 1e-9), np.float64)
 
 
 def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Floats:
@@ -202,6 +216,24 @@ def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Flo
     most = np.zeros(len(arms))
     np.maximum.at(most, arms.arm_of_claim, need[arms.class_of_claim])
     return np.round(believed.hope * most / _cost(arms, rules), 9)
+
+
+def _can_be_filled(arms: Arms, mean: Floats, wanted: Floats, num_pages: int) -> NDArray[np.bool_]:
+    """[class name] Those that so many pages should fill, the ones that want fewest first.
+
+    `mean` [arm]: clips expected of the next page.
+    """
+    best = np.zeros(len(arms.class_names))
+    np.maximum.at(best, arms.class_of_claim, mean[arms.arm_of_claim] * _shares(arms, wanted))
+    needs = np.where(wanted > 0, wanted / np.maximum(_SUSTAINED * best, 1e-9), np.inf)
+    order = np.argsort(needs, kind="stable")
+    found = np.zeros(len(wanted), np.bool_)
+    found[order] = np.cumsum(needs[order]) <= num_pages
+    return found
+
+
+_SUSTAINED = 0.5
+"""Of what a class's best next page yields, what its pages yield on average until it is full."""
 
 
 def _cost(arms: Arms, rules: MineRules) -> Floats:
@@ -212,14 +244,10 @@ def _cost(arms: Arms, rules: MineRules) -> Floats:
     return np.asarray(rules.cost_per_page + rules.cost_per_gib * per_page / 2**30, np.float64)
 
 
-def _need(arms: Arms, wanted: Floats, progress: float, rules: MineRules) -> Floats:
-    """[class name] How much each class goes before others; 1 for all where nothing is known. `progress`: of rounds."""
+def _lack(arms: Arms, exponent: float) -> Floats:
+    """[class name] How much each class goes before others for having less than they; 1 for all where none has any."""
     num = by_class(arms, arms.sums("valid_by_page"))
-    if not len(num):
-        return num
-    lack = ((1 + num.mean()) / (1 + num)) ** (rules.balance * (1 - progress))
-    filled = num / np.maximum(1, num + wanted)
-    return np.asarray(lack * np.exp(rules.finish * progress * filled), np.float64)
+    return np.asarray(((1 + num.mean()) / (1 + num)) ** exponent, np.float64) if len(num) else num
 
 
 def _lot(seed: int, round: int, key: Key) -> bytes:

@@ -73,6 +73,22 @@ def test_posts_that_carry_the_tag_count_wherever_they_were_listed():
     assert (found["x"].num_tagged, found["x"].num_tagged_judged, found["x"].num_tagged_valid) == (2, 2, 1)
 
 
+def test_accepted_posts_with_a_tag_are_counted_for_each_class_of_it():
+    posts = [factories.post(i, hashtags=["x"]) for i in "abcd"]
+    accepted = {("a", "c"), ("a", "d"), ("b", "d"), ("c", "other")}
+    tags = [arm_tag("x", "d"), arm_tag("x", "c"), arm_tag("x", "e")]
+    found = arms([page("y", "", "abcd", None)], tags=tags, posts=posts, accepted=accepted, judged="abcd")["x"]
+    assert (found.class_ids, found.tagged_valid_by_class) == (["c", "d", "e"], [1, 2, 0])
+
+
+def test_pages_say_what_they_show_whoever_listed_it_first_and_their_round():
+    pages = [page("x", "", "ab", "1"), page("y", "", "bcd", None, round=3), page("x", "1", "bd", None, round=7)]
+    tags = [arm_tag("x", "c"), arm_tag("y", "c")]
+    found = arms(pages, tags=tags, accepted={("b", "c"), ("b", "e"), ("d", "c")}, judged="abcd")
+    assert (found["x"].valid_by_page, found["x"].shown_by_page, found["x"].round_by_page) == ([1, 0], [1, 2], [0, 7])
+    assert (found["y"].valid_by_page, found["y"].shown_by_page, found["y"].round_by_page) == ([1], [2], [3])
+
+
 def test_what_ends_a_listing():
     found = arms(
         [

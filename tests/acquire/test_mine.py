@@ -1,6 +1,7 @@
 from dataclasses import replace
 from statistics import fmean
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,19 +14,24 @@ from tests.acquire.tag_world import Miner, TagWorld, uniform
 
 RULES = MineRules(num_rounds=4, pages_per_round=6, max_pages_per_arm=3)
 SHORT = {"a": 100, "b": 100, "full": 0}
+WANTED = np.array([100.0])
+"""Of the one class that most arms here speak for."""
 
 
 def arm(tag: str, **changed) -> Arm:
     valid = Arm(
         source="s", tag=tag, class_ids=("a",), origin="seed", rank=0, num_bytes=0, new_by_page=(), judged_by_page=(),
-        valid_by_page=(), useful_by_page=(), num_valid_once=0, num_tagged=0, num_tagged_judged=0, num_tagged_valid=0,
-        num_views=None, is_dry=False, next_cursor="",
+        valid_by_page=(), useful_by_page=(), shown_by_page=(), round_by_page=(), num_valid_once=0, num_tagged=0,
+        num_tagged_judged=0, tagged_valid_by_class=(0,), num_views=None, is_dry=False, next_cursor="",
     )  # fmt: skip
     return replace(valid, **changed)
 
 
 def mined(tag: str, new, valid, **changed) -> Arm:
-    useful = {"valid_by_page": valid, "useful_by_page": valid}
+    useful = {"valid_by_page": valid, "useful_by_page": valid, "shown_by_page": valid}
+    useful["round_by_page"] = tuple(range(len(new)))
+    if "class_ids" in changed:
+        useful["tagged_valid_by_class"] = (0,) * len(changed["class_ids"])
     return arm(tag, **{"new_by_page": new, "judged_by_page": new, "next_cursor": "n"} | useful | changed)
 
 
@@ -34,7 +40,11 @@ def granted(arms, round=1, seed=0, rules=RULES, short=SHORT, **known) -> dict[st
 
 
 def mean_of(one: Arm, prior: Prior) -> float:
-    return float(beliefs(Arms.of([one]), prior, BeliefRules()).mean[0])
+    return float(beliefs(Arms.of([one]), prior, BeliefRules(), WANTED).mean[0])
+
+
+def shown_by(arms: list[Arm], wanted=None) -> Prior:
+    return pooled(Arms.of(arms), BeliefRules(), WANTED if wanted is None else wanted)
 
 
 def test_the_first_round_asks_every_seed_once_the_best_of_each_class_first():
@@ -67,11 +77,13 @@ def test_a_listing_whose_novelty_falls_is_left():
     [{"is_dry": True, "next_cursor": None}, {"class_ids": ("full",)}, {"class_ids": ()}, {"class_ids": ("?",)}],
 )
 def test_dry_arms_and_full_classes_get_nothing(changed):
-    assert list(granted([mined("good", (9,), (9,)), replace(mined("x", (9,), (9,)), **changed)])) == ["good"]
+    assert list(granted([mined("good", (9,), (9,)), mined("x", (9,), (9,), **changed)])) == ["good"]
 
 
 def test_learnt_tags_start_on_probation():
-    learnt = [arm(f"l{i}", origin="learnt", num_tagged=2, num_tagged_judged=2, num_tagged_valid=2) for i in range(3)]
+    learnt = [
+        arm(f"l{i}", origin="learnt", num_tagged=2, num_tagged_judged=2, tagged_valid_by_class=(2,)) for i in range(3)
+    ]
     pages = granted([mined("seed", (9,), (9,)), *learnt])
     assert {tag: pages[tag] for tag in ("l0", "l1", "l2")} == {f"l{i}": (1, "probation") for i in range(3)}
     assert pages["seed"][1] == "yield"
@@ -79,18 +91,18 @@ def test_learnt_tags_start_on_probation():
 
 def test_probation_leaves_pages_for_what_is_known_to_yield():
     learnt = [arm(f"l{i:02}", origin="learnt", num_tagged=2) for i in range(40)]
-    pages = granted([mined("seed", (9,), (9,)), *learnt], rules=replace(RULES, probation_share=0.5))
-    assert "seed" in pages
+    known = [mined("seed", (9,), (9,)), mined("poor", (9,), (0,))]
+    assert "seed" in granted([*known, *learnt], rules=replace(RULES, probation_share=0.5))
 
 
 def test_a_tag_that_nobody_carries_waits():
     known = mined("known", (9, 9), (9, 9))
-    carried = arm("carried", rank=1, num_tagged=3, num_tagged_judged=3, num_tagged_valid=3)
+    carried = arm("carried", rank=1, num_tagged=3, num_tagged_judged=3, tagged_valid_by_class=(3,))
     assert set(granted([known, arm("unheard", rank=1), carried])) == {"known", "carried"}
 
 
 def test_pages_that_a_round_left_are_there_in_the_next():
-    arms = [mined("x", (9,), (9,)), *(arm(f"y{i}", num_tagged=5, num_tagged_valid=5) for i in range(30))]
+    arms = [mined("x", (9,), (9,)), *(arm(f"y{i}", num_tagged=5, tagged_valid_by_class=(5,)) for i in range(30))]
     assert sum(n for n, _ in granted(arms, round=2).values()) == 3 * 6 - 1
     spent = mined("x", (9,) * 18, (9,) * 18)
     assert granted([spent], round=2) == {}
@@ -130,10 +142,46 @@ def test_a_floor_serves_every_class_and_a_cap_holds_the_greatest_back():
     assert sum(n for tag, (n, _) in capped.items() if tag.startswith("a")) == 5  # of ten
 
 
-def test_near_the_end_a_class_that_is_almost_full_is_finished():
-    arms = [mined("nearly", (9,) * 3, (9,) * 3), mined("far", (9,) * 3, (9,) * 3, class_ids=("b",))]
-    rules = replace(RULES, pages_per_round=2, balance=0.0)
-    assert list(granted(arms, round=3, rules=rules, short={"a": 9, "b": 500})) == ["nearly"]
+def test_near_the_end_a_class_that_can_be_filled_is_finished():
+    arms = [mined("nearly", (9,) * 3, (8,) * 3), mined("far", (9,) * 3, (9,) * 3, class_ids=("b",))]
+    rules, short = replace(RULES, pages_per_round=3, balance=0.0), {"a": 9, "b": 500}
+
+    def first(rules: MineRules, short: dict[str, int]) -> str:
+        return next(iter(granted(arms, round=3, rules=rules, short=short)))
+
+    assert first(rules, short) == "nearly"
+    assert first(replace(rules, finish=0.0), short) == "far"
+    assert first(rules, {"a": 400, "b": 500}) == "far"  # neither can be
+
+
+def test_clips_of_a_tag_of_two_classes_are_expected_where_its_posts_were():
+    two = mined("two", (9,), (9,), class_ids=("a", "b"), tagged_valid_by_class=(0, 90))
+    few = replace(RULES, max_pages_per_arm=9, pages_per_round=9)
+    assert granted([two], rules=few, short={"a": 99, "b": 99})["two"][0] > 4
+    assert granted([two], rules=few, short={"a": 99, "b": 3})["two"][0] <= 2
+
+
+def test_a_tag_is_not_believed_in_for_a_class_that_is_full():
+    tagged = arm("x", class_ids=("a", "b"), num_tagged=40, num_tagged_judged=40, tagged_valid_by_class=(1, 39))
+    means = [beliefs(Arms.of([tagged]), Prior(), BeliefRules(), np.array([9.0, w])).mean[0] for w in (9, 0)]
+    assert means[1] < 0.7 * means[0]
+
+
+def test_first_pages_of_late_rounds_say_what_the_next_will_yield():
+    def tried(i: int, round: int, useful: int) -> Arm:
+        return replace(mined(f"x{i}", (20,), (useful,)), round_by_page=(round,))
+
+    early, late = [tried(i, 0, 12) for i in range(30)], [tried(30 + i, 9, 1) for i in range(30)]
+    share = [p.base + p.slope * p.acceptance for p in (shown_by(early), shown_by(early + late))]
+    assert share[0] > 0.5 > 0.25 > share[1]
+
+
+def test_what_an_arm_yielded_before_its_class_was_found_by_others_is_not_expected_again():
+    old = mined("old", (9,), (8,))
+    others = [replace(mined(f"x{i}", (9,), (1,)), shown_by_page=(9,), round_by_page=(5,)) for i in range(9)]
+    alone = [replace(other, shown_by_page=(1,)) for other in others]
+    found, fresh = (beliefs(Arms.of([old, *a]), Prior(), BeliefRules(), WANTED).mean[0] for a in (others, alone))
+    assert found < 0.75 * fresh
 
 
 def test_a_learnt_tag_below_the_floor_of_views_stays_on_probation():
@@ -175,33 +223,35 @@ def test_arms_of_which_the_same_is_known_take_turns():
 
 def test_an_arm_without_pages_is_believed_to_be_like_others():
     prior = Prior(new_posts=8.0, acceptance=0.5, base=0.0, slope=1.0)
-    untried = beliefs(Arms.of([arm("x", num_tagged=100)]), prior, BeliefRules())
+    untried = beliefs(Arms.of([arm("x", num_tagged=100)]), prior, BeliefRules(), WANTED)
     assert untried.mean[0] == pytest.approx(4.0, rel=0.02)
     assert untried.hope[0] > untried.mean[0]
 
 
 def test_what_carries_a_tag_tells_of_its_listing():
-    means = [mean_of(arm("x", num_tagged=9, num_tagged_judged=9, num_tagged_valid=v), Prior()) for v in (0, 4, 9)]
+    means = [
+        mean_of(arm("x", num_tagged=9, num_tagged_judged=9, tagged_valid_by_class=(v,)), Prior()) for v in (0, 4, 9)
+    ]
     assert means == sorted(means)
 
 
 def test_the_prior_is_what_all_arms_show():
-    shown = pooled(Arms.of([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)]), BeliefRules())
+    shown = shown_by([mined(f"x{i}", (8, 4), (2, 1)) for i in range(200)])
     assert (shown.new_posts, shown.decline, shown.acceptance) == pytest.approx((8, 0.5, 0.25), abs=0.1)
 
 
 def test_how_much_posts_elsewhere_tell_is_learnt_from_tags_of_which_both_are_known():
     def tried(i: int) -> Arm:
         elsewhere, own = 20 * (i % 5), 4 * (i % 5)
-        both = {"num_tagged": 120, "num_tagged_judged": 120, "num_tagged_valid": elsewhere + own}
+        both = {"num_tagged": 120, "num_tagged_judged": 120, "tagged_valid_by_class": (elsewhere + own,)}
         return mined(f"x{i}", (20,), (own,), **both)
 
-    like_own = pooled(Arms.of([tried(i) for i in range(50)]), BeliefRules())
+    like_own = shown_by([tried(i) for i in range(50)])
     assert (like_own.base, like_own.slope) == pytest.approx((0, 1), abs=0.1)
-    halved = [replace(tried(i), valid_by_page=(tried(i).valid_by_page[0] // 2,)) for i in range(50)]
-    assert pooled(Arms.of(halved), BeliefRules()).slope < 0.7
-    uneven = [replace(a, valid_by_page=(20 * (n % 2),)) for n, a in enumerate(halved)]
-    assert like_own.num_judged > pooled(Arms.of(uneven), BeliefRules()).num_judged
+    halved = [replace(tried(i), useful_by_page=(tried(i).useful_by_page[0] // 2,)) for i in range(50)]
+    assert shown_by(halved).slope < 0.7
+    uneven = [replace(a, useful_by_page=(20 * (n % 2),)) for n, a in enumerate(halved)]
+    assert like_own.num_judged > shown_by(uneven).num_judged
 
 
 @pytest.mark.parametrize(
