@@ -18,7 +18,7 @@ from bench.mining_world import AnyWorld
 from h2a_curation.acquire.arms import Arms, Key, arm_sql
 from h2a_curation.acquire.learn import LearnRules, count_sql, grounds_sql, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
-from h2a_curation.acquire.mine import MineRules
+from h2a_curation.acquire.mine import NO_QUOTA, MineRules
 from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.acquire.standing import PAUSED, Evidence, StandingRules, changes, evidence_sql
 from schemas import Allocation, TagClaim
@@ -27,7 +27,6 @@ Planner = Callable[..., list[Allocation]]
 """The signature of h2a_curation.acquire.mine.plan."""
 SOURCE = "world"
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
-_NO_QUOTA = 10**9
 _MAX_POLLS = 10
 """After the last round, for verdicts that come late."""
 
@@ -124,7 +123,7 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
     for round in range(rules.num_rounds):
         claims = [(claim.tag, claim.class_id, "learnt", 0) for claim in rows.claims]
         have = Counter(c for _, c in rows.accepted)
-        short = {c: max(0, (quota or _NO_QUOTA) - have[c]) for c in world.classes}
+        short = {c: max(0, quota - have[c]) if quota else NO_QUOTA for c in world.classes}
         arms = count(rows.tables(seeds + claims, [c for c, num in short.items() if num]))
         cursors = dict(zip(arms.table["tag"].to_pylist(), arms.table["next_cursor"].to_pylist(), strict=True))
         left = budget - len(rows.requests)

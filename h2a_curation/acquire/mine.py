@@ -80,9 +80,10 @@ def plan(
     """Grant the round's pages; no arm twice, the most hopeful first.
 
     `arms` are all that were ever asked for, since their pages count against the budget; of them `left_out` get nothing.
-    `short`: clips still wanted by class; a class that is not in it, or at 0, is full. `reliability`: share of a class's
-    accepted clips that people found right, 1 where nobody looked. Learnt tags on probation come first, up to their
-    share; then, page by page, whoever is expected to yield most for its cost, until its classes should be full.
+    `short`: clips still wanted by class; a class that is not in it, or at 0, is full, one at `NO_QUOTA` never is.
+    `reliability`: share of a class's accepted clips that people found right, 1 where nobody looked. Learnt tags on
+    probation come first, up to their share; then, page by page, whoever is expected to yield most for its cost, until
+    its classes should be full.
     """
     wanted = np.array([max(0, short.get(c, 0)) for c in arms.class_names], np.float64)
     prior = pooled(arms, rules, wanted)
@@ -94,7 +95,7 @@ def plan(
     progress = (round + 1) / rules.num_rounds
     num_left = rules.pages_per_round * max(rules.num_rounds, round + 1) - int(arms.num_pages.sum())
     can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), wanted, num_left)
-    need = _lack(arms, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
+    need = _lack(arms, wanted, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
     worth = _worth(arms, believed, need * trust, rules)
     lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
@@ -126,6 +127,8 @@ def plan(
     ]
 
 
+NO_QUOTA = 10**9
+"""Clips wanted of a class of which there can't be too many."""
 _MOST_ROUNDS = 6
 """Of pages, that one round may get."""
 
@@ -244,10 +247,10 @@ def _cost(arms: Arms, rules: MineRules) -> Floats:
     return np.asarray(rules.cost_per_page + rules.cost_per_gib * per_page / 2**30, np.float64)
 
 
-def _lack(arms: Arms, exponent: float) -> Floats:
-    """[class name] How much each class goes before others for having less than they; 1 for all where none has any."""
+def _lack(arms: Arms, wanted: Floats, exponent: float) -> Floats:
+    """[class name] How much each class that has a quota goes before others for having less than they; else 1."""
     num = by_class(arms, arms.sums("valid_by_page"))
-    return np.asarray(((1 + num.mean()) / (1 + num)) ** exponent, np.float64) if len(num) else num
+    return np.where(wanted < NO_QUOTA, ((1 + num.mean()) / (1 + num)) ** exponent, 1.0) if len(num) else num
 
 
 def _lot(seed: int, round: int, key: Key) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from h2a_curation.acquire.arms import Arm, Arms
 from h2a_curation.acquire.belief import BeliefRules, Prior, beliefs, pooled
 from h2a_curation.acquire.learn import LearnRules
-from h2a_curation.acquire.mine import MineRules, plan
+from h2a_curation.acquire.mine import NO_QUOTA, MineRules, plan
 from tests.acquire.tag_world import Miner, TagWorld, uniform
 
 RULES = MineRules(num_rounds=4, pages_per_round=6, max_pages_per_arm=3)
@@ -152,6 +152,15 @@ def test_near_the_end_a_class_that_can_be_filled_is_finished():
     assert first(rules, short) == "nearly"
     assert first(replace(rules, finish=0.0), short) == "far"
     assert first(rules, {"a": 400, "b": 500}) == "far"  # neither can be
+
+
+def test_a_class_that_has_less_goes_first_only_where_there_are_quotas():
+    arms = [mined("much", (9, 9), (9, 9)), mined("little", (9,), (8,), class_ids=("b",))]
+
+    def first(wanted: int) -> str:
+        return next(iter(granted(arms, rules=replace(RULES, balance=1.0), short=dict.fromkeys("ab", wanted))))
+
+    assert (first(500), first(NO_QUOTA)) == ("little", "much")
 
 
 def test_clips_of_a_tag_of_two_classes_are_expected_where_its_posts_were():
