@@ -40,9 +40,9 @@ class MineRules(BeliefRules):
     balance: float = 0.5
     """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks. It
     fades to nothing by the last round: early on, such a class also lacks posts to learn tags from."""
-    finish: float = 4.0
+    finish: float = 2.0
     """How much, as the rounds go by, classes that the pages left can still fill go before those that they cannot: at 0
-    not at all, at 4 five times as much by the last round. Pages spread evenly leave every class a little short."""
+    not at all, at 2 three times as much by the last round. Pages spread evenly leave every class a little short."""
     floor_pages: int = 0
     """Of each round, for each class that still wants clips, before all others."""
     cap_share: float = 1.0
