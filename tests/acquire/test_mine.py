@@ -155,10 +155,12 @@ def test_near_the_end_a_class_that_can_be_filled_is_finished():
 
 
 def test_a_class_that_has_less_goes_first_only_where_there_are_quotas():
-    arms = [mined("much", (9, 9), (9, 9)), mined("little", (9,), (8,), class_ids=("b",))]
+    arms = [mined("much", (9, 9), (9, 9)), mined("little", (9,), (5,), class_ids=("b",))]
 
     def first(wanted: int) -> str:
-        return next(iter(granted(arms, rules=replace(RULES, balance=1.0), short=dict.fromkeys("ab", wanted))))
+        return next(
+            iter(granted(arms, rules=replace(RULES, balance=1.0, finish=0.0), short=dict.fromkeys("ab", wanted)))
+        )
 
     assert (first(500), first(NO_QUOTA)) == ("little", "much")
 
