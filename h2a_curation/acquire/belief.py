@@ -174,21 +174,22 @@ def _lasting(arms: Arms) -> Floats:
 
     Of the accepted posts that a class's pages show, the more were listed before, the less is left of it to find.
     """
-    novelty = _novelty(arms)
-    of_claim, rounds = _claims_of_pages(arms), arms.pages("round_by_page").astype(np.int64)
+    rounds = arms.pages("round_by_page").astype(np.int64)
     page = np.repeat(np.arange(len(rounds)), arms.num_claims[arms.arm_of_page])
-    of_class = arms.class_of_claim[of_claim]
+    of_class = arms.class_of_claim[_claims_of_pages(arms)]
+    novelty = _novelty(arms, page, of_class, rounds)
     left = novelty[of_class, -1] / novelty[of_class, rounds[page]]
     num = np.bincount(page, minlength=len(rounds))
     return np.where(num > 0, np.bincount(page, left, len(rounds)) / np.maximum(1, num), 1.0)
 
 
-def _novelty(arms: Arms) -> Floats:
-    """[class name, round] Of the accepted posts on a class's pages, how many are new; it never rises again."""
-    of_claim, rounds = _claims_of_pages(arms), arms.pages("round_by_page").astype(np.int64)
-    page = np.repeat(np.arange(len(rounds)), arms.num_claims[arms.arm_of_page])
+def _novelty(arms: Arms, page: Ints, of_class: Ints, rounds: Ints) -> Floats:
+    """[class name, round] Of the accepted posts on a class's pages, how many are new; it never rises again.
+
+    `page`, `of_class`: each page with each class of its arm. `rounds` [page].
+    """
     shape = (len(arms.class_names), int(rounds.max(initial=0)) + 1)
-    place = arms.class_of_claim[of_claim] * shape[1] + rounds[page]
+    place = of_class * shape[1] + rounds[page]
     new, shown = (
         np.bincount(place, arms.pages(column)[page], shape[0] * shape[1]).reshape(shape)
         for column in ("valid_by_page", "shown_by_page")

@@ -141,7 +141,7 @@ class _Grants:
     ) -> None:
         self.pages: dict[int, int] = {}
         self._claims = arms.class_of_claim
-        self._ends = np.cumsum(np.bincount(arms.arm_of_claim, minlength=len(arms)))
+        self._ends = np.cumsum(arms.num_claims)
         self._shares = _shares(arms, wanted)
         self._mean = believed.mean
         self._worth = worth
