@@ -129,7 +129,7 @@ def _all_on(
     miners.append(Miner(name=OURS, planner=plan, learn=LearnRules(), standing=StandingRules()))
     outcomes = {m.name: mine(made(seed), m, RULES, budget, quota, seed) for m in miners}
     if oracle := getattr(made(seed), "oracle", None):
-        outcomes[ORACLE] = Outcome(accepted=int(oracle(budget)), num_short=0, budget=budget, cost=budget, curve=())
+        outcomes[ORACLE] = Outcome(accepted=int(oracle(budget)), num_short=None, budget=budget, cost=budget, curve=())
     return outcomes
 
 
@@ -166,8 +166,8 @@ def figures(results: Results, *, goals: bool) -> list[Figure]:
             ratios = [a / b for a, b in zip(rate[OURS], rate[name], strict=True) if b]
             made.append(Figure(name=f"ours over {label}", value=fmean(ratios), unit="x", goal=goal if goals else ""))
             made.append(Figure(name=f"ours over {label}: +-", value=_half_width(ratios), unit="x"))
-    if any(o.num_short for outcomes in results.values() for o in outcomes):
-        short = {name: fmean(o.num_short for o in results[name]) for name in (SEED_TAGS, OURS)}
+    short = {name: fmean(o.num_short or 0 for o in results[name]) for name in (SEED_TAGS, OURS)}
+    if short[SEED_TAGS]:
         made += [Figure(name=f"{name}: classes short", value=num, unit="") for name, num in short.items()]
         ratio = short[OURS] / short[SEED_TAGS]
         made.append(

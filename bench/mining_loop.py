@@ -48,8 +48,8 @@ class Outcome:
 
     accepted: int
     """Clips, of each class no more than its quota."""
-    num_short: int
-    """Classes with less than their quota; 0 where there is none."""
+    num_short: int | None
+    """Classes with less than their quota; None where there is none, or the oracle does not tell."""
     budget: int
     """Pages that it might ask for."""
     cost: int
@@ -145,7 +145,7 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
     have = Counter(c for _, c in rows.accepted)
     return Outcome(
         accepted=_worth(rows, quota),
-        num_short=sum(have[c] < quota for c in world.classes) if quota else 0,
+        num_short=sum(have[c] < quota for c in world.classes) if quota else None,
         budget=budget,
         cost=len(rows.requests),
         curve=tuple(curve),
