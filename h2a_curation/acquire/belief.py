@@ -99,9 +99,9 @@ def _calibrated(arms: Arms, acceptance: float, rules: BeliefRules, wanted: Float
     than the one after it. Two arms of little weight are made up, so that there is a line from the start: half of what
     is seen elsewhere counts, the other half is what first pages show.
     """
-    is_wanted = np.bincount(arms.arm_of_claim, wanted[arms.class_of_claim], len(arms)) > 0
-    page = arms.is_first_page & (arms.pages("judged_by_page") > 0) & is_wanted[arms.arm_of_page]
-    num_judged, num_useful = arms.pages("judged_by_page")[page], arms.pages("useful_by_page")[page]
+    judged_by_page = arms.pages("judged_by_page")
+    page = arms.is_first_page & (judged_by_page > 0) & (by_arm(arms, wanted) > 0)[arms.arm_of_page]
+    num_judged, num_useful = judged_by_page[page], arms.pages("useful_by_page")[page]
     rounds = arms.pages("round_by_page")
     recent = _AGING ** (rounds.max(initial=0) - rounds[page])
     level = (_FEW * acceptance + math.fsum(recent * num_useful)) / (_FEW + math.fsum(recent * num_judged))
@@ -221,8 +221,7 @@ def _use(arms: Arms) -> Floats:
     """
     num_tagged = arms.ints("num_tagged")
     posts = by_class(arms, arms.sums("new_by_page"))
-    others = np.bincount(arms.arm_of_claim, posts[arms.class_of_claim], len(arms))
-    unheard = 0.7 ** arms.ints("rank") / (1 + others / 5) ** 2
+    unheard = 0.7 ** arms.ints("rank") / (1 + by_arm(arms, posts) / 5) ** 2
     use: NDArray[np.float64] = np.where(num_tagged > 0, num_tagged / (num_tagged + 0.5), unheard)
     return np.where(arms.num_pages > 0, 1.0, use)
 
@@ -230,3 +229,8 @@ def _use(arms: Arms) -> Floats:
 def by_class(arms: Arms, values: Floats) -> Floats:
     """[class name] Sums of the values [arm] of all arms that speak for a class."""
     return np.bincount(arms.class_of_claim, values[arms.arm_of_claim], len(arms.class_names)).astype(np.float64)
+
+
+def by_arm(arms: Arms, values: Floats) -> Floats:
+    """[arm] Sums of the values [class name] of all classes that an arm speaks for."""
+    return np.bincount(arms.arm_of_claim, values[arms.class_of_claim], len(arms)).astype(np.float64)

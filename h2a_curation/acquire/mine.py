@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2a_curation.acquire.arms import Arms, Floats, Ints, Key
-from h2a_curation.acquire.belief import BeliefRules, Beliefs, beliefs, by_class, pooled
+from h2a_curation.acquire.belief import BeliefRules, Beliefs, beliefs, by_arm, by_class, pooled
 from schemas import Allocation
 
 
@@ -89,12 +89,13 @@ def plan(
     prior = pooled(arms, rules, wanted)
     believed = beliefs(arms, prior, rules, wanted)
     keys = arms.keys()
-    live = ~arms.is_dry & (np.bincount(arms.arm_of_claim, wanted[arms.class_of_claim], len(arms)) > 0)
+    live = ~arms.is_dry & (by_arm(arms, wanted) > 0)
     live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
     trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
     progress = (round + 1) / rules.num_rounds
     num_left = rules.pages_per_round * max(rules.num_rounds, round + 1) - int(arms.num_pages.sum())
-    can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), wanted, num_left)
+    shares = _shares(arms, wanted)
+    can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), shares, wanted, num_left)
     need = _lack(arms, wanted, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
     worth = _worth(arms, believed, need * trust, rules)
     lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
@@ -102,7 +103,9 @@ def plan(
     least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
     saved = rules.pages_per_round * (round + 1) - int(arms.num_pages.sum())
     num_pages = max(0, min(saved, _MOST_ROUNDS * rules.pages_per_round))
-    grants = _Grants(arms, believed, worth, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages)
+    grants = _Grants(
+        arms, believed, worth, shares, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages
+    )
     is_small = arms.is_learnt & arms.is_below("num_views", rules.min_tag_views)
     unproven = [i for i in ranked if is_small[i] or (arms.is_learnt[i] and not arms.num_pages[i])]
     grants.to_each(unproven[: int(rules.probation_share * num_pages) // rules.probation_pages], rules.probation_pages)
@@ -137,12 +140,20 @@ class _Grants:
     """Pages granted by arm so far in one round, and what they leave to be wanted."""
 
     def __init__(
-        self, arms: Arms, believed: Beliefs, worth: Floats, wanted: Floats, decline: float, floor: int, cap: float
+        self,
+        arms: Arms,
+        believed: Beliefs,
+        worth: Floats,
+        shares: Floats,
+        wanted: Floats,
+        decline: float,
+        floor: int,
+        cap: float,
     ) -> None:
         self.pages: dict[int, int] = {}
         self._claims = arms.class_of_claim
         self._ends = np.cumsum(arms.num_claims)
-        self._shares = _shares(arms, wanted)
+        self._shares = shares
         self._mean = believed.mean
         self._worth = worth
         self._wanted = wanted.copy()
@@ -221,13 +232,13 @@ def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Flo
     return np.round(believed.hope * most / _cost(arms, rules), 9)
 
 
-def _can_be_filled(arms: Arms, mean: Floats, wanted: Floats, num_pages: int) -> NDArray[np.bool_]:
+def _can_be_filled(arms: Arms, mean: Floats, shares: Floats, wanted: Floats, num_pages: int) -> NDArray[np.bool_]:
     """[class name] Those that so many pages should fill, the ones that want fewest first.
 
-    `mean` [arm]: clips expected of the next page.
+    `mean` [arm]: clips expected of the next page; `shares` [claim]: of them, those for each class.
     """
     best = np.zeros(len(arms.class_names))
-    np.maximum.at(best, arms.class_of_claim, mean[arms.arm_of_claim] * _shares(arms, wanted))
+    np.maximum.at(best, arms.class_of_claim, mean[arms.arm_of_claim] * shares)
     needs = np.where(wanted > 0, wanted / np.maximum(_SUSTAINED * best, 1e-9), np.inf)
     order = np.argsort(needs, kind="stable")
     found = np.zeros(len(wanted), np.bool_)
