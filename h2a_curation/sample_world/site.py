@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import select
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2a_curation import children
 from h2a_curation.forks import interrupts_held
 from h2a_curation.sample_world.sizes import SizeName
 
@@ -54,15 +54,12 @@ def serve_clips(folder: Path, *, log: Path | None = None) -> Iterator[str]:
 
 @contextmanager
 def _running(options: list[str]) -> Iterator[str]:
-    root = Path(__file__).parents[2]
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with interrupts_held():  # it ends when this process lets it
         site = subprocess.Popen(
-            [sys.executable, "-m", "h2a_curation.sample_world.site", *options],
+            [*children.command("h2a_curation.sample_world.site", "main"), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
     assert site.stdout
     try:
@@ -97,6 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     """Libraries are imported here, so that `serve` costs its caller nothing."""
+    children.keep_safe()  # the processes that render
     import uvicorn
 
     from h2a_curation.sample_world.app import make_app
