@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from h2a_curation.data_folder import data_folder
+from h2a_curation.taxonomy.load import load_classes
 from h2a_curation.video import transcode
 from tests import videos
 from tests.conftest import h2a
@@ -38,10 +40,15 @@ def ran(trap: Path) -> str:
 def test_trying_and_building_run_nothing_that_lies_beside_the_videos(trap):
     """One probes in a child of its own, the other in workers that are forked from a process that is not forked."""
     for hue in (0, 120):
-        videos.two_scenes(trap / f"{hue}.mp4", 1.0, 2.5)
+        videos.make(trap / f"{hue}.mp4", *videos.moving(3.0, hue=hue), *videos.H264)
+        (trap / f"{hue}.txt").write_text("#deadlift")
+    [lift] = [c for c in load_classes() if c.id == "deadlift"]
+    own = {"id": lift.id, "prompts": list(lift.prompts), "person_required": False}
+    (trap / "own.yaml").write_text(yaml.safe_dump({"classes": [own]}))
     tried = h2a("try", "0.mp4", "--recipe", "sample-mini", cwd=trap)
     assert ("num_bytes" in tried.out, ran(trap)) == (True, ""), tried.err
-    built = h2a("build", ".", "--lake", "../lake", "--model", MODEL, "--workers", "1", cwd=trap)
+    options = ("--classes", "own.yaml", "--model", MODEL, "--workers", "1")
+    built = h2a("build", ".", "--lake", "../lake", *options, cwd=trap)
     assert ran(trap) == "", built.err
     counted = h2a("sql", "SELECT count(*) AS n FROM clip", "--lake", "../lake", "--format", "csv", cwd=trap)
     assert counted.out.split() == ["n", "2"], built.err

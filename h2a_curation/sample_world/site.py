@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from h2a_curation import children
+from h2a_curation.durable import replaced
 from h2a_curation.forks import interrupts_held
 from h2a_curation.sample_world.sizes import SizeName
 
@@ -124,8 +125,8 @@ def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
         options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in rendered_classes(options.classes)]
     )
     if options.truth:
-        options.truth.parent.mkdir(parents=True, exist_ok=True)
-        options.truth.write_text(json.dumps(truth(world), indent=1), encoding="utf-8")
+        with replaced(options.truth.parent, options.truth) as file:
+            file.write(json.dumps(truth(world), indent=1).encode())
     return SamplePlatform(world, options.cache or default_cache())
 
 
