@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import ForkServerContext
 
+from h2a_curation import children
+
 CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
 """macOS' own libraries do not bear a fork: workers import everything themselves there."""
 
@@ -20,6 +22,7 @@ def get_ready() -> None:
 
     It starts no threads, so that it can be forked at any time, and ends with this process.
     """
+    children.keep_safe()
     if isinstance(CONTEXT, ForkServerContext):
         CONTEXT.set_forkserver_preload(["h2a_curation.measuring"])
         resource_tracker.ensure_running()  # which lets interrupts through again

@@ -12,6 +12,7 @@ from h2a_curation.build import Built, build, timed
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.durable import replaced
 from h2a_curation.executor import local_executor
 from h2a_curation.job import at, reachable
 from h2a_curation.progress import shown
@@ -138,7 +139,8 @@ def _conclude(
         summary |= {"num_wanted": found.num_wanted, "wrong": found.wrong, "missed": found.missed}
     if clips is not None:
         summary["clips"] = clips
-    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    with replaced(out, out / "summary.json") as file:
+        file.write(json.dumps(summary, indent=1, ensure_ascii=False).encode())
     return Quickstart(summary=summary, paths=paths, notes=notes, funnel=funnel)
 
 

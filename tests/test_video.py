@@ -295,7 +295,7 @@ def test_a_damaged_file_gives_no_clip_and_leaves_nothing(folder, silent, cut, tm
 
 
 def test_a_missing_ffmpeg_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _, path: None)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "")
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", _no_ffmpeg)
     transcode.ffmpeg_program.cache_clear()

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.acquire.retry import RetryRules, Tries, with_retries
+from h2a_curation.durable import move, sha256_name, sync_folder, written_aside
 from schemas import Media, Post
 
 
@@ -47,17 +46,15 @@ def fetch_post(
     FetchError when the lane must stop (the site cannot be reached, the day's allowance is used up, ...).
     """
     tries = Tries()
-    unfinished = _private_folder(lake)
     try:
-        file = _fetched(post, fetch, unfinished, sleep, rules, tries)
-        num_bytes = file.stat().st_size
-        media_id = _keep(file, lake)
+        with written_aside(lake) as unfinished:
+            file = _fetched(post, fetch, unfinished, sleep, rules, tries)
+            num_bytes = file.stat().st_size
+            media_id = _keep(file, lake)
     except FetchError as error:
         if error.policy is Policy.STOP:
             raise
         return _row(post, round, clock(), tries.num, outcome=error.kind, detail=error.detail)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return _row(post, round, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
 
 
@@ -70,18 +67,17 @@ def try_post(
     rules: FetchRules,
 ) -> FetchError | None:
     """Fetch a file as `fetch_post` does and drop it: why it does not come, or None where it came."""
-    unfinished = _private_folder(lake)
     try:
-        _fetched(post, fetch, unfinished, sleep, rules, Tries())
+        with written_aside(lake) as unfinished:
+            _fetched(post, fetch, unfinished, sleep, rules, Tries())
     except FetchError as error:
         return error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return None
 
 
 def media_file(lake: Path, media_id: str) -> Path:
-    """Where a file lies in the lake."""
+    """Where a file lies in the lake. ValueError for an id that is no sha256, as a row of a received lake may hold."""
+    sha256_name(media_id, "the lake names a file")
     return lake / "media" / media_id[:2] / media_id
 
 
@@ -104,13 +100,6 @@ def _fetched(
     return with_retries(once, key=post.post_id, rules=rules, sleep=sleep, tries=tries)
 
 
-def _private_folder(lake: Path) -> Path:
-    """A folder of this call alone, on the lake's own disk, so that a rename puts the file in place."""
-    folder = lake / ".tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="fetch-", dir=folder))
-
-
 def _refuse_what_is_no_file(target: Path, rules: FetchRules) -> None:
     num_bytes = target.stat().st_size if target.is_file() else 0
     if num_bytes == 0:
@@ -125,13 +114,8 @@ def _keep(file: Path, lake: Path) -> str:
         os.fsync(opened.fileno())
         media_id = hashlib.file_digest(opened, "sha256").hexdigest()
     target = media_file(lake, media_id)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    move(lake, file, target)
+    sync_folder(target.parent)
     return media_id
 
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from h2a_curation.catalog import parts
-from h2a_curation.durable import sweep
+from h2a_curation.durable import sha256_name, sweep
 
 FORMAT = 1
 
@@ -26,7 +26,8 @@ class Lake:
         return blake2b(creator.encode(), key=self.salt.encode()[:64], digest_size=8).hexdigest()
 
     def clip_file(self, clip_id: str) -> Path:
-        """Where a cut clip lies."""
+        """Where a cut clip lies. ValueError for an id that is no sha256, as a row of a received lake may hold."""
+        sha256_name(clip_id, "the lake names a clip")
         return self.path / "clips" / clip_id[:2] / f"{clip_id}.mp4"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from h2a_curation.durable import sync_folder, synced, written_aside
+from h2a_curation.durable import move, plain_name, sync_folder, synced, written_aside
 
 
 def part_name(stage: str, fingerprint: str, keys: Iterable[str]) -> str:
@@ -19,7 +19,8 @@ def part_name(stage: str, fingerprint: str, keys: Iterable[str]) -> str:
 
 def commit(lake: Path, stage: str, part: str, tables: Mapping[str, pa.Table]) -> bool:
     """Write one part, empty tables too. False when another worker was first: that is success as well."""
-    return commit_folder(lake, lake / "parts" / stage / part, tables)
+    names = (plain_name(name, "a commit names a stage or part") for name in (stage, part))
+    return commit_folder(lake, lake.joinpath("parts", *names), tables)
 
 
 def commit_folder(
@@ -28,15 +29,14 @@ def commit_folder(
     """Tables (and other small files) appear at `target` all at once, or not at all; False when it was there already."""
     with written_aside(lake) as unfinished:
         for name, table in tables.items():
-            with synced(unfinished / f"{name}.parquet") as file:
+            with synced(unfinished / f"{plain_name(name, 'a commit names a table')}.parquet") as file:
                 pq.write_table(table, file, compression="zstd", **_plain_halves(table.schema))
         for name, content in (files or {}).items():
             with synced(unfinished / name) as file:
                 file.write(content)
         sync_folder(unfinished)
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            unfinished.rename(target)
+            move(lake, unfinished, target)
         except OSError as taken:
             if taken.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -56,15 +56,13 @@ def replace_file(lake: Path, target: Path, content: bytes) -> None:
     with written_aside(lake) as unfinished:
         with synced(unfinished / target.name) as file:
             file.write(content)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (unfinished / target.name).rename(target)
+        move(lake, unfinished / target.name, target)
         sync_folder(target.parent)
 
 
-def keep_file(file: Path, target: Path) -> None:
-    """Move a finished file to its place, named by its content: what is there already is the same file."""
+def keep_file(lake: Path, file: Path, target: Path) -> None:
+    """Move a finished file of the lake to its place, named by its content: what is there already is the same file."""
     with file.open("rb") as handle:
         os.fsync(handle.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(target)
+    move(lake, file, target)
     sync_folder(target.parent)

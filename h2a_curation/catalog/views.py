@@ -112,7 +112,7 @@ def connect(
     for table, (record, stage, key, first) in FACTS.items():
         where = []
         if models and stage in models:
-            where.append(f"model = '{models[stage]}'")
+            where.append(f"model = {_text(models[stage])}")
         if before_round is not None and table in _ROUND:
             where.append(_ROUND[table].format(before_round))
         source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
@@ -130,8 +130,7 @@ def connect(
         for table, record in DECIDED.items():
             source = _parquet(connection, table, record, decision / f"{table}.parquet")
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
-    folder = str(lake).replace("'", "''")
-    connection.execute(f"SET allowed_directories = ['{folder}']; SET enable_external_access = false")
+    connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return Catalog(lake, connection)
 
@@ -151,10 +150,14 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, gl
     folder = glob.parent.parent if glob.parent.name == "*" else glob.parent
     pattern = "*/" + glob.name if glob.parent.name == "*" else glob.name
     if next(folder.glob(pattern), None) is not None:
-        path = str(glob).replace("'", "''")
-        return f"read_parquet('{path}', union_by_name = true)"
+        return f"read_parquet({_text(glob)}, union_by_name = true)"
     connection.register(f"no_{table}", _empty(record))
     return f"no_{table}"
+
+
+def _text(value: object) -> str:
+    """A literal of SQL: a path, or a fingerprint that a received lake's decision.json may give as anything."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _empty(record: type) -> pa.Table:

@@ -2,15 +2,16 @@
 
 import argparse
 import io
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from h2a_curation.durable import replaced
 
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
 # What official files hold besides tensors: their arguments, and schedule values that numpy, 1 or 2, made.
@@ -30,22 +31,14 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
     OSError if it cannot be written, as on a full disk.
     """
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            _write(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced(path.parent, path) as file:
+        _write(state, file)
 
 
 class _Remembering(io.RawIOBase):
     """Passes on what is written, and keeps the fault of a write: torch's writer tells of its own consequences only."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.fault: OSError | None = None
 
@@ -60,7 +53,7 @@ class _Remembering(io.RawIOBase):
             raise
 
 
-def _write(state: dict[str, Any], file: BinaryIO) -> None:
+def _write(state: dict[str, Any], file: IO[bytes]) -> None:
     sink = _Remembering(file)
     try:
         torch.save(state, cast(BinaryIO, sink))
@@ -68,14 +61,6 @@ def _write(state: dict[str, Any], file: BinaryIO) -> None:
         if sink.fault is not None:
             raise sink.fault from None
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Any:

@@ -5,6 +5,7 @@ take a file that was cut short for a good one; so only the fetching is fsspec's 
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -14,10 +15,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from h2a_curation.durable import move, remove, sha256_name
+
 IDLE_S = 3600
 """A shard that was read within this time is in use by some run and stays."""
 _TOUCH_S = 600
 """How often a read is noted, at most."""
+
+_IS_OURS = re.compile(r"[0-9a-f]{64}\.(tar|room)").fullmatch
 
 Fetch = Callable[[Path], None]
 """`fetch(path)` writes the shard to that path; OSError where it cannot."""
@@ -49,11 +54,11 @@ class DiskCache:
 
     def drop(self, key: str) -> None:
         """Give up a shard that turned out to be damaged."""
-        self._file(key, "tar").unlink(missing_ok=True)
+        remove(self.folder, self._file(key, "tar"))
 
     def _file(self, key: str, kind: str) -> Path:
         """Of a shard: `tar` once it is whole, `part` while it comes, `room` the space held for it, `lock` over all."""
-        return self.folder / f"{key}.{kind}"
+        return self.folder / f"{sha256_name(key, 'a cached shard is named')}.{kind}"
 
     def _path(self, key: str, num_bytes: int, fetch: Fetch) -> Path | None:
         file = self._file(key, "tar")
@@ -69,7 +74,7 @@ class DiskCache:
                 self._fetch(key, num_bytes, fetch)
             finally:
                 for kind in ("part", "room"):
-                    self._file(key, kind).unlink(missing_ok=True)
+                    remove(self.folder, self._file(key, kind))
         return file
 
     def _fetch(self, key: str, num_bytes: int, fetch: Fetch) -> None:
@@ -79,7 +84,7 @@ class DiskCache:
         if found != num_bytes:
             raise OSError(f"{found} bytes came, not {num_bytes}")
         os.utime(part, (self.now(), self.now()))
-        part.replace(self._file(key, "tar"))
+        move(self.folder, part, self._file(key, "tar"))
 
     def _is_here(self, file: Path, num_bytes: int) -> bool:
         try:
@@ -97,7 +102,7 @@ class DiskCache:
         """Make room, and hold it by an empty file of the shard's size."""
         with FileLock(self.folder / "room.lock"):
             for kind in ("tar", "part", "room"):
-                self._file(key, kind).unlink(missing_ok=True)
+                remove(self.folder, self._file(key, kind))
             held = self._held()
             reserved = sum(size for _, size, file in held if file.suffix == ".room")
             room = min(
@@ -115,10 +120,13 @@ class DiskCache:
             return True
 
     def _held(self) -> list[tuple[float, int, Path]]:
-        """When it was last read, size, and file, the longest unread first."""
+        """When it was last read, size, and file, the longest unread first.
+
+        Archives of other names that lie there are the user's own: they are not counted, and never given up.
+        """
         held = []
         for file in self.folder.iterdir():
-            if file.suffix in (".tar", ".room"):
+            if _IS_OURS(file.name):
                 with suppress(FileNotFoundError):  # just given up by another process
                     found = file.stat()
                     held.append((found.st_mtime, found.st_size, file))
@@ -129,7 +137,7 @@ class DiskCache:
         try:
             with FileLock(self._file(key, "lock"), timeout=0):
                 for kind in ("tar", "part", "room"):
-                    self._file(key, kind).unlink(missing_ok=True)
+                    remove(self.folder, self._file(key, kind))
         except Timeout:
             return False
         return True

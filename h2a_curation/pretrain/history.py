@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from h2a_curation.durable import replaced
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -69,9 +71,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    unfinished.replace(path)
+    with replaced(path.parent, path) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:

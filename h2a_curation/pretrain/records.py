@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from h2a_curation.durable import replaced
 from h2a_curation.pretrain.board import Board
 from h2a_curation.pretrain.history import History, Step
 from h2a_curation.pretrain.speed import Speed
@@ -31,9 +32,8 @@ class Records:
 
     def show(self, picture: Image.Image, epoch: int, step: int) -> None:
         """Reconstructions after an epoch."""
-        folder = self._out / "pictures"
-        folder.mkdir(exist_ok=True)
-        picture.save(folder / f"epoch-{epoch}.png")
+        with replaced(self._out, self._out / "pictures" / f"epoch-{epoch}.png") as file:
+            picture.save(file, "PNG")
         self._board.show(picture, step)
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from h2a_curation.durable import plain_name, replaced
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -41,9 +43,8 @@ class Result:
 def write_result(out: Path, result: Result, settings: dict[str, Any]) -> None:
     """Write `summary.json`: the result, with files by their names, and the settings that it follows from."""
     files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
-    unfinished = out / ".summary.json.tmp"
-    unfinished.write_text(json.dumps(asdict(result) | files | {"settings": settings}, indent=2) + "\n")
-    unfinished.replace(out / "summary.json")
+    with replaced(out, out / "summary.json") as file:
+        file.write((json.dumps(asdict(result) | files | {"settings": settings}, indent=2) + "\n").encode())
 
 
 def finished_result(out: Path, settings: dict[str, Any]) -> Result | None:
@@ -52,6 +53,7 @@ def finished_result(out: Path, settings: dict[str, Any]) -> Result | None:
     if not path.exists():
         return None
     summary = json.loads(path.read_text())
-    if summary.pop("settings") != settings or not (out / summary["checkpoint"]).exists():
+    files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
+    if summary.pop("settings") != settings or not files["checkpoint"].exists():
         return None
-    return Result(**summary | {"checkpoint": out / summary["checkpoint"], "picture": out / summary["picture"]})
+    return Result(**summary | files)

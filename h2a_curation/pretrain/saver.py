@@ -4,6 +4,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from h2a_curation.durable import remove
 from h2a_curation.pretrain import checkpoint
 
 
@@ -54,6 +55,6 @@ class Saver:
                 "start again with the same command"
             ) from failed
         if name != checkpoint.LAST:
-            (self._folder / checkpoint.LAST).unlink(missing_ok=True)
+            remove(self._folder, self._folder / checkpoint.LAST)
             for old in checkpoint.numbered(self._folder)[: -self._keep if self._keep else 0]:
-                old.unlink()
+                remove(self._folder, old)

@@ -16,6 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from h2a_curation.durable import plain_name, sha256_name
 from h2a_curation.pretrain.disk_cache import DiskCache
 from schemas import Member, from_arrow
 
@@ -62,10 +63,10 @@ def open_version(lake: Path | str, name: str, *, cache: Path | None = None, cach
 
     ValueError in one line if there is no such version, it has no clip, or a file is changed, cut short or missing.
     """
-    folder = f"{lake}/versions/{name}"
+    folder = f"{lake}/versions/{plain_name(name, 'a version is named')}"
     manifest = _manifest(folder, name)
     members, sha256 = _members(folder, name, manifest["files"]["clip.parquet"])
-    shards = [Shard(file=s["file"], sha256=s["sha256"], num_bytes=s["num_bytes"]) for s in manifest["shards"]]
+    shards = [_shard(fields, f"{folder}/manifest.json") for fields in manifest["shards"]]
     version = Version(
         name=name,
         shards=f"{lake}/shards",
@@ -157,9 +158,18 @@ def _members(folder: str, name: str, expected_sha256: str) -> tuple[list[Member]
     # In this thread: after Arrow's own threads have read from memory, a process that ends soon may abort (pyarrow 26).
     reader = pq.ParquetFile(pa.BufferReader(table), pre_buffer=False)
     members = from_arrow(Member, reader.read(use_threads=False))
+    for member in members:
+        plain_name(member.shard, f"clip.parquet of version {name} names a shard")
     if not members:
         raise ValueError(f"version {name} has no clip: nothing to train on")
     return sorted(members, key=lambda m: (m.clip_id, m.class_id)), sha256
+
+
+def _shard(fields: dict[str, Any], manifest: str) -> Shard:
+    """Names become paths and addresses, here and in the cache: they are checked before that."""
+    file = plain_name(fields["file"], f"{manifest} names a shard")
+    sha256 = sha256_name(fields["sha256"], f"{manifest} gives the shard {file} the hash")
+    return Shard(file=file, sha256=sha256, num_bytes=fields["num_bytes"])
 
 
 def _check_shards(version: Version, shards: Sequence[Shard]) -> None:

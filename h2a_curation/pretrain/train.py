@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from h2a_curation.durable import replaced
 from h2a_curation.pretrain import checkpoint
 from h2a_curation.pretrain.devices import compiling, uncompiled
 from h2a_curation.pretrain.feed import placed
@@ -198,7 +199,8 @@ def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
     if run.records is None:
         result = None
     else:
-        shown.save(run.out / "reconstruction.png")
+        with replaced(run.out, run.out / "reconstruction.png") as file:
+            shown.save(file, "PNG")
         result = _result(run, run.records.losses, after, speed, time.monotonic() - started_s)
         write_result(run.out, result, run.settings)
     result = world.agreed(result)

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from h2a_curation.durable import sync_folder, synced, written_aside
+from h2a_curation.durable import move, plain_name, sync_folder, synced, written_aside
 from schemas import Member
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -158,8 +158,7 @@ def write_shard(clips: Sequence[PackClip], read: Callable[[str], bytes], lake: P
         with written_aside(lake) as unfinished:
             with synced(unfinished / target.name) as file:
                 _write_tar(file, described, read)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (unfinished / target.name).replace(target)
+            move(lake, unfinished / target.name, target)
         sync_folder(target.parent)
     return members(clips)
 
@@ -173,7 +172,7 @@ def _name(described: Sequence[tuple[PackClip, bytes]]) -> str:
     digest = sha256(b"h2a shard 1\n")
     for _, metadata in described:
         digest.update(metadata + b"\n")
-    return f"{split}-{digest.hexdigest()[:32]}.tar"
+    return f"{plain_name(split, 'the decision names the split')}-{digest.hexdigest()[:32]}.tar"
 
 
 def _offsets(described: Sequence[tuple[PackClip, bytes]]) -> Iterator[int]:

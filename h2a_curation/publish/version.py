@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from h2a_curation.durable import sync_folder, synced, written_aside
+from h2a_curation.durable import move, plain_name, sha256_name, sync_folder, synced, written_aside
 from schemas import Lineage, Member, from_arrow, to_arrow
 
 SPLITS = ("train", "val", "test")
@@ -97,8 +97,7 @@ def write_version(
         with synced(unfinished / "manifest.json") as file:
             file.write(json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode())
         sync_folder(unfinished)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.rename(target)
+        move(lake, unfinished, target)
     sync_folder(target.parent)
     return target
 
@@ -123,19 +122,37 @@ def same_as(lake: Path, members: Sequence[Member]) -> str | None:
 
 def read_manifest(lake: Path, name: str) -> Manifest:
     """ValueError where there is no such version, or one of a later format."""
-    file = lake / "versions" / name / "manifest.json"
+    file = lake / "versions" / plain_name(name, "a version is named") / "manifest.json"
     if not file.exists():
         known = ", ".join(sorted(f.parent.name for f in file.parent.parent.glob("*/manifest.json"))) or "none yet"
         raise ValueError(f"no version {name} in {lake} (there are: {known})")
     fields = json.loads(file.read_bytes())
     if fields["format"] != _FORMAT:
         raise ValueError(f"{file} has format {fields['format']}, this program reads {_FORMAT}: update it")
-    return Manifest(**fields | {"shards": [ShardEntry(**s) for s in fields["shards"]]})
+    manifest = Manifest(**fields | {"shards": [ShardEntry(**s) for s in fields["shards"]]})
+    _refuse_misleading_names(manifest, name, file)
+    return manifest
 
 
 def read_members(lake: Path, name: str) -> list[Member]:
     """The rows of `clip.parquet`, by class and clip."""
-    return from_arrow(Member, pq.read_table(lake / "versions" / name / "clip.parquet"))
+    file = lake / "versions" / plain_name(name, "a version is named") / "clip.parquet"
+    members = from_arrow(Member, pq.read_table(file))
+    for member in members:
+        plain_name(member.shard, f"{file} names a shard")
+    return members
+
+
+def _refuse_misleading_names(manifest: Manifest, name: str, file: Path) -> None:
+    """All that becomes a path, before it does."""
+    if manifest.name != name:
+        raise ValueError(f"{file} says that it is of version {manifest.name!r}: it is damaged; do not use it")
+    for shard in manifest.shards:
+        plain_name(shard.file, f"{file} names a shard")
+        sha256_name(shard.sha256, f"{file} gives the shard {shard.file} the hash")
+    for path in manifest.files:
+        for part in path.split("/"):
+            plain_name(part, f"{file} names in the file {path!r} the part")
 
 
 def verify(lake: Path, name: str) -> list[str]:
@@ -200,7 +217,8 @@ def _write_files(folder: Path, members: Sequence[Member], lineage: Sequence[Line
 
 
 def _videomae_lists(members: Sequence[Member]) -> dict[str, list[str]]:
-    paths = {m.clip_id: f"clips/{m.clip_id[:2]}/{m.clip_id}.mp4" for m in members}
+    ids = {sha256_name(m.clip_id, "the decision names a clip") for m in members}
+    paths = {clip_id: f"clips/{clip_id[:2]}/{clip_id}.mp4" for clip_id in ids}
     pretrain = [f"{paths[m.clip_id]} 0 -1" for m in members if m.split == "train"]
     finetune = {
         f"videomae/{split}.csv": [f"{paths[m.clip_id]} {m.label}" for m in members if m.split == split]

@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from h2a_curation.durable import replaced
 from h2a_curation.report.figures import loss_curve
 
 
@@ -169,10 +170,8 @@ class ReportData:
 def write_report(data: ReportData, target: Path) -> None:
     """Write the page, whole or not at all."""
     page = _environment().get_template("report.html.j2").render(d=data, curve=_curve(data.pretraining)).lstrip()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.part")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(target)
+    with replaced(target.parent, target) as file:
+        file.write(page.encode())
 
 
 def _curve(run: Pretraining | None) -> Markup | None:

@@ -9,8 +9,8 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
+from h2a_curation.durable import move, scratch
 from h2a_curation.sample_world.cast import FilePlan
 from h2a_curation.sample_world.clip_spec import ClipSpec
 
@@ -40,10 +40,10 @@ def make_file(plan: FilePlan, folder: Path, render: Render | None = None) -> Pat
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix="unfinished-") as aside:
-        unfinished = Path(aside) / target.name
+    with scratch(folder, "unfinished-") as aside:
+        unfinished = aside / target.name
         _write(plan, unfinished, render or _renderer())
-        unfinished.replace(target)
+        move(folder, unfinished, target)
     return target
 
 
@@ -111,7 +111,7 @@ def _move_index_first(file: Path) -> None:
             if packet.dts is not None:
                 packet.stream = stream
                 target.mux(packet)
-    moved.replace(file)
+    move(file.parent, moved, file)
 
 
 def _picture_data(content: bytes) -> tuple[int, int]:

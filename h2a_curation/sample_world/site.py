@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import select
 import socket
 import subprocess
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2a_curation import children
+from h2a_curation.durable import replaced
 from h2a_curation.forks import interrupts_held
 from h2a_curation.sample_world.sizes import SizeName
 
@@ -54,15 +55,12 @@ def serve_clips(folder: Path, *, log: Path | None = None) -> Iterator[str]:
 
 @contextmanager
 def _running(options: list[str]) -> Iterator[str]:
-    root = Path(__file__).parents[2]
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with interrupts_held():  # it ends when this process lets it
         site = subprocess.Popen(
-            [sys.executable, "-m", "h2a_curation.sample_world.site", *options],
+            [*children.command("h2a_curation.sample_world.site", "main"), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
     assert site.stdout
     try:
@@ -97,6 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     """Libraries are imported here, so that `serve` costs its caller nothing."""
+    children.keep_safe()  # the processes that render
     import uvicorn
 
     from h2a_curation.sample_world.app import make_app
@@ -126,8 +125,8 @@ def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
         options.seed, options.size, [(c.id, list(c.seed_hashtags)) for c in rendered_classes(options.classes)]
     )
     if options.truth:
-        options.truth.parent.mkdir(parents=True, exist_ok=True)
-        options.truth.write_text(json.dumps(truth(world), indent=1), encoding="utf-8")
+        with replaced(options.truth.parent, options.truth) as file:
+            file.write(json.dumps(truth(world), indent=1).encode())
     return SamplePlatform(world, options.cache or default_cache())
 
 

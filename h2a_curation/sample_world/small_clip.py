@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from h2a_curation.durable import move
 from h2a_curation.sample_world.training_frames import SIZE_PX
 from h2a_curation.torchvision_compat import make_importable
 
@@ -101,7 +102,7 @@ def save_model(model: Any, folder: Path) -> None:
     }
     save_file(weights, str(folder / f"{WEIGHTS}.part"))
     (folder / f"{WEIGHTS}.part").chmod(0o644)
-    (folder / f"{WEIGHTS}.part").replace(folder / WEIGHTS)
+    move(folder, folder / f"{WEIGHTS}.part", folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"model_cfg": MODEL, "preprocess_cfg": PREPROCESS}, indent=2) + "\n")
     (folder / PLAIN_CONFIG).write_text(json.dumps(MODEL, indent=2) + "\n")
     write_vocabulary(folder)

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from h2a_curation import children
 from h2a_curation.data_folder import data_folder
 from h2a_curation.decide.validate import ClipScores, mean_prompts, score_clips
 from h2a_curation.sample_world.captions import captions_by_subject, vary
@@ -58,6 +59,7 @@ def draw(split: str, num_chunks: int, num_frames: int, folder: Path) -> NDArray[
     """[clip, frame, height, width, rgb] of a split, drawn by two processes unless cached."""
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [Chunk(split=split, number=number, num_frames=num_frames) for number in range(num_chunks)]
+    children.keep_safe()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as processes:
         files = list(processes.map(partial(chunk_frames, folder=folder), chunks))

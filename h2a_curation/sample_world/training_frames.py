@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from h2a_curation.durable import replaced
 from h2a_curation.sample_world.clip_spec import ACTIONS, FILLERS, Shot
 from h2a_curation.sample_world.render.encode import ENCODINGS, Encoding
 from h2a_curation.sample_world.render.pen import Image
@@ -57,10 +58,8 @@ def chunk_frames(chunk: Chunk, folder: Path) -> Path:
     target = folder / f"{chunk.split}-{chunk.num_frames}-{chunk.number:03}.npy"
     if not target.exists():
         clips = np.stack([np.stack(list(_clip(chunk, index))) for index in range(chunk.num_clips)])
-        unfinished = target.with_suffix(".part")
-        with unfinished.open("wb") as file:
+        with replaced(folder, target) as file:
             np.save(file, clips)
-        unfinished.replace(target)
     return target
 
 

@@ -62,19 +62,25 @@ class FolderOfFiles:
         return Page(posts=posts, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0))
 
     def fetch(self, post: Post, target: Path) -> None:
-        """Link or copy the post's file."""
+        """Hard-link or copy the post's file. What a symlink leads to is copied: its owner may not know of the lake."""
         _, file = self._index().get(post.post_id, (post, Path(post.url)))
         if not file.is_file() or not file.is_absolute():
             raise FetchError(ErrorKind.GONE, f"no file for {post.post_id} in {self._folder}")
-        if not self._hard_link:
+        if not self._hard_link or not self._is_own(file):
             shutil.copyfile(file, target)
             return
         try:
-            os.link(file.resolve(), target)
+            os.link(file, target, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
             shutil.copyfile(file, target)
+
+    def _is_own(self, file: Path) -> bool:
+        """Whether the file lies in the folder itself, reached without a symlink."""
+        if not file.is_relative_to(self._folder):
+            return False
+        return file.resolve() == self._folder.resolve() / file.relative_to(self._folder)
 
     def _index(self) -> dict[str, tuple[Post, Path]]:
         """By post id; of files with one id, such as two formats of a video, the first by path."""

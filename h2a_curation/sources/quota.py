@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from h2a_curation.durable import written_aside
+from h2a_curation.durable import plain_name, replaced
 from h2a_curation.sources.errors import ErrorKind, FetchError
 
 _MAX_DAYS_KEPT = 8
@@ -30,7 +30,7 @@ class DailyQuota:
             raise ValueError(f"source {name}: requests_per_day is {per_day}; give at least 1")
         self._per_day = per_day
         self._account = blake2b(account.encode(), digest_size=8).hexdigest()
-        self._file = None if folder is None else folder / f"{name}-quota.json"
+        self._file = None if folder is None else folder / f"{plain_name(name, 'the recipe names a source')}-quota.json"
         self._clock = clock
         self._name = name
         self._lock = threading.Lock()
@@ -85,9 +85,8 @@ class DailyQuota:
         if after != before:
             days[day] = after
             counts[self._account] = {d: days[d] for d in sorted({*sorted(days)[-_MAX_DAYS_KEPT:], day})}
-            with written_aside(file.parent) as folder:
-                (folder / file.name).write_text(json.dumps(counts, indent=1), encoding="utf-8")
-                (folder / file.name).replace(file)
+            with replaced(file.parent, file) as unfinished:
+                unfinished.write(json.dumps(counts, indent=1).encode())
         return after
 
 

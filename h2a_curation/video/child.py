@@ -15,6 +15,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 
+from h2a_curation import children
 from h2a_curation.measure.facts import ProbeFacts
 
 _PATIENCE = 20
@@ -79,7 +80,7 @@ def _take() -> subprocess.Popen[str]:
             return child
     # A session of its own, so that Ctrl-C ends the parent, which then closes the pipe, which ends the child.
     return subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        children.command(__name__, "serve"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -95,7 +96,7 @@ def _death(code: int, timeout_s: float) -> ProbeFacts:
         return ProbeFacts(outcome="too_much_memory", detail=f"the decoder was killed by signal {-code}")
     if code < 0:
         return ProbeFacts(outcome="damaged", detail=f"the decoder crashed with signal {-code}")
-    raise RuntimeError(f"the probing child left with exit code {code}: run python -m {__name__} to see why")
+    raise RuntimeError(f"the probing child left with exit code {code}: run python -P -m {__name__} to see why")
 
 
 @atexit.register
@@ -104,7 +105,7 @@ def _end_children() -> None:
         _end(_idle.get_nowait())
 
 
-def _serve() -> None:
+def serve() -> None:
     """The child: one JSON line in, one JSON line out.
 
     The timers' default action ends the process, in C code as well. The limit counts computing, so that a busy machine
@@ -129,4 +130,4 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    serve()

@@ -4,6 +4,7 @@ ffmpeg runs as a program of its own: the system's, else the one that the package
 """
 
 import functools
+import os
 import shutil
 import subprocess
 import uuid
@@ -14,6 +15,7 @@ import av
 import ffmpeg
 import imageio_ffmpeg
 
+from h2a_curation.durable import remove
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, Scene
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
@@ -44,8 +46,12 @@ class MissingProgramError(RuntimeError):
 
 @functools.cache
 def ffmpeg_program() -> str:
-    """The ffmpeg to call. Raises MissingProgramError when there is none."""
-    if found := shutil.which("ffmpeg"):
+    """The ffmpeg to call. Raises MissingProgramError when there is none.
+
+    Entries of $PATH that mean the current folder (empty, `.`, `bin`) are passed over: a file there is nobody's program.
+    """
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if found := shutil.which("ffmpeg", path=os.pathsep.join(filter(os.path.isabs, entries))):
         return found
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -83,7 +89,7 @@ def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path) -> ClipFile |
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
     facts = _described(clip) if done.returncode == 0 else None
     if facts is None:
-        clip.unlink(missing_ok=True)
+        remove(folder, clip)
     return facts
 
 

@@ -139,3 +139,20 @@ def test_threads_fetch_side_by_side(tmp_path):
 def test_impossible_rules(changed):
     with pytest.raises(ValueError, match=r"at least one try|above 0"):
         FetchRules(**changed)
+
+
+@pytest.mark.parametrize("link", [".tmp", "media", f"media/{MEDIA_ID[:2]}"])
+def test_a_file_is_not_fetched_through_a_link_in_the_lake(tmp_path, link):
+    home, lake = tmp_path / "home", tmp_path / "lake"
+    home.mkdir()
+    (lake / link).parent.mkdir(parents=True)
+    (lake / link).symlink_to(home)
+    with pytest.raises(ValueError, match=r"is a link to .*nothing is written or removed through links in a lake"):
+        run(lambda post, target: target.write_bytes(VIDEO), lake)
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("media_id", ["../../../etc/passwd", "/etc/passwd", "..", "", "ab", MEDIA_ID.upper()])
+def test_a_file_that_a_row_names_is_a_hash(tmp_path, media_id):
+    with pytest.raises(ValueError, match=r"the lake names a file .* which is no sha256"):
+        media_file(tmp_path, media_id)

@@ -35,3 +35,21 @@ def test_no_lake_is_one_clear_line(tmp_path, monkeypatch):
         lake.find(None)
     with pytest.raises(ValueError, match="not a lake"):
         lake.find(tmp_path)
+
+
+def test_a_received_lake_whose_leftovers_are_a_link_is_refused_and_nothing_is_swept(tmp_path):
+    photos = tmp_path / "home" / "photos"
+    photos.mkdir(parents=True)
+    os.utime(photos, (1, 1))
+    made = lake.create(tmp_path / "lake")
+    (made.path / ".tmp").rmdir()
+    (made.path / ".tmp").symlink_to(tmp_path / "home")
+    with pytest.raises(ValueError, match="it was made to mislead: do not use it"):
+        lake.create(tmp_path / "lake")
+    assert photos.is_dir()
+
+
+@pytest.mark.parametrize("clip_id", ["../../../etc/passwd", "/etc/passwd", "..", "", "a", "a" * 63 + "/"])
+def test_a_clip_that_a_row_names_is_a_hash(tmp_path, clip_id):
+    with pytest.raises(ValueError, match="which is no sha256"):
+        lake.create(tmp_path / "lake").clip_file(clip_id)

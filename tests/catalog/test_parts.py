@@ -47,3 +47,42 @@ def test_a_replaced_file_has_the_new_content(tmp_path):
     parts.replace_file(tmp_path, tmp_path / "refs" / "r", b"one")
     parts.replace_file(tmp_path, tmp_path / "refs" / "r", b"two")
     assert (tmp_path / "refs" / "r").read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("link", [".tmp", "parts", "parts/embed"])
+def test_a_part_is_not_committed_through_a_link(tmp_path, link):
+    home, lake = tmp_path / "home", tmp_path / "lake"
+    home.mkdir()
+    (lake / link).parent.mkdir(parents=True)
+    (lake / link).symlink_to(home)
+    with pytest.raises(ValueError, match=r"is a link to .*: if it is yours, put a folder in its place"):
+        parts.commit(lake, "embed", "p", ROWS)
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["clips", "clips/aa"])
+def test_a_clip_is_not_kept_through_a_link(tmp_path, folder):
+    home, lake = tmp_path / "home", tmp_path / "lake"
+    home.mkdir()
+    (home / "x.mp4").write_text("mine")
+    (lake / folder).parent.mkdir(parents=True)
+    (lake / folder).symlink_to(home)
+    (lake / "cut.mp4").write_text("theirs")
+    with pytest.raises(ValueError, match="is a link to"):
+        parts.keep_file(lake, lake / "cut.mp4", lake / "clips" / "aa" / "x.mp4")
+    assert [(f.name, f.read_text()) for f in home.iterdir()] == [("x.mp4", "mine")]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "lake" / "refs").mkdir(parents=True)
+    (tmp_path / "lake" / "refs" / "r").symlink_to(tmp_path / "thesis.txt")
+    parts.replace_file(tmp_path / "lake", tmp_path / "lake" / "refs" / "r", b"new")
+    assert ((tmp_path / "thesis.txt").read_text(), (tmp_path / "lake/refs/r").read_bytes()) == ("mine", b"new")
+
+
+@pytest.mark.parametrize(("stage", "part", "table"), [("..", "p", "t"), ("embed", "../../x", "t"), ("e", "p", "../t")])
+def test_names_of_a_part_are_plain(tmp_path, stage, part, table):
+    with pytest.raises(ValueError, match="no plain file name"):
+        parts.commit(tmp_path / "lake", stage, part, {table: ROWS["t"]})
+    assert not list(tmp_path.rglob("*.parquet"))

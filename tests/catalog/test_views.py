@@ -65,3 +65,11 @@ def test_sql_of_a_user_reads_the_lake_and_nothing_else(tmp_path):
     assert catalog.query("SELECT * FROM post").num_rows == 1
     with pytest.raises(DuckError):
         catalog.query(f"SELECT * FROM '{tmp_path}/secret.csv'")
+
+
+def test_what_a_received_decision_calls_a_model_is_text_and_no_sql(tmp_path):
+    commit(tmp_path / "lake", "embed", "p", frame_embedding=(schemas.FrameEmbedding, [embedding("a")]))
+    model = f"m'; COPY (SELECT 'owned') TO '{tmp_path}/owned.csv'; --"
+    catalog = connect(tmp_path / "lake", models={"embed": model})
+    assert catalog.query("SELECT * FROM frame_embedding").num_rows == 0
+    assert not (tmp_path / "owned.csv").exists()

@@ -109,3 +109,35 @@ def test_a_manifest_that_cannot_be_read(copy, text, says):
     (copy / "versions" / "v1" / "manifest.json").write_text(text)
     with pytest.raises(ValueError, match=says):
         open_version(copy, "v1")
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "said"),
+    [
+        ("file", "../../x.tar", "names a shard '../../x.tar', which is no plain file name"),
+        ("file", "/etc/passwd", "names a shard '/etc/passwd', which is no plain file name"),
+        ("file", "x.tar::file:///etc/passwd", "which is no plain file name"),
+        ("file", "%2e%2e%2fx.tar", "which is no plain file name"),
+        ("file", "..", "which is no plain file name"),
+        ("file", 7, "names a shard 7, which is no plain file name"),
+        ("sha256", "../../escaped/x", "the hash '../../escaped/x', which is no sha256"),
+        ("sha256", "A" * 64, "which is no sha256"),
+    ],
+)
+@pytest.mark.parametrize("remote", [False, True])
+def test_names_that_mislead_are_refused_before_they_are_paths(copy, tmp_path, remote, field, name, said):
+    path = copy / "versions" / "v1" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["shards"][0][field] = name
+    path.write_text(json.dumps(manifest))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="made to mislead") as caught:
+        open_version(f"file://{copy}" if remote else copy, "v1", cache=tmp_path / "cache")
+    assert said in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../v1", "..", "v1/../v1", "v1?", "*"])
+def test_a_version_is_a_plain_name(lake, name):
+    with pytest.raises(ValueError, match="which is no plain file name"):
+        open_version(lake, name)

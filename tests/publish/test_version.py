@@ -163,3 +163,45 @@ def flip(file, offset):
 def test_a_version_has_clips(lake):
     with pytest.raises(AssertionError):
         write_version(lake, "v1", members=[], lineage=[], decision="", recipe="", labels=LABELS, now=datetime.now)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "../../x"}, "says that it is of version '../../x'"),
+        ({"shards": [{"file": "../../x.tar"}]}, "names a shard '../../x.tar', which is no plain file name"),
+        ({"shards": [{"sha256": "../x"}]}, "which is no sha256"),
+        ({"files": {"../../../etc/passwd": "0"}}, "the part '..', which is no plain file name"),
+        ({"files": {"/etc/passwd": "0"}}, "the part '', which is no plain file name"),
+    ],
+)
+def test_names_in_a_manifest_are_checked_before_they_are_paths(lake, members, change, said):
+    path = published(lake, "v1", members) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if "shards" in change:
+        change = {"shards": [manifest["shards"][0] | change["shards"][0]]}
+    path.write_text(json.dumps(manifest | change))
+    for read in (read_manifest, verify):
+        with pytest.raises(ValueError, match="do not use it") as caught:
+            read(lake, "v1")
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../v1", "..", "", "v1/../v1"])
+def test_a_version_is_read_by_a_plain_name(lake, members, name):
+    published(lake, "v1", members)
+    for read in (read_manifest, read_members, verify):
+        with pytest.raises(ValueError, match="no plain file name"):
+            read(lake, name)
+
+
+@pytest.mark.parametrize("link", ["versions", "shards", ".tmp"])
+def test_nothing_is_published_through_a_link(tmp_path, link):
+    home, lake = tmp_path / "home", tmp_path / "lake"
+    home.mkdir()
+    lake.mkdir()
+    (lake / link).symlink_to(home)
+    contents = videos(3)
+    with pytest.raises(ValueError, match="is a link to"):
+        published(lake, "v1", packed(lake, contents, pack_clips(contents)))
+    assert list(home.iterdir()) == []

@@ -129,8 +129,25 @@ def test_a_file_is_linked_or_copied(tmp_path, hard_link, num_links):
     assert ((tmp_path / "file").read_bytes(), file.stat().st_nlink) == (VIDEO, num_links)
 
 
+@pytest.mark.parametrize("through", ["a link", "a linked folder"])
+def test_what_a_symlink_leads_to_is_copied_and_never_shared(tmp_path, through):
+    private = put(tmp_path, "private/diary.mp4")
+    downloads = tmp_path / "downloads"
+    if through == "a link":
+        downloads.mkdir()
+        (downloads / "clip.mp4").symlink_to(private)
+        made, url = source(downloads), str(downloads / "clip.mp4")
+    else:
+        put(downloads, "own.mp4")
+        (downloads / "more").symlink_to(private.parent)
+        made, url = source(downloads), str(downloads / "more" / "diary.mp4")
+    made.fetch(factories.post("folder:x", url=url), tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"changed")
+    assert (private.read_bytes(), private.stat().st_nlink) == (VIDEO, 1)
+
+
 def test_where_no_link_can_be_it_is_copied(tmp_path, monkeypatch):
-    def no_link(*_):
+    def no_link(*_, **__):
         raise OSError(18, "Invalid cross-device link")
 
     put(tmp_path, "clip.mp4", INFO)

@@ -1,7 +1,6 @@
 """Reads weights of any layout, recognised by their names, and writes either. Nothing in a file is ever run."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from h2a_curation.durable import move, scratch
 from h2a_curation.pretrain import checkpoint
 from h2a_curation.pretrain.convert import shape
 from h2a_curation.pretrain.convert.names import Tensors, from_hugging_face, to_hugging_face, unwrapped
@@ -86,18 +86,15 @@ def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> N
     renamed = {key: value.contiguous() for key, value in to_hugging_face(tensors).items()}
     if described["architectures"] == ["VideoMAEModel"]:
         renamed = {key.removeprefix("videomae."): value for key, value in renamed.items()}
-    unfinished = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch(target.parent, f".{target.name}.") as aside:
+        (unfinished := aside / target.name).mkdir()
         save_file(
             {key: t.contiguous() for key, t in renamed.items()}, unfinished / "model.safetensors", {"format": "pt"}
         )
         for name, content in ((_CONFIG, described), ("preprocessor_config.json", pixels)):
             (unfinished / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        move(target.parent, unfinished, target)
 
 
 def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
