@@ -31,7 +31,7 @@ from h2a_curation.rounds import again, asked, files, pages
 from h2a_curation.rounds import known as rows_say
 from h2a_curation.rounds.asked import Asked, Wish
 from h2a_curation.rounds.known import Known
-from h2a_curation.work import Part, models_of, prompts_of
+from h2a_curation.work import Part, models_of, prompts_of, unmeasured
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
 """`run(lake, recipe, parts)` does each part's work somewhere and yields the number of rows that each added."""
@@ -171,12 +171,16 @@ def measure(job: Job) -> None:
         facts = _facts(job)
         _do(job, step, todo.missing(facts, table, facts.query(wanted)["key"].to_pylist()))
     facts = _facts(job)
-    clips = facts.query("SELECT DISTINCT clip_id AS key FROM clip WHERE clip_id IS NOT NULL")["key"].to_pylist()
-    tables = ("fingerprint", "frame_embedding", "sighting")
-    _do(job, "look", sorted({key for table in tables for key in todo.missing(facts, table, clips)}))
+    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe).values())))
     measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
     if measured["n"][0].as_py() and not measured["kept"][0].as_py():
         raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
+
+
+def clips_unmeasured(facts: Catalog, recipe: Recipe) -> dict[str, list[str]]:
+    """By what a look gives, the clips without a row of it: what `measure` still has to look at."""
+    clips = facts.query("SELECT DISTINCT clip_id AS key FROM clip WHERE clip_id IS NOT NULL")["key"].to_pylist()
+    return unmeasured(facts, recipe, clips)
 
 
 def decide(job: Job) -> Path:
