@@ -26,7 +26,7 @@ def missing_signals(catalog: Catalog, clips: Iterable[str], signals: Iterable[st
         "wanted_clip": pa.table({"clip_id": pa.array(sorted(set(clips)), pa.string())}),
         "wanted_signal": pa.table({"signal": pa.array(names, pa.string())}),
     }
-    sql = """SELECT clip_id, signal FROM wanted_clip, wanted_signal
+    sql = """SELECT clip_id, signal FROM (FROM wanted_clip CROSS JOIN wanted_signal)
              ANTI JOIN sighting USING (clip_id, signal) ORDER BY clip_id"""
     rows = catalog.query(sql, wanted)
     left: dict[str, list[str]] = {name: [] for name in names}
