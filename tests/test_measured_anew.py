@@ -235,11 +235,20 @@ def test_a_mended_stage_is_measured_again_before_anything_is_planned_or_fetched(
 ):
     before = rows(connect(lake.path, models=models_of(recipe), decision=decisions.newest(lake.path)), SELECTED)
     monkeypatch.setattr(module, "VERSION", 2)
+    fetch, left = building.fetch, []
+
+    def watched(job, *rest):
+        left.append(building.clips_unmeasured(connect(lake.path, models=job.models), recipe))
+        fetch(job, *rest)
+
+    monkeypatch.setattr(building, "fetch", watched)
     changes = redecide.redecide(lake, recipe)
     assert list(changes.unmeasured) == unmeasured
     assert changes.num_without_clip > 0 or unmeasured
     ran, decided = build(lake, recipe)
     assert set(ran.keys) == stages
+    assert left
+    assert not any(clips for at_fetch in left for clips in at_fetch.values())
     assert rows(decided, SELECTED) == before
 
 
