@@ -31,7 +31,7 @@ from h2a_curation.rounds import again, asked, files, pages
 from h2a_curation.rounds import known as rows_say
 from h2a_curation.rounds.asked import Asked, Wish
 from h2a_curation.rounds.known import Known
-from h2a_curation.work import Part, models_of, prompts_of
+from h2a_curation.work import Part, models_of, prompts_of, unmeasured
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
 """`run(lake, recipe, parts)` does each part's work somewhere and yields the number of rows that each added."""
@@ -99,6 +99,7 @@ def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
     """
     facts = _facts(job)
     rounds = asked.asked(facts, job.recipe.mine.num_rounds, wanted)
+    _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
     for round in range(asked.first_to_walk(facts, rounds.until), rounds.until):
         plan_round(job, round, rounds)
         mine(job, round)
@@ -162,7 +163,18 @@ def fetch(job: Job, round: int, max_files: int) -> None:
 
 
 def measure(job: Job) -> None:
-    """Probe, cut and look at every file that came and has no row of these programs and models."""
+    """Probe, cut and look at every file that came and has no row of these programs and models.
+
+    Raises NothingKeptError where none could be cut.
+    """
+    _measure_left(job)
+    facts = _facts(job)
+    measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
+    if measured["n"][0].as_py() and not measured["kept"][0].as_py():
+        raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
+
+
+def _measure_left(job: Job) -> None:
     steps = {
         "probe": ("probe", "SELECT DISTINCT media_id AS key FROM media WHERE outcome = 'ok'"),
         "cut": ("clip", "SELECT media_id AS key FROM probe WHERE outcome = 'ok'"),
@@ -171,12 +183,13 @@ def measure(job: Job) -> None:
         facts = _facts(job)
         _do(job, step, todo.missing(facts, table, facts.query(wanted)["key"].to_pylist()))
     facts = _facts(job)
+    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe).values())))
+
+
+def clips_unmeasured(facts: Catalog, recipe: Recipe) -> dict[str, list[str]]:
+    """By what a look gives, the clips without a row of it: what `measure` still has to look at."""
     clips = facts.query("SELECT DISTINCT clip_id AS key FROM clip WHERE clip_id IS NOT NULL")["key"].to_pylist()
-    tables = ("fingerprint", "frame_embedding", "sighting")
-    _do(job, "look", sorted({key for table in tables for key in todo.missing(facts, table, clips)}))
-    measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
-    if measured["n"][0].as_py() and not measured["kept"][0].as_py():
-        raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
+    return unmeasured(facts, recipe, clips)
 
 
 def decide(job: Job) -> Path:

@@ -23,15 +23,13 @@ _WHY = """
          LEFT JOIN rejected of_clip ON of_clip.class_id = changed.class_id AND of_clip.subject_id = changed.clip_id
     ORDER BY changed.class_id, changed.clip_id
 """
-_UNMEASURED = """
+_WITHOUT_CLIP = """
     SELECT count(*) AS n
     FROM (SELECT DISTINCT subject_id AS post_id FROM verdict WHERE stage = 'screen_post' AND keep)
          LEFT JOIN media USING (post_id) LEFT JOIN probe USING (media_id) LEFT JOIN clip USING (media_id)
-         LEFT JOIN frame_embedding USING (clip_id)
     WHERE media.outcome IS NULL
        OR media.outcome = 'ok' AND probe.outcome IS NULL
        OR probe.outcome = 'ok' AND clip.outcome IS NULL
-       OR clip.outcome = 'ok' AND frame_embedding.model IS NULL
 """
 
 
@@ -54,8 +52,13 @@ class Changes:
     after: Path
     come: list[ChangedClip]
     go: list[ChangedClip]
-    num_unmeasured: int
-    """Posts that the new decision's post screen keeps and that have no file, or no rows of its models, yet."""
+    num_without_clip: int
+    """Posts that the new decision's post screen keeps and that were not fetched, or not probed and cut by it, yet."""
+    unmeasured: Mapping[str, int]
+    """By what a look gives (`fingerprint`, `frame_embedding` or a signal), clips without one by this decision's models:
+    what `build` would look at. A clip is undecided without the first two, and passes rules on a signal without that."""
+    no_sensors: str
+    """Why signals that the recipe asks for cannot be had here; empty where all can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,9 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
         after=after,
         come=_changed(come, earlier, opened),
         go=_changed(go, later, opened),
-        num_unmeasured=opened.query(_UNMEASURED)["n"][0].as_py(),
+        num_without_clip=opened.query(_WITHOUT_CLIP)["n"][0].as_py(),
+        unmeasured={what: len(clips) for what, clips in build.clips_unmeasured(opened, recipe).items() if clips},
+        no_sensors=work.sensors_missing(recipe),
     )
 
 

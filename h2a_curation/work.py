@@ -5,6 +5,7 @@ A part carries ids. Workers may be threads, processes or hosts: what they share 
 
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from h2a_curation.decide.rules import fingerprint
 from h2a_curation.decide.validate import PromptVectors, mean_prompts
 from h2a_curation.durable import written_aside
 from h2a_curation.lanes import Committed
-from h2a_curation.measure.look import Look
+from h2a_curation.measure import sense
 from h2a_curation.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -60,24 +61,47 @@ def do_part(lake: Path, recipe: Recipe, part: Part) -> int:
 
 
 def models_of(recipe: Recipe) -> dict[str, str]:
-    """The fingerprint of the program or model, and its rules, of each measuring stage. Nothing is loaded."""
+    """The fingerprint of the program or model, of its rules and of our own version, by measuring stage; and by
+    `sense.SIGNAL` for each signal that has one of its own. Nothing is loaded.
+    """
     import av
 
     from h2a_curation import clip_model
-    from h2a_curation.video.scenes import scenes_fingerprint
-    from h2a_curation.video.transcode import ffmpeg_fingerprint
+    from h2a_curation.measure import cut, embed, hash
+    from h2a_curation.video import look, probe, scenes, transcode
 
-    cut = fingerprint([scenes_fingerprint(), ffmpeg_fingerprint(), recipe.cut])
-    look = [cut, av.__version__, recipe.look]
+    programs = [scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut]
+    cuts = fingerprint([*programs, *_raised(scenes=scenes.VERSION, transcode=transcode.VERSION, cut=cut.VERSION)])
+    looks = [cuts, av.__version__, recipe.look, *_raised(look=look.VERSION)]
     clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
+    senses = fingerprint([looks, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint])
     return {
-        "probe": fingerprint(["av", av.__version__, recipe.probe]),
-        "cut": cut,
-        "hash": fingerprint([look, recipe.hash]),
-        "embed": fingerprint([look, clip]),
-        "sense": fingerprint([look, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint]),
-        "prompt": fingerprint([clip]),
+        "probe": fingerprint(["av", av.__version__, recipe.probe, *_raised(probe=probe.VERSION)]),
+        "cut": cuts,
+        "hash": fingerprint([looks, recipe.hash, *_raised(hash=hash.VERSION)]),
+        "embed": fingerprint([looks, clip, *_raised(embed=embed.VERSION)]),
+        "sense": senses,
+        "prompt": fingerprint([clip, *_raised(prompt=embed.PROMPT_VERSION)]),
+        **{
+            f"sense.{signal.name}": fingerprint([senses, signal.name, signal.version])
+            for signal in sense.SIGNALS
+            if signal.has_own_fingerprint
+        },
     }
+
+
+def signals_of(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of each signal that can be had here for this recipe: without a detector, none that needs it."""
+    models = models_of(recipe)
+    signals = sense.measurable(_sensors(_needs_sensors(recipe)).detectors)
+    return {signal.name: models.get(f"sense.{signal.name}", models["sense"]) for signal in signals}
+
+
+def unmeasured(facts: Catalog, recipe: Recipe, clips: Iterable[str]) -> dict[str, list[str]]:
+    """By what a look gives (`fingerprint`, `frame_embedding` and each signal's name), the clips without a row of it."""
+    clips = list(clips)
+    left = {table: todo.missing(facts, table, clips) for table in ("fingerprint", "frame_embedding")}
+    return left | todo.missing_signals(facts, clips, signals_of(recipe))
 
 
 def prompts_of(recipe: Recipe, facts: Catalog, embed: Callable[[list[str]], None]) -> PromptVectors:
@@ -165,32 +189,45 @@ def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
 
 def _look(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
     """One decode of each clip serves its fingerprint, its vectors and its signals, whichever have no row yet."""
-    from h2a_curation.measure import embed, hash, sense
+    from h2a_curation.measure import embed, hash
     from h2a_curation.video.look import look
 
-    models = models_of(recipe)
-    facts = connect(lake.path, models=models)
-    tables = ("fingerprint", "frame_embedding", "sighting")
-    left = {table: set(todo.missing(facts, table, part.keys)) for table in tables}
-    looks: dict[str, list[Any]] = {table: [] for table in tables}
-    sensors = _sensors(_needs_sensors(recipe))
-    stages: dict[str, Callable[[list[tuple[str, Look]]], Iterable[Any]]] = {
-        "fingerprint": lambda seen: hash.hash_clips(seen, recipe.hash, model=models["hash"]),
-        "frame_embedding": lambda seen: embed.embed(seen, model=models["embed"], encode=_clip(recipe).encode_images),
-        "sighting": lambda seen: sense.sense(seen, recipe.sense, model=models["sense"], detectors=sensors.detectors),
-    }
+    models, signals = models_of(recipe), signals_of(recipe)
+    detectors = _sensors(_needs_sensors(recipe)).detectors
+    left = unmeasured(connect(lake.path, models=models), recipe, part.keys)
+    rows: defaultdict[tuple[type, str], list[Any]] = defaultdict(list)
     for clip_id in sorted(set().union(*left.values())):
+        lacks = {what for what, clips in left.items() if clip_id in clips}
+        wanted = {signal: model for signal, model in signals.items() if signal in lacks}
         seen = [(clip_id, look(str(lake.clip_file(clip_id)), recipe.look))]
-        for table, stage in stages.items():
-            if clip_id in left[table]:
-                looks[table] += stage(seen)
-    yield "hash", models["hash"], {"fingerprint": schemas.to_arrow(schemas.Fingerprint, looks["fingerprint"])}
-    yield (
-        "embed",
-        models["embed"],
-        {"frame_embedding": schemas.to_arrow(schemas.FrameEmbedding, looks["frame_embedding"])},
-    )
-    yield "sense", models["sense"], {"sighting": schemas.to_arrow(schemas.Sighting, looks["sighting"])}
+        made: list[Any] = []
+        if "fingerprint" in lacks:
+            made += hash.hash_clips(seen, recipe.hash, model=models["hash"])
+        if "frame_embedding" in lacks:
+            made += embed.embed(seen, model=models["embed"], encode=_clip(recipe).encode_images)
+        made += sense.sense(seen, recipe.sense, models=wanted, detectors=detectors)
+        for row in made:
+            rows[type(row), row.model].append(row)
+    for (record, model), made in rows.items():
+        stage, table = _LOOKED[record]
+        yield stage, model + _which(made, signals), {table: schemas.to_arrow(record, made)}
+
+
+_LOOKED: Mapping[type, tuple[str, str]] = {
+    schemas.Fingerprint: ("hash", "fingerprint"),
+    schemas.FrameEmbedding: ("embed", "frame_embedding"),
+    schemas.Sighting: ("sense", "sighting"),
+}
+"""Stage and table of what a look gives."""
+
+
+def _which(rows: list[Any], signals: Mapping[str, str]) -> str:
+    """The signals of these rows where some of their fingerprint are not among them, else nothing: a part's name tells
+    it from one that holds the other signals of the same clips, which would have it taken for there already.
+    """
+    made = {row.signal for row in rows if isinstance(row, schemas.Sighting)}
+    whole = {signal for signal, model in signals.items() if made and model == rows[0].model}
+    return "" if made == whole else "".join(f"+{signal}" for signal in sorted(made))
 
 
 def _prompt(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
@@ -213,6 +250,11 @@ _STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
 
 def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
     return [(media_id, str(media_file(lake.path, media_id))) for media_id in part.keys]
+
+
+def _raised(**versions: int) -> list[str]:
+    """What our own versions add to a fingerprint: version 1 adds nothing, so that no older lake is measured anew."""
+    return [f"{name}-{version}" for name, version in versions.items() if version > 1]
 
 
 def _needs_sensors(recipe: Recipe) -> bool:

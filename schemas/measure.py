@@ -81,8 +81,9 @@ class Sighting:
     clip_id: str
     model: str
     signal: str
-    """`motion`, `black`, `person`, `face`, ...: see h2a_curation/measure/sense.py for the unit of each."""
-    value: float
+    """`motion`, `black`, `person`, `face`, ...: SIGNALS in h2a_curation/measure/sense.py has the unit of each."""
+    value: float | None
+    """None where the signal was measured and this clip has no such number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,7 +222,11 @@ def test_decide_shows_what_comes_and_goes_and_why(ok, own_lake, tmp_path):
 
 def test_decide_says_when_rows_of_the_new_rules_are_missing(ok, own_lake, tmp_path):
     other = recipe_file(tmp_path, "other", look__num_frames=4)
-    assert "have no file or no vectors yet" in ok("decide", "--recipe", other, "--lake", own_lake)
+    said = ok("decide", "--recipe", other, "--lake", own_lake)
+    for what in ("fingerprint", "vectors"):
+        assert f"clips have no {what} by this decision's programs yet, and are undecided: run `h2a build`" in said
+    for signal in ("motion", "black"):
+        assert f"clips are not measured for {signal} yet, and pass every rule on it: run `h2a build`" in said
 
 
 # trace

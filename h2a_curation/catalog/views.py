@@ -103,7 +103,8 @@ def connect(
 ) -> Catalog:
     """Open the catalog, which reads this lake and nothing else, since SQL comes from users and recipes.
 
-    `models` picks one fingerprint for each measuring stage, `before_round` shows the facts as they stood before that
+    `models` picks one fingerprint for each measuring stage, and for a signal that has its own that one, under
+    `sense.SIGNAL`; rows of any other are not shown. `before_round` shows the facts as they stood before that
     round of mining, `decision` adds that decision's tables.
     """
     connection = duckdb.connect()
@@ -112,7 +113,7 @@ def connect(
     for table, (record, stage, key, first) in FACTS.items():
         where = []
         if models and stage in models:
-            where.append(f"model = {_text(models[stage])}")
+            where.append(_is_of(models, stage))
         if before_round is not None and table in _ROUND:
             where.append(_ROUND[table].format(before_round))
         source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
@@ -133,6 +134,14 @@ def connect(
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return Catalog(lake, connection)
+
+
+def _is_of(models: Mapping[str, str], stage: str) -> str:
+    """The condition that a row is of the stage's fingerprint, or of its signal's where that has one of its own."""
+    own = {key.removeprefix(f"{stage}."): model for key, model in models.items() if key.startswith(f"{stage}.")}
+    cases = "".join(f" WHEN {_text(signal)} THEN {_text(model)}" for signal, model in sorted(own.items()))
+    model = _text(models[stage])
+    return f"model = CASE signal{cases} ELSE {model} END" if own else f"model = {model}"
 
 
 @contextmanager

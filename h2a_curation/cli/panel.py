@@ -1,5 +1,6 @@
 """What the terminal shows at the end: the funnel, the numbers, and where everything lies."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -80,11 +81,23 @@ def show_changes(changes: Changes) -> None:
             console.print(table)
         if len(clips) > _SHOWN_CLIPS:
             console.print(f"... {len(clips) - _SHOWN_CLIPS} more: ask with `h2a sql`")
-    if changes.num_unmeasured:
-        console.print(
-            f"{changes.num_unmeasured} posts that this decision wants have no file or no vectors yet: `h2a build`"
-        )
+    for line in _left_to_measure(changes):
+        console.print(line, soft_wrap=True)
     console.print(f"decision {changes.after.name}; nothing is packed: `h2a build` with this recipe makes a version")
+
+
+def _left_to_measure(changes: Changes) -> Iterator[str]:
+    """What this decision could not see, what that means for it, and which command mends it."""
+    if changes.num_without_clip:
+        yield f"{changes.num_without_clip} posts that this decision wants have no file or no clip yet: run `h2a build`"
+    unmeasured = dict(changes.unmeasured)
+    for table, what in (("fingerprint", "fingerprint"), ("frame_embedding", "vectors")):
+        if num := unmeasured.pop(table, 0):
+            yield f"{num} clips have no {what} by this decision's programs yet, and are undecided: run `h2a build`"
+    for signal, num in unmeasured.items():
+        yield f"{num} clips are not measured for {signal} yet, and pass every rule on it: run `h2a build`"
+    if changes.no_sensors:
+        yield f"no person or face is looked for, and rules on them let clips pass: {changes.no_sensors}"
 
 
 def _funnel(stages: list[FunnelStage]) -> Table:

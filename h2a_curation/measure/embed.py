@@ -9,6 +9,12 @@ from h2a_curation.measure.look import Frames, Look
 from schemas import FrameEmbedding, PromptEmbedding
 from schemas.table import Float16
 
+VERSION = 1
+"""Of a clip's vectors, with the preprocessing in clip_model. Clips are embedded anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+PROMPT_VERSION = 1
+"""Of a prompt's vector, likewise. Prompts are embedded anew when it rises."""
+
 EncodeImages = Callable[[Frames], NDArray[np.float16]]
 """[frame, dim], rows of length 1. One clip is one batch, so that its vectors depend on no other clip."""
 EncodeTexts = Callable[[list[str]], NDArray[np.float16]]

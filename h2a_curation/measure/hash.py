@@ -16,6 +16,10 @@ from h2a_curation.measure.look import Frames, Look
 from schemas import Fingerprint
 from schemas.table import UInt64
 
+VERSION = 1
+"""Of both hashes. Clips are hashed anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
 FLAT = 0
 """The hash of a frame without a picture (black, a fade, a plain card): such frames tell no two clips apart or alike."""
 

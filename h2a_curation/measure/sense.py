@@ -1,11 +1,4 @@
-"""Sense each clip's signals. What they mean, and their units:
-
-- `motion`, grey levels (0 to 255): the median over time of the mean absolute difference of successive frames of the
-  small grey film. Near 0 on slides and stills, whose few changes the median ignores; 2 and more where somebody moves.
-- `black`, share (0 to 1) of the small grey film's frames that are black, by the rule of ffmpeg's blackdetect.
-- `person`, number of the look's frames (of 8) that show a person or a face. Only with a person sensor.
-- `face`, number of the look's frames (of 8) that show a face. Only with a face sensor.
-"""
+"""Sense each clip's signals: SIGNALS says what each of them means, in what unit, and who needs it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,14 +27,74 @@ class SenseRules:
     """Chosen on the same clips: no false face on cat, slides or scenery."""
 
 
+class Sensed:
+    """One clip while it is sensed: its look, the rules, and what detectors found, each of them asked at most once."""
+
+    def __init__(self, look: Look, rules: SenseRules, detectors: Mapping[str, Detector]) -> None:
+        self.look = look
+        self.rules = rules
+        self._detectors = detectors
+        self._found: dict[str, NDArray[np.bool_]] = {}
+
+    def frames_with(self, thing: str, min_score: float) -> NDArray[np.bool_]:
+        """[frame], whether the look's frame shows the thing; none does where its detector is absent."""
+        if thing not in self._found:
+            detector = self._detectors.get(thing)
+            scores = np.zeros(len(self.look.frames), np.float32) if detector is None else detector(self.look.frames)
+            self._found[thing] = scores > min_score
+        return self._found[thing]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One number about a clip."""
+
+    name: str
+    unit: str
+    meaning: str
+    measure: Callable[[Sensed], float | None]
+    """None where a clip has no such number: that is a row as well, lest the clip be measured again for ever."""
+    version: int = 1
+    """Raise it when the same look gives another value, by this module or by sensors.py: tests/measure/test_goldens.py
+    says so when it does. Then this signal, and no other, is measured anew on clips that have been measured before."""
+    detector: str = ""
+    """The detector without which a clip has no row of it; empty where it needs none."""
+    rule: str = ""
+    """The field of ClipRules whose threshold it is held against, and which has the default; empty where none is."""
+
+    @property
+    def has_own_fingerprint(self) -> bool:
+        """Whether its rows stand under a fingerprint of its own, and not under that of the whole stage."""
+        return self.version > 1 or self.name not in _TOGETHER
+
+
+_TOGETHER = frozenset({"motion", "black", "face", "person"})
+"""Signals that were measured before signals had versions: their version 1 stands under the stage's fingerprint, so that
+no lake of that time is measured anew. A signal that came later is never added here."""
+
+
 def sense(
-    looks: Iterable[tuple[str, Look]], rules: SenseRules, *, model: str, detectors: Mapping[str, Detector]
+    looks: Iterable[tuple[str, Look]],
+    rules: SenseRules,
+    *,
+    models: Mapping[str, str],
+    detectors: Mapping[str, Detector],
 ) -> Iterator[Sighting]:
-    """Yield one row per clip and signal, clips in order. A signal whose detector is absent has no row."""
+    """Yield one row per clip and signal, clips in order; `models` has the fingerprint of each signal that is wanted.
+
+    A signal whose detector is absent has no row.
+    """
+    wanted = [signal for signal in measurable(detectors) if signal.name in models]
     for clip_id, look in looks:
-        signals = {"motion": motion(look), "black": black(look, rules), **_sightings(look, rules, detectors)}
-        for signal, value in signals.items():
-            yield Sighting(clip_id=clip_id, model=model, signal=signal, value=value)
+        seen = Sensed(look, rules, detectors)
+        for signal in wanted:
+            value = signal.measure(seen)
+            yield Sighting(clip_id=clip_id, model=models[signal.name], signal=signal.name, value=value)
+
+
+def measurable(detectors: Mapping[str, Detector]) -> list[Signal]:
+    """The signals that can be had with these detectors."""
+    return [signal for signal in SIGNALS if not signal.detector or signal.detector in detectors]
 
 
 def motion(look: Look) -> float:
@@ -58,12 +111,45 @@ def black(look: Look, rules: SenseRules) -> float:
     return float((black_pixels >= rules.black_share).mean())
 
 
-def _sightings(look: Look, rules: SenseRules, detectors: Mapping[str, Detector]) -> dict[str, float]:
-    """`person` counts faces too: a close-up shows no body."""
-    seen: dict[str, NDArray[np.bool_]] = {}
-    if "face" in detectors:
-        seen["face"] = detectors["face"](look.frames) > rules.min_face_score
-    if "person" in detectors:
-        bodies = detectors["person"](look.frames) > rules.min_person_score
-        seen["person"] = bodies | seen.get("face", np.zeros_like(bodies))
-    return {signal: float(frames.sum()) for signal, frames in seen.items()}
+def _faces(seen: Sensed) -> NDArray[np.bool_]:
+    return seen.frames_with("face", seen.rules.min_face_score)
+
+
+def _people(seen: Sensed) -> NDArray[np.bool_]:
+    """Faces count too: a close-up shows no body."""
+    return seen.frames_with("person", seen.rules.min_person_score) | _faces(seen)
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal(
+        name="motion",
+        unit="grey levels, 0 to 255",
+        meaning="The median over time of the mean absolute difference of successive frames of the small grey film. Near"
+        " 0 on slides and stills, whose few changes the median ignores; 2 and more where somebody moves.",
+        measure=lambda seen: motion(seen.look),
+        rule="min_motion",
+    ),
+    Signal(
+        name="black",
+        unit="share, 0 to 1",
+        meaning="The small grey film's frames that are black, by the rule of ffmpeg's blackdetect.",
+        measure=lambda seen: black(seen.look, seen.rules),
+        rule="max_black",
+    ),
+    Signal(
+        name="face",
+        unit="frames of the look, 8 by default",
+        meaning="Frames that show a face.",
+        measure=lambda seen: float(_faces(seen).sum()),
+        detector="face",
+    ),
+    Signal(
+        name="person",
+        unit="frames of the look, 8 by default",
+        meaning="Frames that show a person or a face.",
+        measure=lambda seen: float(_people(seen).sum()),
+        detector="person",
+        rule="min_person_frames",
+    ),
+)
+"""Every signal. A new one starts at version 1, and is measured on clips that have been measured before."""

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from h2a_curation.measure.look import Look, LookRules
 from h2a_curation.video.container import make_strict, opened, shown_size, video_stream
 
+VERSION = 1
+"""Of what a look shows. Clips are hashed, embedded and sensed anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
 
 def look(file: str, rules: LookRules) -> Look:
     """Decode the clip once. Raises ValueError when it does not decode from end to end: a lake's clip always should."""

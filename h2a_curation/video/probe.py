@@ -15,6 +15,10 @@ from h2a_curation.measure.facts import ProbeFacts
 from h2a_curation.video.container import MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
 from h2a_curation.video.nal import is_overwritten, length_size
 
+VERSION = 1
+"""Of what is measured here and in child, container and nal, beside PyAV's. Files are probed anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
 _SHORTFALL_SHARE = 0.1
 _SHORTFALL_S = 0.5
 """A declared duration may count a longer sound track: a file is short only beyond both of these."""

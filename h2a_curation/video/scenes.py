@@ -15,6 +15,10 @@ from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import Scene
 from h2a_curation.video.container import decoder_fingerprint, make_strict, opened, video_stream
 
+VERSION = 1
+"""Of how a scene is found, beside the programs and settings in its fingerprint. Files are cut anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
 _SHORT_SIDE_PX = 64
 """The detector compares mean colour differences, which survive shrinking: 14 real clips have the same at 256."""
 

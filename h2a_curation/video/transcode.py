@@ -20,6 +20,10 @@ from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, Scene
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
 
+VERSION = 1
+"""Of how a scene becomes a clip, beside the settings in its fingerprint. Files are cut anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
 _ENCODER = {
     "c:v": "libx264",
     "preset": "veryfast",

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 
+from h2a_curation.decide.screen import ClipRules
 from h2a_curation.measure.look import LookRules
-from h2a_curation.measure.sense import SenseRules, black, motion, sense
+from h2a_curation.measure.sense import SIGNALS, SenseRules, Signal, black, motion, sense
 from h2a_curation.sensors import available
 from h2a_curation.video.look import look as look_at
 from h2a_curation.weights import model_folder
 from tests.measure.looks import look
 from tests.videos import CLIPS, H264, make
+
+MODELS = {signal.name: "s" for signal in SIGNALS}
 
 
 def grey(*levels, noise=0):
@@ -52,9 +55,46 @@ def scores(*values):
     ],
 )
 def test_a_face_is_a_person_and_an_absent_sensor_has_no_row(detectors, signals):
-    rows = list(sense([("c1", look())], SenseRules(), model="s", detectors=detectors))
+    rows = list(sense([("c1", look())], SenseRules(), models=MODELS, detectors=detectors))
     assert {row.signal: row.value for row in rows if row.signal not in ("motion", "black")} == signals
     assert [row.signal for row in rows][:2] == ["motion", "black"]
+
+
+def test_only_the_signals_that_are_asked_for_are_measured_each_under_its_own_fingerprint():
+    asked = []
+    detectors = {"face": lambda frames: asked.append("face"), "person": lambda frames: asked.append("person")}
+    rows = list(sense([("c1", look())], SenseRules(), models={"black": "b", "motion": "m"}, detectors=detectors))
+    assert [(row.signal, row.model) for row in rows] == [("motion", "m"), ("black", "b")]
+    assert not asked
+
+
+def test_a_detector_is_asked_once_a_clip():
+    asked = []
+
+    def face(frames):
+        asked.append(len(frames))
+        return np.array([0.9, 0.1], np.float32)
+
+    detectors = {"face": face, "person": scores(0.0, 0.7)}
+    list(sense([("c1", look()), ("c2", look())], SenseRules(), models=MODELS, detectors=detectors))
+    assert asked == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "own"), [("motion", 1, False), ("motion", 2, True), ("face", 1, False), ("text", 1, True)]
+)
+def test_a_signal_has_its_own_fingerprint_once_it_is_mended_or_when_it_came_later(name, version, own):
+    signal = Signal(name=name, unit="", meaning="", measure=lambda seen: None, version=version)
+    assert signal.has_own_fingerprint == own
+
+
+def test_the_table_of_signals_names_rules_that_there_are():
+    rules = ClipRules()
+    for signal in SIGNALS:
+        assert signal.unit
+        assert signal.meaning.endswith(".")
+        assert not signal.rule or hasattr(rules, signal.rule), signal.name
+    assert len(MODELS) == len(SIGNALS)
 
 
 @pytest.mark.skipif(not CLIPS.exists(), reason="../shared/clips is absent")
@@ -66,7 +106,7 @@ def test_real_people_are_seen_and_cat_and_slides_are_not(tmp_path):
     for file in [*people, "cat.mp4", "slides_static_text.mp4"]:
         small = ("-t", "3", "-vf", "scale='if(lt(iw,ih),320,-2)':'if(lt(iw,ih),-2,320)'", "-an", *H264)
         clip = make(tmp_path / f"{file}.mp4", "-i", str(CLIPS / file), *small)
-        rows = sense([(file, look_at(str(clip), LookRules()))], SenseRules(), model="s", detectors=detectors)
+        rows = sense([(file, look_at(str(clip), LookRules()))], SenseRules(), models=MODELS, detectors=detectors)
         seen[file] = {row.signal: row.value for row in rows}
     assert min(seen[file]["person"] for file in people) >= 2
     assert seen["cat.mp4"]["person"] < 2
