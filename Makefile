@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill wheel-test format clean
+.PHONY: quickstart test check kill schedule wheel-test format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -19,6 +19,9 @@ check: .venv/.dev  ## style, types and who may import whom
 
 kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
 	$(BIN)/pytest -m slow tests/test_kill.py tests/test_mining.py --timeout 1500
+
+schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
+	$(BIN)/pytest -m slow tests/test_schedule.py --timeout 900
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,14 +63,31 @@ def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quic
     notes = ["The CLIP scores are recorded and decide nothing: this small model has never seen the real world."]
     if missing := sensors_missing(recipe):
         notes.append(f"The person signal is absent: {missing}.")
-    return _conclude(out, recipe, lake, built, decided, preset, notes, clips=_clips(decided, folder))
+    clips = _clips(decided, folder)
+    notes += _not_looked_at(clips, recipe)
+    return _conclude(out, recipe, lake, built, decided, preset, notes, clips=clips)
 
 
 def clips_recipe(folder: Path) -> Recipe:
-    """The recipe `clips` with the classes that the folder's labels.csv names."""
+    """The recipe `clips` with the classes that the folder's labels.csv names, and with room for all of its files.
+
+    A first round asks each listing for one page: that has to hold the listing, however long.
+    """
     labels = real_clips.read_labels(folder)
     file = yaml_file.check({"classes": real_clips.classes_of(labels)}, ClassFile)
-    return dataclasses.replace(load("clips"), action_classes=tuple(complete([file], str(folder))))
+    recipe = load("clips")
+    listings = real_clips.listings_of(labels).values()
+    page_size = max(recipe.source.page_size, 1 + max(map(len, listings)))  # a page that is not full is the last one
+    post = recipe.decide.post  # a file without an action stands under every tag, and is no spam for that
+    post = dataclasses.replace(post, max_hashtags=max(post.max_hashtags, len(listings)))
+    return dataclasses.replace(
+        recipe,
+        action_classes=tuple(complete([file], str(folder))),
+        source=dataclasses.replace(recipe.source, page_size=page_size),
+        mine=dataclasses.replace(recipe.mine, pages_per_round=max(recipe.mine.pages_per_round, len(listings))),
+        max_files=max(recipe.max_files, len(labels)),
+        decide=dataclasses.replace(recipe.decide, post=post),
+    )
 
 
 def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:
@@ -164,6 +182,25 @@ def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
     )
 
 
+def _not_looked_at(clips: list[dict[str, Any]], recipe: Recipe) -> list[str]:
+    """One line for each setting that left files out, with their number."""
+    why = {
+        _NOT_LISTED["reason"]: (
+            f"the lake's {recipe.mine.num_rounds} round (mine.num_rounds) was over before they were listed;"
+            " give another --out"
+        ),
+        _NOT_FETCHED: f"the recipe fetches {recipe.max_files} at most (max_files)",
+    }
+    num = Counter(clip["reason"] for clip in clips)
+    return [f"{num[r]} of {len(clips)} files were not looked at ({r}): {said}." for r, said in why.items() if num[r]]
+
+
+_NOT_LISTED = {"keep": False, "reason": "not_listed", "outcome": None, "is_unfetched": False}
+"""What is said of a file that no listing has shown."""
+_NOT_FETCHED = "not_fetched"
+"""The reason of a file that was listed and wanted, and not asked for."""
+
+
 def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
     """Each file of the folder: whether it was kept for a class, else the reason of the last stage that looked at it."""
     rows = decided.query("""
@@ -178,14 +215,16 @@ def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
             FROM verdict JOIN subject USING (subject_id)
         )
         SELECT post_id, arg_max(reason, (place, NOT keep)) AS reason,
-               bool_or(keep AND place = 5) AS keep, any_value(outcome) AS outcome
+               bool_or(keep AND place = 5) AS keep, any_value(outcome) AS outcome,
+               bool_and(outcome IS NULL) AND bool_or(keep) AS is_unfetched
         FROM said LEFT JOIN media USING (post_id) GROUP BY post_id
     """).to_pylist()
     said = {row["post_id"].rpartition(":")[2]: row for row in rows}
     listed = []
     for label in real_clips.read_labels(folder):
-        row = said.get(real_clips.clip_id(label.file), {"keep": False, "reason": "not_listed", "outcome": None})
+        row = said.get(real_clips.clip_id(label.file), _NOT_LISTED)
         failed = row["outcome"] not in (None, "ok")
         reason = "ok" if row["keep"] else row["outcome"] if failed else row["reason"]
+        reason = _NOT_FETCHED if row["is_unfetched"] else reason
         listed.append({"file": label.file, "keep": bool(row["keep"]), "reason": reason})
     return listed

@@ -65,6 +65,15 @@ def mini(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def prefect():
+    """A server of Prefect on a database of its own."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
 def shared():
     if not SHARED.is_dir():
         pytest.skip("../shared is not beside this clone")

@@ -6,19 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect import flow, task
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.build_h2a import build_h2a
 from flows.executor import is_network_error
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
-
-
-@pytest.fixture(scope="session")
-def prefect():
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 def outcome(lake):

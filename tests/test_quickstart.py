@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -9,8 +10,13 @@ from h2a_curation import build as building
 from h2a_curation import quickstart
 from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
+from h2a_curation.executor import local_executor
+from h2a_curation.job import at
+from h2a_curation.rounds.asked import Asked
+from h2a_curation.sample_world.site import serve_clips
 from h2a_curation.work import models_of
 from tests.conftest import h2a
+from tests.videos import H264, make, moving
 
 SOUND = {"eye_makeup.avi", "clean_and_jerk.mp4", "paragliding.mp4"}
 """An AVI, a variable rate, 2.3 s."""
@@ -70,6 +76,75 @@ def test_real_clips_are_kept_when_a_person_acts_in_them(real, shared):
     assert gone["cat.mp4"] == "no_person"
     assert gone["slides_static_text.mp4"] == "too_long"
     assert any("decide nothing" in note for note in summary["notes"])
+
+
+@contextmanager
+def gathered(folder, recipe, lake, until=None):
+    """A job of the recipe on this folder, whose round is over, or is as far as a step of the build."""
+    made = lakes.create(lake, recipe.salt)
+    with serve_clips(folder) as url, local_executor(1, recipe.lanes) as run:
+        ready = at(recipe, url)
+        job = building.Job(lake=made, recipe=ready, run=run, progress=lambda *_: None, models=models_of(ready))
+        if until is None:
+            with suppress(building.NothingKeptError):
+                building.all_rounds(job)
+        else:
+            building.plan_round(job, 0, Asked(first=0, until=1))
+            until(job, 0)
+        yield job
+
+
+def looked_at(job, folder):
+    decided = connect(job.lake.path, models=job.models, decision=building.decide(job))
+    clips = quickstart._clips(decided, folder)
+    return {clip["file"]: clip["reason"] for clip in clips}, quickstart._not_looked_at(clips, job.recipe)
+
+
+def put_labels(folder, actions):
+    """As many files, which differ and are no videos; an action each, or none."""
+    folder.mkdir()
+    lines = [f"{n}.mp4,{action},{int(bool(action))}," for n, action in enumerate(actions)]
+    (folder / "labels.csv").write_text("\n".join(["file,action,is_action,note", *lines]))
+    for n in range(len(actions)):
+        (folder / f"{n}.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + f"no video {n}".encode())
+    return folder
+
+
+def test_every_file_of_a_folder_of_hundreds_is_listed(tmp_path):
+    folder = put_labels(tmp_path / "clips", ["yoga"] * 333 + ["", "squat"] * 30)
+    recipe = quickstart.clips_recipe(folder)
+    with gathered(folder, recipe, tmp_path / "lake", until=building.mine) as job:
+        assert connect(job.lake.path).query("FROM post").num_rows == 393
+    assert recipe.files_by(0) >= 393
+
+
+def test_every_file_of_a_folder_is_looked_at(tmp_path):
+    """More of one action than a page once had, and more actions than a post may have hashtags."""
+    folder = put_labels(tmp_path / "clips", [f"action {n}" for n in range(35)] + ["action 0"] * 12 + [""] * 3)
+    with gathered(folder, quickstart.clips_recipe(folder), tmp_path / "lake") as job:
+        reasons, notes = looked_at(job, folder)
+    assert len(reasons) == connect(job.lake.path).query("FROM media").num_rows == 50
+    assert not {"not_listed", "not_fetched", "tag_spam"} & set(reasons.values())
+    assert notes == []
+
+
+def test_files_that_were_not_looked_at_are_counted_with_the_setting_that_left_them_out(tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for n in range(4):
+        make(folder / f"{n}.mp4", *moving(0.5, hue=90 * n), *H264)
+    lines = ["file,action,is_action,note", *(f"{n}.mp4,yoga,1," for n in range(3))]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    recipe = dataclasses.replace(quickstart.clips_recipe(folder), max_files=1)
+    with gathered(folder, recipe, tmp_path / "lake") as job:
+        (folder / "labels.csv").write_text("\n".join([*lines, "3.mp4,yoga,1,"]))
+        reasons, [unlisted, unfetched] = looked_at(job, folder)
+    assert list(reasons.values()).count("not_fetched") == 2
+    assert reasons["3.mp4"] == "not_listed"
+    assert unlisted.startswith("1 of 4 files were not looked at (not_listed)")
+    assert "mine.num_rounds" in unlisted
+    assert unfetched.startswith("2 of 4 files were not looked at (not_fetched)")
+    assert "max_files" in unfetched
 
 
 def test_long_slides_go_for_standing_still_when_length_does_not_matter(real, shared):

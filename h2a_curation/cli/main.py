@@ -17,6 +17,8 @@ from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.cli import audit, catalog, classes, jobs, mining, models, single, training
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
+_PATIENCE_S = 5.0
+"""With threads of libraries that go on when the command is done."""
 
 _REMEDIES = {
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
@@ -64,9 +66,7 @@ def program() -> NoReturn:
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    _end_threads()
     _leave(code)
 
 
@@ -115,6 +115,25 @@ def _usage(misuse: TyperException) -> str:
     command = context.command_path if context else "h2a"
     said = misuse.format_message().replace("Value error, ", "").rstrip(".")
     return f"{said}; `{command} --help` shows what there is"
+
+
+def _end_threads() -> None:
+    """Tell pools that nothing more comes, and wait for threads, as the interpreter does at its end; but not for ever.
+
+    What is ours has ended by now: each pool of ours is closed by the block that opened it. A library's pool may be idle,
+    and waits for work until it is told; or its thread may wait on a network, which nobody asks for any more.
+    """
+
+    def end() -> None:
+        for tell in reversed(getattr(threading, "_threading_atexits", ())):  # that of concurrent.futures is one of them
+            tell()
+        for thread in threading.enumerate():
+            if not thread.daemon and thread is not threading.main_thread():
+                thread.join()
+
+    ending = threading.Thread(target=end, daemon=True)
+    ending.start()
+    ending.join(_PATIENCE_S)
 
 
 def _leave(code: int) -> NoReturn:

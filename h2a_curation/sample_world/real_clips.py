@@ -44,10 +44,12 @@ def read_labels(folder: Path) -> list[LabelledClip]:
     if lacking:
         raise ValueError(f"{table}:1: column '{lacking[0]}' is missing; the first line must be {','.join(_COLUMNS)}")
     labels: list[LabelledClip] = []
+    ids: set[str] = set()
     for row in reader:
         label = _label(f"{table}:{reader.line_num}", folder, row)
-        if clip_id(label.file) in {clip_id(seen.file) for seen in labels}:
+        if clip_id(label.file) in ids:
             raise ValueError(f"{table}:{reader.line_num}: '{label.file}' stands twice; keep one line a file")
+        ids.add(clip_id(label.file))
         labels.append(label)
     if not any(label.action for label in labels):
         raise ValueError(f"{table}: no line names an action; give at least one file its action")

@@ -52,6 +52,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self._pace = pace
         self._seat: Seat | None = None
         self._refuses_reserved = False
+        self._answers: list[Any] = []
         super().__init__(params)
 
     def urlopen(self, req: Any) -> Any:
@@ -62,9 +63,12 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             response = super().urlopen(req)
         except RequestError as error:
             self.meter.last_error = error
-            if isinstance(error, HTTPError) and (wait_s := retry_after_s(error.response.headers)):
-                self._pace.pause(urlsplit(error.response.url).hostname or "", wait_s)
+            if isinstance(error, HTTPError):
+                self._keep(error.response)
+                if wait_s := retry_after_s(error.response.headers):
+                    self._pace.pause(urlsplit(error.response.url).hostname or "", wait_s)
             raise
+        self._keep(response)
         if self._refuses_reserved and (reserved := reservation(response.headers)):
             response.close()
             raise FetchError(ErrorKind.OPT_OUT, f"the host's answer says {reserved}")
@@ -87,10 +91,17 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     @contextmanager
     def seated(self) -> Iterator[None]:
-        """A call of ours: the host that it asks last counts it in until the block ends."""
+        """A call of ours: the host that it asks last counts it in until the block ends, which hangs up.
+
+        curl_cffi would go on downloading what nobody reads, for as long as the site sends, in a thread of its own.
+        """
         with self._pace.seat() as seat:
             self._seat = seat
-            yield
+            try:
+                yield
+            finally:
+                while self._answers:
+                    self._answers.pop().close()
 
     @contextmanager
     def refusing_reserved(self, wanted: bool) -> Iterator[None]:
@@ -120,6 +131,10 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self._seat.take(host)
         self._pace.wait(host)
         self.meter.deadline_s += time.monotonic() - started_s
+
+    def _keep(self, answer: Any) -> None:
+        """To be closed when the call ends, if nobody has closed it by then."""
+        self._answers = [*(a for a in self._answers if not a.closed), answer]
 
     def _read_promptly(self, stream: Any) -> None:
         """A read waits for all that it asked for, however slowly it drips: let it return, or look at the clock."""

@@ -1,11 +1,12 @@
 import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
 from h2a_curation.sources.ytdlp import YtDlp
 from tests import factories
-from tests.loopback import Answer
+from tests.loopback import Answer, running
 from tests.sources.platform import JSON, MP4, VIDEO, listed, platform, put_listing, put_post
 
 
@@ -139,6 +140,34 @@ def test_a_refusal_by_number_and_words(site, tmp_path, status, body, kind):
         platform(site).fetch(factories.post(url="h2a-sample:post:1"), tmp_path / "file")
     assert caught.value.kind is kind
     assert caught.value.retry_after_s == (7.0 if status in (429, 500) else None)
+
+
+@pytest.mark.parametrize("options", [{}, {"impersonate": "chrome"}], ids=["plain", "as a browser"])
+def test_a_file_that_never_ends_is_hung_up_on(tmp_path, options):
+    """curl_cffi downloads in a thread of its own, which would go on for as long as the site does."""
+    begun, left = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp4")
+            self.end_headers()
+            begun.release()
+            try:
+                while True:
+                    self.wfile.write(VIDEO)
+            except ConnectionError:
+                left.release()
+
+        def log_message(self, *_): ...
+
+    source = YtDlp(name="x", max_file_bytes=100_000, honour_robots=False, options=options)
+    with running(Endless) as url:
+        with pytest.raises(FetchError) as caught:
+            source.fetch(factories.post(url=f"{url}/a.mp4"), tmp_path / "file")
+        assert caught.value.kind is ErrorKind.TOO_LARGE
+        while begun.acquire(blocking=False):
+            assert left.acquire(timeout=30), "a download goes on"
 
 
 def test_a_page_instead_of_a_video(site, tmp_path):
