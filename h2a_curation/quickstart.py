@@ -123,7 +123,7 @@ def _conclude(
         "precision": found.precision if found else None,
         "recall": found.recall if found else None,
         "funnel": [dataclasses.asdict(stage) for stage in funnel],
-        "reasons": overview.reasons(decided),
+        "reasons": {stage.stage: dict(stage.reasons) for stage in funnel if stage.reasons},
         "seconds": seconds,
         "num_kept": found.num_kept if found else decided.query("FROM selection").num_rows,
         "pretrain": {
@@ -163,27 +163,11 @@ def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
 
 
 def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
-    """Each file of the folder: whether it was kept for a class, else the reason of the last stage that looked at it."""
-    rows = decided.query("""
-        WITH subject AS (
-            SELECT post_id, post_id AS subject_id FROM post
-            UNION SELECT post_id, media_id FROM media WHERE media_id IS NOT NULL
-            UNION SELECT post_id, clip_id FROM media JOIN clip USING (media_id) WHERE clip_id IS NOT NULL
-        ),
-        said AS (
-            SELECT post_id, keep, reason, class_id,
-                   list_position(['screen_post', 'screen_clip', 'validate', 'dedup', 'select'], stage) AS place
-            FROM verdict JOIN subject USING (subject_id)
-        )
-        SELECT post_id, arg_max(reason, (place, NOT keep)) AS reason,
-               bool_or(keep AND place = 5) AS keep, any_value(outcome) AS outcome
-        FROM said LEFT JOIN media USING (post_id) GROUP BY post_id
-    """).to_pylist()
+    """Each file of the folder: whether it was kept for a class, else why not (the view `fate`)."""
+    rows = decided.query("SELECT post_id, kept, reason FROM fate").to_pylist()
     said = {row["post_id"].rpartition(":")[2]: row for row in rows}
     listed = []
     for label in real_clips.read_labels(folder):
-        row = said.get(real_clips.clip_id(label.file), {"keep": False, "reason": "not_listed", "outcome": None})
-        failed = row["outcome"] not in (None, "ok")
-        reason = "ok" if row["keep"] else row["outcome"] if failed else row["reason"]
-        listed.append({"file": label.file, "keep": bool(row["keep"]), "reason": reason})
+        row = said.get(real_clips.clip_id(label.file), {"kept": False, "reason": "not_listed"})
+        listed.append({"file": label.file, "keep": row["kept"], "reason": row["reason"]})
     return listed
