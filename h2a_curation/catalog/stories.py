@@ -7,7 +7,6 @@ these views, so they cannot differ.
 """
 
 import re
-from collections.abc import Mapping
 
 from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog.rejections import STAGES
@@ -18,7 +17,7 @@ POST_STAGES = ("mine", "screen_post", "fetch", "probe", "cut", *STAGES[1:])
 _ASKS_FOR_NAMES = re.compile(r"\b(show|describe|summarize|information_schema|(duckdb|pg)_\w+)\b", re.IGNORECASE)
 
 
-def named(sql: str, views: Mapping[str, str]) -> list[str]:
+def named(sql: str, views: dict[str, str]) -> list[str]:
     """The views that a query needs, in their order, of SQL by name in an order in which each asks those before it."""
     if _ASKS_FOR_NAMES.search(sql):
         return list(views)
