@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule wheel-test format clean
+.PHONY: quickstart test check kill schedule pages wheel-test format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -22,6 +22,9 @@ kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same comman
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/test_schedule.py --timeout 900
+
+pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
+	$(BIN)/pytest -m slow tests/docs --timeout 1500
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py

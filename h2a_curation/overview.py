@@ -5,22 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from h2a_curation import tag_history
 from h2a_curation.catalog.lake import Lake
+from h2a_curation.catalog.stories import POST_STAGES
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
 from h2a_curation.report.contact_sheet import NUM_FRAMES, strip
 from h2a_curation.report.page import ClassCount, FunnelStage, Measured, MiningRound, Sheet, SheetClip, TagYield
 
-_VERDICTS = (
-    ("screen_post", "posts"),
-    ("screen_clip", "files"),
-    ("validate", "clips"),
-    ("dedup", "clips"),
-    ("select", "clips"),
-)
+_POSTS_AND_FILES = {"mine": "posts", "screen_post": "posts", "fetch": "posts", "probe": "files", "cut": "files"}
+"""What a stage is given; the others are given clips."""
 _CLIPS_OF_A_SHEET = 3
 """A row of the page. Each costs a decode: with six, the sheets were the longest part of a quickstart's report."""
 _SHEETS_OF_REASONS = 14
@@ -34,53 +28,38 @@ _KEPT_OF_ROUND = """
 
 
 def funnel(decided: Catalog) -> list[FunnelStage]:
-    """Every stage in its order: what came in, what it kept, and why not the rest."""
-    stages = {stage: _verdict_stage(decided, stage, unit) for stage, unit in _VERDICTS}
-    listed = _count(decided, "SELECT count(*) FROM post")
-    candidates = _count(decided, "SELECT count(DISTINCT post_id) FROM candidate SEMI JOIN post USING (post_id)")
-    return [
-        FunnelStage(
-            stage="mine",
-            unit="posts",
-            num_in=listed,
-            num_kept=candidates,
-            reasons=_left({"no_class": listed - candidates}),
-        ),
-        stages["screen_post"],
-        _outcome_stage(decided, "fetch", "posts", "SELECT outcome FROM media"),
-        _outcome_stage(decided, "probe", "files", "SELECT outcome FROM probe"),
-        _outcome_stage(decided, "cut", "files", "SELECT outcome FROM clip"),
-        *(stages[stage] for stage, _ in _VERDICTS[1:]),
-    ]
+    """Every stage in its order: what came in, what it kept, and why not the rest; what one keeps, the next is given.
 
-
-def reasons(decided: Catalog) -> dict[str, dict[str, int]]:
-    """Verdicts that reject, by stage and reason."""
+    Each post is lost once (the view `fate`), so that what is lost and what is kept at the end are all posts together.
+    """
     rows = decided.query(
-        "SELECT stage, reason, count(*) AS n FROM verdict WHERE NOT keep GROUP BY ALL ORDER BY stage, n DESC, reason"
+        "SELECT stage, reason, count(*) AS n FROM fate GROUP BY ALL ORDER BY n DESC, reason"
     ).to_pylist()
-    stages: dict[str, dict[str, int]] = {}
-    for row in rows:
-        stages.setdefault(row["stage"], {})[row["reason"]] = row["n"]
+    left = sum(row["n"] for row in rows)
+    stages = []
+    for stage in POST_STAGES:
+        lost = {row["reason"]: row["n"] for row in rows if row["stage"] == stage}
+        num_in, left = left, left - sum(lost.values())
+        unit = _POSTS_AND_FILES.get(stage, "clips")
+        stages.append(FunnelStage(stage=stage, unit=unit, num_in=num_in, num_kept=left, reasons=lost))
     return stages
 
 
 def classes(decided: Catalog, recipe: Recipe) -> list[ClassCount]:
     """How far the posts of each class came."""
     rows = decided.query("""
-        WITH listed AS (SELECT class_id, count(DISTINCT post_id) AS n FROM candidate GROUP BY class_id),
-        fetched AS (
-            SELECT class_id, count(DISTINCT post_id) AS n FROM candidate JOIN media USING (post_id)
-            WHERE outcome = 'ok' GROUP BY class_id
-        ),
-        valid AS (SELECT class_id, count(*) AS n FROM verdict WHERE stage = 'validate' AND keep GROUP BY class_id),
-        split AS (
+        WITH split AS (
             SELECT class_id, count(*) FILTER (split = 'train') AS train, count(*) FILTER (split = 'val') AS val,
                    count(*) FILTER (split = 'test') AS test
             FROM selection GROUP BY class_id
+        ),
+        came AS (
+            SELECT class_id, count(*) AS listed,
+                   count(*) FILTER (stage NOT IN ('screen_post', 'fetch')) AS fetched,
+                   count(*) FILTER (stage IN ('dedup', 'select', 'kept')) AS valid
+            FROM class_fate GROUP BY class_id
         )
-        SELECT class_id, listed.n AS listed, fetched.n AS fetched, valid.n AS valid, train, val, test
-        FROM listed FULL JOIN fetched USING (class_id) FULL JOIN valid USING (class_id) FULL JOIN split USING (class_id)
+        FROM came LEFT JOIN split USING (class_id)
     """).to_pylist()
     by_id = {row["class_id"]: row for row in rows}
     return [_class_count(c.id, c.name, by_id.get(c.id, {})) for c in recipe.action_classes]
@@ -159,18 +138,15 @@ def kept_sheets(decided: Catalog, lake: Lake, recipe: Recipe, report: Path) -> l
 
 
 def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
-    """Some clips of each reason for which a clip was rejected; `report` is the page that links to them."""
+    """Some clips of each reason for which a clip was rejected; `report` is the page that links to them.
+
+    Each clip stands under one reason, and none that is kept for any class is among them.
+    """
     sql = """
-        WITH rejected AS (
-            SELECT stage || ': ' || reason AS why, stage, reason, class_id, subject_id AS clip_id, value, threshold
-            FROM verdict WHERE NOT keep AND stage <> 'screen_post'
-        )
-        SELECT why, clip_id, any_value(class_id) AS class_id, any_value(caption) AS caption, any_value(value) AS value,
-               any_value(threshold) AS threshold, count(*) OVER (PARTITION BY why) AS num_clips
-        FROM rejected JOIN (SELECT DISTINCT clip_id, media_id FROM clip WHERE clip_id IS NOT NULL) USING (clip_id)
-             JOIN (SELECT media_id, min(post_id) AS post_id FROM media GROUP BY media_id) USING (media_id)
-             JOIN post USING (post_id)
-        GROUP BY why, clip_id
+        SELECT stage || ': ' || reason AS why, clip_id, class_id, caption, value, threshold,
+               count(*) OVER (PARTITION BY why) AS num_clips
+        FROM fate JOIN post USING (post_id)
+        WHERE stage IN ('screen_clip', 'validate', 'dedup', 'select') AND clip_id IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id
     """
     rows = decided.query(sql, params={"most": _CLIPS_OF_A_SHEET}).to_pylist()
@@ -220,39 +196,3 @@ def _class_count(class_id: str, name: str, row: Mapping[str, Any]) -> ClassCount
         num_val=row.get("val") or 0,
         num_test=row.get("test") or 0,
     )
-
-
-def _verdict_stage(decided: Catalog, stage: str, unit: str) -> FunnelStage:
-    """By subject: one that is kept for any class is kept, one that is not is counted under one of its reasons."""
-    rows = decided.query(
-        """SELECT reason, count(*) AS n FROM (
-               SELECT CASE WHEN bool_or(keep) THEN '' ELSE arg_min(reason, class_id) END AS reason
-               FROM verdict WHERE stage = $stage GROUP BY subject_id
-           ) GROUP BY reason ORDER BY n DESC, reason""",
-        params={"stage": stage},
-    )
-    return _stage(stage, unit, rows, kept="")
-
-
-def _outcome_stage(decided: Catalog, stage: str, unit: str, sql: str) -> FunnelStage:
-    rows = decided.query(
-        f"SELECT outcome AS reason, count(*) AS n FROM ({sql}) GROUP BY reason ORDER BY n DESC, reason"
-    )
-    return _stage(stage, unit, rows, kept="ok")
-
-
-def _stage(stage: str, unit: str, rows: pa.Table, kept: str) -> FunnelStage:
-    counts = {row["reason"]: row["n"] for row in rows.to_pylist()}
-    num_kept = counts.pop(kept, 0)
-    return FunnelStage(
-        stage=stage, unit=unit, num_in=num_kept + sum(counts.values()), num_kept=num_kept, reasons=counts
-    )
-
-
-def _left(reasons: Mapping[str, int]) -> dict[str, int]:
-    return {reason: n for reason, n in reasons.items() if n}
-
-
-def _count(decided: Catalog, sql: str) -> int:
-    [n] = decided.query(sql)[0].to_pylist()
-    return int(n)

@@ -142,7 +142,7 @@ def _conclude(
         "precision": found.precision if found else None,
         "recall": found.recall if found else None,
         "funnel": [dataclasses.asdict(stage) for stage in funnel],
-        "reasons": overview.reasons(decided),
+        "reasons": {stage.stage: dict(stage.reasons) for stage in funnel if stage.reasons},
         "seconds": seconds,
         "num_kept": found.num_kept if found else decided.query("FROM selection").num_rows,
         "pretrain": {
@@ -185,7 +185,7 @@ def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
 def _not_looked_at(clips: list[dict[str, Any]], recipe: Recipe) -> list[str]:
     """One line for each setting that left files out, with their number."""
     why = {
-        _NOT_LISTED["reason"]: (
+        _NOT_LISTED: (
             f"the lake's {recipe.mine.num_rounds} round (mine.num_rounds) was over before they were listed;"
             " give another --out"
         ),
@@ -195,36 +195,18 @@ def _not_looked_at(clips: list[dict[str, Any]], recipe: Recipe) -> list[str]:
     return [f"{num[r]} of {len(clips)} files were not looked at ({r}): {said}." for r, said in why.items() if num[r]]
 
 
-_NOT_LISTED = {"keep": False, "reason": "not_listed", "outcome": None, "is_unfetched": False}
-"""What is said of a file that no listing has shown."""
-_NOT_FETCHED = "not_fetched"
-"""The reason of a file that was listed and wanted, and not asked for."""
+_NOT_LISTED = "not_listed"
+"""The reason given for a file that no listing has shown."""
+_NOT_FETCHED = "not_asked"
+"""The reason in `fate` of a file that was listed and wanted, and not asked for."""
 
 
 def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
-    """Each file of the folder: whether it was kept for a class, else the reason of the last stage that looked at it."""
-    rows = decided.query("""
-        WITH subject AS (
-            SELECT post_id, post_id AS subject_id FROM post
-            UNION SELECT post_id, media_id FROM media WHERE media_id IS NOT NULL
-            UNION SELECT post_id, clip_id FROM media JOIN clip USING (media_id) WHERE clip_id IS NOT NULL
-        ),
-        said AS (
-            SELECT post_id, keep, reason, class_id,
-                   list_position(['screen_post', 'screen_clip', 'validate', 'dedup', 'select'], stage) AS place
-            FROM verdict JOIN subject USING (subject_id)
-        )
-        SELECT post_id, arg_max(reason, (place, NOT keep)) AS reason,
-               bool_or(keep AND place = 5) AS keep, any_value(outcome) AS outcome,
-               bool_and(outcome IS NULL) AND bool_or(keep) AS is_unfetched
-        FROM said LEFT JOIN media USING (post_id) GROUP BY post_id
-    """).to_pylist()
+    """Each file of the folder: whether it was kept for a class, else why not (the view `fate`)."""
+    rows = decided.query("SELECT post_id, kept, reason FROM fate").to_pylist()
     said = {row["post_id"].rpartition(":")[2]: row for row in rows}
     listed = []
     for label in real_clips.read_labels(folder):
-        row = said.get(real_clips.clip_id(label.file), _NOT_LISTED)
-        failed = row["outcome"] not in (None, "ok")
-        reason = "ok" if row["keep"] else row["outcome"] if failed else row["reason"]
-        reason = _NOT_FETCHED if row["is_unfetched"] else reason
-        listed.append({"file": label.file, "keep": bool(row["keep"]), "reason": reason})
+        row = said.get(real_clips.clip_id(label.file), {"kept": False, "reason": _NOT_LISTED})
+        listed.append({"file": label.file, "keep": row["kept"], "reason": row["reason"]})
     return listed

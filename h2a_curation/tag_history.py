@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog import decisions
 from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import DECIDED, Catalog, connect
@@ -18,20 +17,11 @@ from h2a_curation.rounds.known import pairs
 
 Key = tuple[str, str]
 """Source and tag."""
-_CAME = f"""
-    WITH page AS (
-        SELECT *, row_number() OVER (PARTITION BY source, tag ORDER BY round, requested_at, cursor) AS page
-        FROM request WHERE outcome IN {SETTLED}
-    ),
-    credit AS (
-        SELECT post_id, arg_min({{'source': source, 'tag': tag, 'round': round}},
-                                (round, page, md5(post_id || tag || source))) AS first
-        FROM hit JOIN page USING (source, tag, cursor) GROUP BY post_id
-    ),
-    gave AS (
-        SELECT first.source AS source, first.tag AS tag, first.round AS round, count(*) AS num_new,
+_CAME = """
+    WITH gave AS (
+        SELECT source, tag, round, count(*) AS num_new,
                count(judged.post_id) AS num_judged, count(valid.post_id) AS num_accepted
-        FROM credit LEFT JOIN judged USING (post_id)
+        FROM first_listing LEFT JOIN judged USING (post_id)
              LEFT JOIN (SELECT DISTINCT post_id FROM accepted) valid USING (post_id)
         GROUP BY ALL
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
-from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
+from h2a_curation.catalog.rejections import in_words
+from h2a_curation.catalog.stories import place as place_of
 from h2a_curation.hashtags import normalise
 from h2a_curation.tag_history import Came, Ground, Mined, RoundOfTag, TagHistory, histories
 
@@ -30,28 +31,21 @@ _ACCEPTED = """
     GROUP BY post_id, class_id, caption ORDER BY probability DESC NULLS LAST, post_id
 """
 _REJECTED = f"""
-    WITH rejected AS ({REJECTED_SQL}),
-    looked_at AS (
-        SELECT DISTINCT post_id, class_id FROM candidate SEMI JOIN speaks USING (class_id)
+    WITH said AS (
+        FROM class_fate SEMI JOIN speaks USING (class_id)
         SEMI JOIN (FROM hit WHERE source = $source AND tag = $tag) USING (post_id)
-        ANTI JOIN selection USING (post_id, class_id)
-    ),
-    said AS (
-        SELECT l.post_id, l.class_id,
-               coalesce(of_post.said, of_clip.said, of_file.said, CASE WHEN media.outcome <> 'ok' THEN
-                   {{stage: 'fetch', reason: media.outcome, value: NULL::DOUBLE, threshold: NULL::DOUBLE}}
-               END) AS said
-        FROM looked_at l LEFT JOIN media USING (post_id) LEFT JOIN clip USING (media_id)
-             LEFT JOIN rejected of_post ON of_post.class_id = l.class_id AND of_post.subject_id = l.post_id
-             LEFT JOIN rejected of_clip ON of_clip.class_id = l.class_id AND of_clip.subject_id = clip.clip_id
-             LEFT JOIN rejected of_file ON of_file.class_id = l.class_id AND of_file.subject_id = media.media_id
+        ANTI JOIN selection USING (post_id)
+        WHERE reason NOT IN ('not_asked', 'undecided')
+        QUALIFY row_number() OVER (PARTITION BY post_id ORDER BY {place_of("stage")} DESC, class_id) = 1
     )
-    SELECT post_id, class_id, said, caption, count(*) OVER (PARTITION BY said.stage, said.reason) AS num_alike,
-           row_number() OVER (PARTITION BY said.stage, said.reason ORDER BY post_id, class_id) AS place
-    FROM said JOIN post USING (post_id) WHERE said IS NOT NULL
-    ORDER BY place, num_alike DESC, said.stage, said.reason
+    SELECT post_id, class_id, {{stage: stage, reason: reason, value: value, threshold: threshold}} AS said, caption,
+           count(*) OVER (PARTITION BY stage, reason) AS num_alike,
+           row_number() OVER (PARTITION BY stage, reason ORDER BY post_id) AS place
+    FROM said JOIN post USING (post_id)
+    ORDER BY place, num_alike DESC, stage, reason
 """
-"""Of each reason one, then of each another: the commonest first."""
+"""Posts that no class keeps, each once, by the class of the tag that it came furthest for. Of each reason one, then of
+each another: the commonest first."""
 _CARRIED = """
     WITH carried AS (SELECT post_id FROM post WHERE list_contains(hashtags, $tag))
     SELECT (SELECT count(*) FROM post) AS num_posts, (SELECT count(*) FROM carried) AS num_carried
@@ -168,7 +162,7 @@ def _examples(mined: Mined, history: TagHistory) -> Iterator[str]:
     accepted = mined.catalog.query(_ACCEPTED, params=params).to_pylist()
     rejected = mined.catalog.query(_REJECTED, {"speaks": speaks}, params).to_pylist()
     if accepted:
-        yield f"Accepted posts in its pages ({len(accepted)}):"
+        yield f"Accepted posts in its pages ({len({row['post_id'] for row in accepted})}):"
     for row in accepted[:_MOST_EXAMPLES]:
         sure = "" if row["probability"] is None else f" (probability {row['probability']:.2f})"
         yield f"  {row['post_id']}  {row['class_id']}{sure}{_caption(row)}"

@@ -19,6 +19,7 @@ from schemas.acquire import (
 from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
+from schemas.stories import ClassFate, TagYield
 from schemas.table import arrow_schema, from_arrow, to_arrow
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ArmChange",
     "AuditDraw",
     "Candidate",
+    "ClassFate",
     "Clip",
     "Duplicate",
     "Fingerprint",
@@ -45,6 +47,7 @@ __all__ = [
     "Selection",
     "Sighting",
     "TagClaim",
+    "TagYield",
     "Verdict",
     "arrow_schema",
     "from_arrow",

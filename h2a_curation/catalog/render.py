@@ -30,6 +30,7 @@ def answer(catalog: Catalog, sql: str) -> pa.Table:
         statements = catalog.connection.extract_statements(sql)
         if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
             raise ValueError("SQL: one question at a time, which begins with SELECT, FROM, WITH, SHOW or DESCRIBE")
+        catalog.tell(sql)
         table = catalog.connection.sql(sql).to_arrow_table()
     except duckdb.Error as wrong:
         raise ValueError(f"SQL: {wrong}") from wrong

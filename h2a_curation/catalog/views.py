@@ -1,6 +1,6 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import schemas
+from h2a_curation.catalog import stories
 
 
 def _ok_then_newest(moment: str) -> str:
@@ -65,9 +66,23 @@ _ROUND = {
 class Catalog:
     """A DuckDB connection on one lake's views."""
 
-    def __init__(self, lake: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, lake: Path, connection: duckdb.DuckDBPyConnection, untold: Mapping[str, str] | None = None
+    ) -> None:
+        """`untold` has SQL of views by name, in an order in which each asks those before it: see `tell`."""
         self.lake = lake
         self.connection = connection
+        self._untold = dict(untold or {})
+
+    def tell(self, sql: str, given: Collection[str] = ()) -> None:
+        """Open those views of stories.py that the SQL names and that are not `given`; where it asks for names, all.
+
+        DuckDB reads the foot of every file of a view when the view is made. With thousands of parts these would treble
+        the time of opening a lake, and a build, which opens one at every step, needs none of them until it ends.
+        """
+        for name in stories.named(sql, {n: q for n, q in self._untold.items() if n not in given}):
+            with _in_words():
+                self.connection.execute(f"CREATE VIEW {name} AS {self._untold.pop(name)}")
 
     def query(
         self, sql: str, tables: Mapping[str, pa.Table] | None = None, params: Mapping[str, object] | None = None
@@ -76,6 +91,7 @@ class Catalog:
 
         ValueError for SQL that is wrong, as a rule of a recipe may be; OSError where the lake's files are damaged.
         """
+        self.tell(sql, tables or ())
         for name, table in (tables or {}).items():
             self.connection.register(name, table)
         try:
@@ -133,7 +149,7 @@ def connect(
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return Catalog(lake, connection)
+    return Catalog(lake, connection, stories.OF_FACTS | (stories.OF_DECISION if decision is not None else {}))
 
 
 def _is_of(models: Mapping[str, str], stage: str) -> str:

@@ -89,8 +89,8 @@ def outcomes(facts: Catalog, table: str) -> str:
 
 
 def reasons(decided: Catalog) -> str:
-    """Why clips were rejected, stage by stage, in words."""
-    rows = decided.query(
-        "SELECT stage, reason, count(*) AS n FROM verdict WHERE NOT keep GROUP BY ALL ORDER BY n DESC, stage LIMIT 5"
-    ).to_pylist()
-    return ", ".join(f"{row['n']} {row['stage']}: {row['reason']}" for row in rows) or "no post spoke for any class"
+    """Where most posts were lost and why, in words; each post counts once."""
+    rows = decided.query("""
+        SELECT stage, reason, count(*) AS n FROM fate WHERE NOT kept GROUP BY ALL ORDER BY n DESC, stage, reason LIMIT 5
+    """).to_pylist()
+    return ", ".join(f"{row['n']} {row['stage']}: {row['reason']}" for row in rows) or "there is no post"
