@@ -124,7 +124,7 @@ def test_every_file_of_a_folder_is_looked_at(tmp_path):
     with gathered(folder, quickstart.clips_recipe(folder), tmp_path / "lake") as job:
         reasons, notes = looked_at(job, folder)
     assert len(reasons) == connect(job.lake.path).query("FROM media").num_rows == 50
-    assert not {"not_listed", "not_fetched", "tag_spam"} & set(reasons.values())
+    assert not {"not_listed", "not_asked", "tag_spam"} & set(reasons.values())
     assert notes == []
 
 
@@ -139,11 +139,11 @@ def test_files_that_were_not_looked_at_are_counted_with_the_setting_that_left_th
     with gathered(folder, recipe, tmp_path / "lake") as job:
         (folder / "labels.csv").write_text("\n".join([*lines, "3.mp4,yoga,1,"]))
         reasons, [unlisted, unfetched] = looked_at(job, folder)
-    assert list(reasons.values()).count("not_fetched") == 2
+    assert list(reasons.values()).count("not_asked") == 2
     assert reasons["3.mp4"] == "not_listed"
     assert unlisted.startswith("1 of 4 files were not looked at (not_listed)")
     assert "mine.num_rounds" in unlisted
-    assert unfetched.startswith("2 of 4 files were not looked at (not_fetched)")
+    assert unfetched.startswith("2 of 4 files were not looked at (not_asked)")
     assert "max_files" in unfetched
 
 
