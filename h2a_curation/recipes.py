@@ -131,7 +131,11 @@ def load(name_or_file: str, *, classes: Path | None = None, leave_out_risks: Seq
             raise ValueError(f"no recipe '{name_or_file}': give a .yaml file or one of {', '.join(names())}")
     given = yaml_file.load(file, RecipeFile)
     risks = tuple(dict.fromkeys([*given.leave_out_risks, *map(_risk, leave_out_risks)]))
-    return resolve(dataclasses.replace(given, leave_out_risks=risks), file, classes)
+    recipe = resolve(dataclasses.replace(given, leave_out_risks=risks), file, classes)
+    if not leave_out_risks:
+        return recipe
+    asked = f"# Left out beside, by --leave-out-risks: {', '.join(leave_out_risks)}\n"
+    return dataclasses.replace(recipe, text=recipe.text + asked)  # a version's manifest keeps the text
 
 
 def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recipe:

@@ -23,8 +23,8 @@ Mode = Literal["decide", "record", "off"]
 
 _COMPARISONS = ("<", "<=", ">", ">=")
 LATER = {"later": True}
-"""Metadata of a rules' field that came when decisions had been made without it. At its default it changes nothing and is
-left out of fingerprints, so that those decisions still stand."""
+"""Metadata of a rules' field that came when decisions had been made without it. At its default it changes nothing and
+is left out of fingerprints, so that those decisions still stand."""
 
 _REASON = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = {"ok", "off", "recorded"}
