@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
+from h2a_curation.taxonomy.child_words import word_for_a_child
 from h2a_curation.taxonomy.model import BENCHMARKS, ClassFile, GivenClass
 
 _SEED_TAGS, _PROMPTS, _SIBLINGS = (3, 8), (5, 12), (1, 5)
@@ -75,6 +76,18 @@ def _alone(c: GivenClass) -> Iterator[str]:
             if name not in benchmark_classes(benchmark):
                 yield f"{benchmark} has no class '{name}': data/benchmarks/{benchmark}.txt has the exact names"
     yield from _prompts_alone(c)
+    if "minors" not in c.risks:
+        yield from _children(c)
+
+
+def _children(c: GivenClass) -> Iterator[str]:
+    """Where a text of a class without the flag `minors` names a child."""
+    for field, text in (("name", c.name), ("definition", c.definition), *(("prompt", p) for p in c.prompts)):
+        if word := word_for_a_child(text):
+            yield (
+                f"{field} '{text}' names a child ('{word}'), and frames of children would be looked for: speak of a "
+                f"person or an adult, or, where the class is about children, give it risks: [minors]"
+            )
 
 
 def _prompts_alone(c: GivenClass) -> Iterator[str]:

@@ -59,6 +59,12 @@ def test_clean_classes_have_none():
         ({"prompts": ["salsa a", "salsa b", "salsa c", "salsa d", "Tango  1"]}, "'tango 1' stands 2 times"),
         ({"prompts": ["salsa a", "salsa b", "salsa c", "salsa d", "a red car"]}, "'a red car' has no word"),
         ({"prompts": [f"a couple in hold {n}" for n in range(5)]}, "0 of its prompts name the action"),
+        (
+            {"prompts": ["salsa a", "salsa b", "salsa c", "salsa d", "salsa girls"]},
+            "prompt 'salsa girls' names a child",
+        ),
+        ({"definition": "A child dances salsa in a hold."}, "('child'), and frames of children would be looked for"),
+        ({"name": "Salsa for teens"}, "or, where the class is about children, give it risks: [minors]"),
         ({"siblings": []}, "0 siblings: 1 to 5"),
         ({"siblings": ["salsa"]}, "its own sibling"),
         ({"siblings": ["waltz"]}, "'waltz' is no class"),
@@ -69,6 +75,14 @@ def test_a_fault_is_found(change, says):
     content = copy.deepcopy(CLEAN)
     content["classes"][0].update(change)
     assert any(class_id == "salsa" and says in text for class_id, text in faults(content))
+
+
+def test_a_class_about_children_says_so_and_may_name_them():
+    content = copy.deepcopy(CLEAN)
+    content["classes"][0].update(
+        prompts=["salsa a", "salsa b", "salsa c", "salsa d", "children dance salsa"], risks=["minors"]
+    )
+    assert faults(content) == []
 
 
 def test_a_sibling_must_name_it_back():

@@ -9,6 +9,7 @@ from h2a_curation import recipes
 from h2a_curation.data_folder import data_folder
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
+from h2a_curation.taxonomy.child_words import word_for_a_child
 from h2a_curation.taxonomy.lint import lint, place
 from h2a_curation.taxonomy.load import load_classes, load_history, load_negatives, read_files
 from h2a_curation.taxonomy.model import BENCHMARKS
@@ -76,6 +77,12 @@ def test_every_principle_is_used_and_no_template_stands_for_the_prompts(classes)
     assert min(reasons[r] for r in ("generalise", "specify", "noun", "noun-verb", "consolidated", "cultural")) >= 10
     openings = Counter(" ".join(p.split()[:3]) for c in classes for p in c.prompts)
     assert openings.most_common(1)[0][1] < 0.05 * sum(openings.values())
+
+
+def test_frames_of_children_are_looked_for_only_where_a_class_is_about_children(classes):
+    named = {c.id for c in classes if any(map(word_for_a_child, c.prompts))}
+    assert named == {"baby-carrying", "baby-crawling", "egg-hunt", "hopscotch", "swing-riding"}
+    assert not [p for n in load_negatives([]) for p in n.prompts if word_for_a_child(p)]
 
 
 def test_negatives_have_prompts_of_their_own(classes):
