@@ -32,6 +32,8 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
     with scratch(prefix="h2a-try-") as folder:
         job = _job(folder, _address(video), recipe)
         posts = _listed(job)
+        if not posts:
+            raise OSError(f"{video} is left alone: the recipe's opt-out list names it")
         list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
         facts = connect(job.lake.path)
         yield _pairs("media", facts.query("SELECT outcome, detail, num_bytes, num_tries FROM media"))
@@ -67,14 +69,20 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
     table = folder / "one.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["url"], [url]])
-    given = recipe.source
-    source = SourceRules(
-        kind="table", name="try", file=table, min_interval_s=given.min_interval_s, extractor_args=given.extractor_args,
-        options=given.options, honour_opt_out=given.honour_opt_out,
-    )  # fmt: skip
+    source = _downloads(recipe.source, table)
     recipe = dataclasses.replace(recipe, source=source)
     lake = lakes.create(folder / "lake")
     return build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))
+
+
+def _downloads(given: SourceRules, table: Path) -> SourceRules:
+    """The recipe's way to files, for what stands in the table."""
+    fetching = given.fetch_with or given
+    return SourceRules(
+        kind="table", name="try", file=table, min_interval_s=fetching.min_interval_s,
+        max_per_host=fetching.max_per_host, extractor_args=fetching.extractor_args, options=fetching.options,
+        honour_opt_out=given.honour_opt_out and fetching.honour_opt_out, opt_out=given.opt_out or fetching.opt_out,
+    )  # fmt: skip
 
 
 def _listed(job: build.Job) -> list[str]:

@@ -52,6 +52,8 @@ def check(content: Any, into: type[T]) -> T:
     except ValidationError as errors:
         first = errors.errors()[0]
         place = tuple(first["loc"])
+        if isinstance(inner := first.get("ctx", {}).get("error"), MisfitError):  # a validator checked a part by itself
+            place += inner.place
         where = ".".join(str(p) for p in place) or "the file"
         raise MisfitError(place, f"{where}: {first['msg'].removeprefix('Value error, ')}") from errors
 
@@ -77,7 +79,7 @@ def _refuse_unknown(content: Any, hint: Any, place: Place) -> None:
         known = list(hints)
         for key, value in content.items():
             if key not in known:
-                raise MisfitError((*place, key), f"unknown key '{key}'; {_nearest(str(key), known)}")
+                raise MisfitError((*place, key), _unknown(str(key), hint, known))
             _refuse_unknown(value, hints[key], (*place, key))
         return
     inner = typing.get_args(hint)
@@ -90,9 +92,16 @@ def _refuse_unknown(content: Any, hint: Any, place: Place) -> None:
                 _refuse_unknown(content, option, place)
 
 
+def _unknown(key: str, into: type, known: list[str]) -> str:
+    """A dataclass may say in NOT_HERE where a key belongs that people look for in it."""
+    if elsewhere := getattr(into, "NOT_HERE", {}).get(key):
+        return f"'{key}' cannot stand in this file: {elsewhere}; known are {', '.join(known)}"
+    return f"unknown key '{key}'; {_nearest(key, known)}"
+
+
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known) or 'none'}"
 
 
 def _key_given_twice(node: yaml.Node | None) -> yaml.ScalarNode | None:

@@ -15,6 +15,7 @@ from h2a_curation.catalog import decisions
 from h2a_curation.catalog.views import connect
 from h2a_curation.data_folder import data_folder
 from tests.conftest import h2a
+from tests.loopback import Answer, serving
 
 MODEL = f"local-dir:{data_folder() / 'sample_world'}"
 
@@ -144,16 +145,58 @@ def test_a_damaged_part(refused, mini, tmp_path):
     assert str(part) in line
 
 
-def test_a_source_that_cannot_be_reached_keeps_what_was_done(refused, mini, tmp_path):
+def test_a_source_that_cannot_be_reached_keeps_what_was_done(refused, mini, tmp_path, monkeypatch):
+    monkeypatch.setenv("H2A_YTDLP_OPTIONS", "--extractor-args h2asample:base=http://127.0.0.1:9")
     lake = tmp_path / "lake"
     shutil.copytree(mini / "lake", lake)
     before = {table: num_rows(lake, table) for table in ("post", "media", "clip")}
-    nobody = {"world": "", "extractor_args": {"h2asample": {"base": ["http://127.0.0.1:9"]}}}
-    gone = recipe(tmp_path, source=nobody, mine={"num_rounds": 3}, fetch={"max_tries": 2})
+    gone = recipe(tmp_path, source={"world": ""}, mine={"num_rounds": 3}, fetch={"max_tries": 2})
     line = refused("build", "--recipe", gone, "--lake", lake, code=1)
     assert "unreachable" in line
     assert "run the same command again" in line
     assert {table: num_rows(lake, table) for table in before} == before
+
+
+EXEC = "postprocessors: [{key: Exec, exec_cmd: 'touch ran_by_recipe.txt; echo', when: pre_process}]"
+
+
+@pytest.mark.parametrize("option", [EXEC, "ffmpeg_location: ./ffmpeg"], ids=["exec", "ffmpeg"])
+@pytest.mark.parametrize("place", ["options: {{{}}}", "fetch_with: {{options: {{{}}}}}"], ids=["source", "fetch_with"])
+@pytest.mark.parametrize("command", ["try", "build"])
+def test_a_received_recipe_that_runs_a_command_is_refused_before_anything_is_asked(
+    h2a_here, tmp_path, command, place, option
+):
+    """Both ran in its time: yt-dlp asks an ffmpeg for its version before it downloads."""
+    (tmp_path / "evil.yaml").write_text(f"source:\n  kind: table\n  {place.format(option)}\n")
+    (tmp_path / "ffmpeg").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran_by_recipe.txt\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    (tmp_path / "cls.yaml").write_text("classes:\n  - id: deadlift\n")
+    with serving() as site:
+        site.answers["/1.mp4"] = lambda _: Answer(body=b"video" * 1000, headers={"Content-Type": "video/mp4"})
+        (tmp_path / "posts.csv").write_text(f"url\n{site.url}/1.mp4\n")
+        asked = [f"{site.url}/1.mp4"] if command == "try" else ["posts.csv", "--lake", "lake"]
+        ran = h2a_here(command, *asked, "--recipe", "evil.yaml", "--classes", "cls.yaml", cwd=tmp_path)
+        assert site.asked == []
+    assert ran.code == 2
+    [line] = ran.err.splitlines()
+    assert line.startswith(f"h2a: evil.yaml:3: '{option.partition(':')[0]}' cannot stand in this file")
+    assert "known are cookiefile, proxy" in line
+    assert not (tmp_path / "ran_by_recipe.txt").exists()
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_received_recipe_that_sends_key_and_secret_elsewhere_is_refused_before_anything_is_asked(h2a_here, tmp_path):
+    with serving() as site:
+        (tmp_path / "received.yaml").write_text(
+            f"source:\n  kind: tiktok_research\n  fetch_with: {{kind: ytdlp}}\n  settings:\n    base_url: {site.url}\n"
+        )
+        command = ["build", "--recipe", tmp_path / "received.yaml", "--lake", tmp_path / "lake"]
+        ran = h2a_here(*command, TIKTOK_CLIENT_KEY="aw-key-1", TIKTOK_CLIENT_SECRET="s3cret-1")
+        assert site.asked == []
+    assert ran.code == 2
+    [line] = ran.err.splitlines()
+    assert "received.yaml:5: " in line
+    assert "key and secret go there; set $H2A_TIKTOK_BASE_URL" in line
 
 
 def test_a_machine_without_ffmpeg(tmp_path):

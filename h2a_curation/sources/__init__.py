@@ -17,11 +17,12 @@ from h2a_curation.sources.kinds import KINDS, nearest
 from h2a_curation.sources.opened import Opened
 from h2a_curation.sources.opt_out import OptOuts
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.settings import as_parameters, tiktok_address
 
 _FOR_ALL = {"kind", "settings", "fetch_with", "canary", "canary_after", "opt_out", "honour_opt_out", "world"}
 """What `Opened` sees to, or the caller."""
-_OF_DOWNLOADS = {"min_interval_s", "max_per_host", "extractor_args", "options"}
-"""What a source that lists by itself hands on to the one that downloads for it."""
+_OF_LISTING = ("listing_url", "post_url", "page_size", "file", "columns", "settings", "fetch_with", "canary")
+"""What is said of the source that lists, or seen to by `Opened`, and not of the one that downloads for it."""
 
 
 def open_source(
@@ -39,16 +40,27 @@ def open_source(
     """
     lists = make_source(rules.kind, _settings(rules, limits, state, clock))
     canary = rules.canary or (rules.fetch_with.canary if rules.fetch_with else "")
-    other = replace(rules.fetch_with, canary=canary) if rules.fetch_with else None
+    other = _fetching(rules, canary)
     return Opened(
         lists,
         make_source(other.kind, _settings(other, limits, state, clock)) if other else lists,
         fetch_url=other.post_url if other else "",
-        opt_outs=OptOuts.read(rules.opt_out, by_marks=rules.honour_opt_out, pseudonym=pseudonym),
+        opt_outs=OptOuts.read(
+            rules.opt_out,
+            rules.fetch_with.opt_out if rules.fetch_with else None,
+            by_marks=rules.honour_opt_out,
+            pseudonym=pseudonym,
+        ),
         canary_url=canary,
         canary_after=rules.canary_after,
         clock=clock,
     )
+
+
+def _fetching(rules: SourceRules, canary: str) -> SourceRules | None:
+    """What `fetch_with` says, where the source has one; what is switched off for the whole is off there too."""
+    other = rules.fetch_with
+    return other and replace(other, canary=canary, honour_opt_out=rules.honour_opt_out and other.honour_opt_out)
 
 
 def make_source(kind: str, settings: dict[str, Any]) -> Source:
@@ -56,24 +68,32 @@ def make_source(kind: str, settings: dict[str, Any]) -> Source:
     known = _parameters(kind)
     for setting in settings:
         if setting not in known:
-            raise ValueError(f"source kind {kind} has no setting {setting!r}{nearest(setting, known)}")
+            raise ValueError(f"source kind {kind} has no setting {setting!r}{nearest(setting, sorted(known))}")
     module, _, name = KINDS[kind].made_by.partition(":")
     source: Source = getattr(importlib.import_module(module), name)(**settings)
     return source
 
 
-def _parameters(kind: str) -> list[str]:
+def _own_options() -> dict[str, Any]:
+    """Imported when it is needed, since yt-dlp takes a second."""
+    from h2a_curation.sources.ytdlp_options import own_options
+
+    return own_options()
+
+
+def _parameters(kind: str) -> set[str]:
     if kind not in KINDS:
         raise ValueError(f"unknown source kind {kind!r}{nearest(kind, KINDS)}")
     module, _, name = KINDS[kind].made_by.partition(":")
     made_by = getattr(importlib.import_module(module), name)
-    return [p.name for p in inspect.signature(made_by).parameters.values()]
+    return {*inspect.signature(made_by).parameters}
 
 
 def _settings(
     rules: SourceRules, limits: FetchRules, state: Path | None, clock: Callable[[], datetime]
 ) -> dict[str, Any]:
     """Of all that a recipe and its run say, what this kind's class takes; refuses what was set and is not taken."""
+    plain = SourceRules()
     takes = _parameters(rules.kind)
     said = {f.name: getattr(rules, f.name) for f in fields(rules) if f.name not in _FOR_ALL}
     offered: dict[str, Any] = said | {
@@ -83,16 +103,17 @@ def _settings(
         "max_retry_after_s": limits.max_retry_after_s,
         "honour_robots": rules.honour_opt_out,
         "canary_url": rules.canary,
+        "own_options": _own_options() if "own_options" in takes else None,
+        "base_url": tiktok_address() if "base_url" in takes else None,
         "state": state,
         "clock": clock,
     }
     given = {name: value for name, value in offered.items() if name in takes}
-    used = set(takes)
+    used = {*takes}
     if "downloads" in takes:
-        others = replace(SourceRules(), **{name: said[name] for name in ("name", *_OF_DOWNLOADS)})
+        others = replace(rules, kind="ytdlp", **{name: getattr(plain, name) for name in _OF_LISTING})
         given["downloads"] = make_source("ytdlp", _settings(others, limits, state, clock))
-        used |= _OF_DOWNLOADS
-    plain = SourceRules()
+        used |= _parameters("ytdlp") - {*_OF_LISTING}
     if unused := [name for name, value in said.items() if name not in used and value != getattr(plain, name)]:
-        raise ValueError(f"source kind {rules.kind} has no setting {unused[0]!r}{nearest(unused[0], takes)}")
-    return given | rules.settings
+        raise ValueError(f"source kind {rules.kind} has no setting {unused[0]!r}{nearest(unused[0], sorted(takes))}")
+    return given | as_parameters(rules.settings)

@@ -15,10 +15,13 @@ class Kind:
     """Whether it lists by hashtag; else it is one listing, asked for with the tag `""`."""
     fetches: bool = True
     """Whether it gives files too; else a recipe names another source in `fetch_with`."""
+    fetches_for_others: bool = False
+    """Whether it fetches what another source lists. A table or a folder does not: of an address that a site lists it
+    would make a path on this machine."""
 
 
 KINDS = {
-    "ytdlp": Kind("h2a_curation.sources.ytdlp:YtDlp", True),
+    "ytdlp": Kind("h2a_curation.sources.ytdlp:YtDlp", True, fetches_for_others=True),
     "table": Kind("h2a_curation.sources.table:TableOfUrls", False),
     "folder": Kind("h2a_curation.sources.folder:FolderOfFiles", False),
     "tiktok_research": Kind("h2a_curation.sources.tiktok_research:TikTokResearch", True, fetches=False),

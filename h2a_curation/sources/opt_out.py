@@ -34,17 +34,18 @@ class OptOuts:
         self._by_marks = by_marks
 
     @classmethod
-    def read(cls, file: Path | None, *, by_marks: bool, pseudonym: Callable[[str], str] | None) -> "OptOuts":
-        """From a file with an entry a line; empty lines and those that start with `#` are for the reader."""
-        if file is None:
-            return cls(by_marks=by_marks)
-        try:
-            lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{file}: the opt-out list cannot be read ({error}); mend it, or leave it out") from None
-        return cls(
-            [line for line in lines if line and not line.startswith("#")], by_marks=by_marks, pseudonym=pseudonym
-        )
+    def read(cls, *files: Path | None, by_marks: bool, pseudonym: Callable[[str], str] | None) -> "OptOuts":
+        """From files with an entry a line; empty lines and those that start with `#` are for the reader."""
+        entries: list[str] = []
+        for file in filter(None, files):
+            try:
+                lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(
+                    f"{file}: the opt-out list cannot be read ({error}); mend it, or leave it out"
+                ) from None
+            entries += [line for line in lines if line and not line.startswith("#")]
+        return cls(entries, by_marks=by_marks, pseudonym=pseudonym)
 
     def reason(self, post: Post) -> str:
         """Why the post is to be left alone; empty where nobody asked."""

@@ -1,18 +1,38 @@
 """What a recipe says of its source; `open_source` makes the source of it."""
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainValidator
 
 from h2a_curation.sources.kinds import KINDS, nearest
+from h2a_curation.sources.options import DownloadOptions, ExtractorArguments, harmless_arguments
+from h2a_curation.sources.settings import KindSettings, of_kind
 
 
 def _known(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"unknown source kind {kind!r}{nearest(kind, KINDS)}")
     return kind
+
+
+def _plain_name(name: str) -> str:
+    """It is part of a file's name, and ends at the first colon of a post's id."""
+    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
+        raise ValueError(f"{name!r} cannot stand before post ids: give letters, digits, '_', '-' and '.' alone")
+    return name
+
+
+def _of_the_web(address: str) -> str:
+    """A recipe names sites, not files of this machine."""
+    if re.match(r"\s*(file:|[/\\.~])", address, re.IGNORECASE):
+        raise ValueError(f"{address!r} is a path on this machine: give a site's address, such as https://...")
+    return address
+
+
+_Address = Annotated[str, AfterValidator(_of_the_web)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +42,11 @@ class SourceRules:
     kind: Annotated[str, AfterValidator(_known)] = "ytdlp"
     """`ytdlp`: listings that yt-dlp can read. `table`: a file of URLs. `folder`: files with yt-dlp's sidecars.
     `tiktok_research`: the TikTok Research API."""
-    name: str = "ytdlp"
+    name: Annotated[str, AfterValidator(_plain_name)] = "ytdlp"
     """Prefix of its posts' ids."""
-    listing_url: str = ""
+    listing_url: _Address = ""
     """With `{tag}` where the hashtag belongs."""
-    post_url: str = ""
+    post_url: _Address = ""
     """With `{id}`; empty where the listed address is the one to fetch."""
     page_size: int = 30
     """Posts that one request lists."""
@@ -34,16 +54,16 @@ class SourceRules:
     """Between two requests to one host, whatever the number of lanes."""
     max_per_host: int = 4
     """Lanes that may ask one host at a time; the others wait."""
-    extractor_args: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    """As yt-dlp's --extractor-args."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """yt-dlp's own options: cookiefile, proxy, impersonate, ..."""
+    extractor_args: Annotated[ExtractorArguments, AfterValidator(harmless_arguments)] = field(default_factory=dict)
+    """As yt-dlp's --extractor-args; from a recipe, those alone that name no address, path or login."""
+    options: DownloadOptions = field(default_factory=DownloadOptions)
+    """Those of yt-dlp's options that a recipe may set: cookiefile, proxy, impersonate, ..."""
     file: Path | None = None
     """The table, or the folder."""
     columns: dict[str, str] = field(default_factory=dict)
     """Our column's name to the table's, where they differ."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """What this kind alone takes: the parameters of its class."""
+    settings: Annotated[KindSettings | None, PlainValidator(of_kind)] = None
+    """What this kind alone takes."""
     fetch_with: "SourceRules | None" = None
     """Another source that fetches what this one lists."""
     canary: str = ""
@@ -66,6 +86,10 @@ class SourceRules:
             raise ValueError("max_per_host and canary_after start at 1")
         if self.fetch_with is not None and self.fetch_with.fetch_with is not None:
             raise ValueError("fetch_with names the source that fetches: it has no fetch_with of its own")
+        if self.fetch_with is not None and not KINDS[self.fetch_with.kind].fetches_for_others:
+            raise ValueError(
+                f"fetch_with downloads by address, and kind {self.fetch_with.kind} does not: name ytdlp there"
+            )
 
     @property
     def by_tag(self) -> bool:
@@ -78,8 +102,6 @@ class SourceRules:
         def seen(path: Path | None) -> Path | None:
             return None if path is None else recipe.parent / path
 
-        options = dict(self.options)
-        if "cookiefile" in options:
-            options["cookiefile"] = str(recipe.parent / str(options["cookiefile"]))
+        options = replace(self.options, cookiefile=seen(self.options.cookiefile))
         other = self.fetch_with and self.fetch_with.beside(recipe)
         return replace(self, file=seen(self.file), opt_out=seen(self.opt_out), options=options, fetch_with=other)

@@ -53,7 +53,8 @@ class TableOfUrls:
         _refuse_shared_ids(file, self._posts)
 
     def check(self) -> None:
-        """The table was read when the source was made."""
+        """ValueError where what downloads cannot work; the table was read when the source was made."""
+        self._downloads.check()
 
     def search(self, tag: str, cursor: str) -> Page:
         """All rows in the table's order, at no cost: the table is in memory, so there is nothing to page."""

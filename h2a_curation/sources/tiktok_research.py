@@ -16,6 +16,7 @@ from h2a_curation.sources.base import Cost, Page
 from h2a_curation.sources.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.pace import Pace
 from h2a_curation.sources.quota import DailyQuota
+from h2a_curation.sources.settings import TIKTOK
 from h2a_curation.sources.tidy import MAX_CAPTION_CHARACTERS, moment
 from h2a_curation.sources.tiktok_research_api import Credentials, TikTokApi
 from schemas import Post
@@ -45,7 +46,7 @@ class TikTokResearch:
         max_per_host: int = 4,
         max_retry_after_s: float = 120.0,
         timeout_s: float = 60.0,
-        base_url: str = "https://open.tiktokapis.com",
+        base_url: str = TIKTOK,
         proxy: str | None = None,
         state: Path | None = None,
         credentials: Credentials | None = None,

@@ -18,11 +18,12 @@ from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
 from h2a_curation.sources.base import Cost, Page
 from h2a_curation.sources.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.sources.options import DownloadOptions, ExtractorArguments
 from h2a_curation.sources.pace import Pace
 from h2a_curation.sources.robots import Robots
 from h2a_curation.sources.ytdlp_client import Client, Meter, SilentLogger
 from h2a_curation.sources.ytdlp_errors import fetch_error
-from h2a_curation.sources.ytdlp_options import check_cookies, yt_dlp_options
+from h2a_curation.sources.ytdlp_options import check_cookies, joined_arguments, recipe_options, with_own_cookies
 from h2a_curation.sources.ytdlp_post import post_of
 from schemas import Post
 
@@ -51,8 +52,9 @@ class YtDlp:
         timeout_s: float = 120.0,
         socket_timeout_s: float = 20.0,
         max_retry_after_s: float = 120.0,
-        extractor_args: dict[str, dict[str, list[str]]] | None = None,
-        options: dict[str, Any] | None = None,
+        extractor_args: ExtractorArguments | None = None,
+        options: DownloadOptions | None = None,
+        own_options: dict[str, Any] | None = None,
         honour_robots: bool = True,
         canary_url: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -61,7 +63,8 @@ class YtDlp:
 
         `timeout_s` bounds one call, `socket_timeout_s` silence within it. `min_interval_s` is kept between requests to
         one host, which at most `max_per_host` threads ask at a time; none does while it wants a pause, and nobody waits
-        for one of more than `max_retry_after_s`. `options` are yt-dlp's own (cookiefile, proxy, impersonate, ...).
+        for one of more than `max_retry_after_s`. `own_options` are any of yt-dlp's parameters, from whoever runs the
+        build, and stand over the recipe's `options`.
         `honour_robots`: a file on a plain web host is left alone where robots.txt or the answer's headers ask for it.
         """
         if page_size < 1 or max_file_bytes < 1 or timeout_s <= 0 or socket_timeout_s <= 0:
@@ -74,7 +77,11 @@ class YtDlp:
         self._page_size = page_size
         self._max_file_bytes = max_file_bytes
         self._timeout_s = timeout_s
-        self._params = _params(socket_timeout_s, extractor_args or {}, yt_dlp_options(name, options or {}))
+        self._params = _params(
+            socket_timeout_s,
+            recipe_options(name, options or DownloadOptions()) | {"extractor_args": extractor_args or {}},
+            own_options or {},
+        )
         self._robots = Robots()
         self._honour_robots = honour_robots
         self._canary_url = canary_url
@@ -86,9 +93,11 @@ class YtDlp:
         """ValueError where yt-dlp cannot do this: an address that it has no working extractor for, or a bad option."""
         check_cookies(self.name, self._params)
         try:
-            self._client()  # loads yt-dlp's plugins
-        except YoutubeDLError as error:
-            raise ValueError(f"source {self.name}: {error}") from None
+            client = self._client()  # loads yt-dlp's plugins
+            _ = client.cookiejar
+        except (YoutubeDLError, UnicodeDecodeError, SyntaxError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"source {self.name}: {reason}; mend its options") from None
         if self._canary_url:
             self._check_extractor(self._canary_url, "fetched", "canary")
         if self._listing_url:
@@ -140,7 +149,7 @@ class YtDlp:
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
-            client = self._of_thread.client = Client(dict(self._params), self._pace)
+            client = self._of_thread.client = Client(with_own_cookies(self._params), self._pace)
         return client
 
     def _meter(self, max_bytes: int) -> Meter:
@@ -198,9 +207,7 @@ def _translated(client: Client) -> Iterator[None]:
         client.meter.last_error = None  # its traceback would keep the callers' frames alive
 
 
-def _params(
-    socket_timeout_s: float, extractor_args: dict[str, dict[str, list[str]]], options: dict[str, Any]
-) -> dict[str, Any]:
+def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """yt-dlp's parameters. All retries are ours, but those of a stream's fragments."""
     return {
         "quiet": True,
@@ -226,8 +233,9 @@ def _params(
         "playlist_items": "1",
         "extract_flat": False,
         "match_filter": _refuse_live,
-        "extractor_args": extractor_args,
-        **options,
+        **recipe,
+        **own,
+        "extractor_args": joined_arguments(recipe["extractor_args"], own.get("extractor_args", {})),
     }
 
 

@@ -14,6 +14,7 @@ from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import open_source
 from h2a_curation.sources.opened import Opened
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.settings import TIKTOK_ADDRESS, TikTokSettings
 from tests import factories
 from tests.loopback import Answer, Site
 from tests.sources.platform import JSON, VIDEO, clock, listed, put_listing, put_post
@@ -64,7 +65,7 @@ def folder(site: Site, folder: Path) -> Iterator[SourceRules]:
 @contextmanager
 def tiktok_research(site: Site, folder: Path) -> Iterator[SourceRules]:
     """Fetches from the sample platform, by id."""
-    with serving_tiktok(now=clock) as tiktok, keys_in_the_environment():
+    with serving_tiktok(now=clock) as tiktok, keys_in_the_environment(tiktok.url):
         tiktok.videos = [video(i, factories.DAY - timedelta(days=3 * i), id=i + 1) for i in range(NUM_POSTS)]
         put_post(site, str(NUM_POSTS))
         yield SourceRules(
@@ -72,7 +73,7 @@ def tiktok_research(site: Site, folder: Path) -> Iterator[SourceRules]:
             name="tiktok",
             page_size=8,
             min_interval_s=0,
-            settings={"base_url": tiktok.url, "num_windows": 4},
+            settings=TikTokSettings(num_windows=4),
             fetch_with=SourceRules(
                 post_url="h2a-sample:post:{id}", min_interval_s=0, extractor_args=sample_platform(site)
             ),
@@ -80,10 +81,11 @@ def tiktok_research(site: Site, folder: Path) -> Iterator[SourceRules]:
 
 
 @contextmanager
-def keys_in_the_environment() -> Iterator[None]:
+def keys_in_the_environment(address: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOK_CLIENT_KEY", KEY)
         patch.setenv("TIKTOK_CLIENT_SECRET", SECRET)
+        patch.setenv(TIKTOK_ADDRESS, address)
         yield
 
 

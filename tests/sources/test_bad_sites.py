@@ -12,6 +12,7 @@ from h2a_curation.acquire.retry import RetryRules
 from h2a_curation.sources.errors import ErrorKind, FetchError
 from h2a_curation.sources.opened import Opened
 from h2a_curation.sources.opt_out import OptOuts
+from h2a_curation.sources.options import DownloadOptions
 from tests import factories
 from tests.acquire.pages import together
 from tests.loopback import Answer
@@ -156,7 +157,9 @@ def test_a_storm_of_429_ends_with_a_row(site):
     assert [r.outcome for r in requests] == ["rate_limited"]
 
 
-@pytest.mark.parametrize("options", [{}, {"impersonate": "chrome"}], ids=["plain", "as a browser"])
+@pytest.mark.parametrize(
+    "options", [DownloadOptions(), DownloadOptions(impersonate="chrome")], ids=["plain", "as a browser"]
+)
 def test_a_site_that_drips_is_left_in_time(site, options):
     body = json.dumps({"posts": [listed(str(i)) for i in range(100)]}).encode()
     site.answers["/tag/squat"] = lambda _: Answer(body=body, headers=JSON, chunk_wait_s=0.3)

@@ -9,6 +9,7 @@ import schemas
 from h2a_curation import hashtags
 from h2a_curation.sources import KINDS, make_source
 from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.sources.options import DownloadOptions
 from h2a_curation.sources.rules import SourceRules
 from tests import factories
 from tests.sources.fixtures import CREATOR, FIXTURES, NUM_POSTS, made, opened
@@ -166,7 +167,7 @@ def _beside(folder):
         ("ytdlp", {"name": "y", "listing_url": "https://example.org/"}, "needs {tag}"),
         ("ytdlp", {"name": "y", "page_size": 0}, "must be above 0"),
         ("ytdlp", {"name": "y", "min_interval_s": -1.0}, "cannot be negative"),
-        ("ytdlp", {"name": "y", "options": {"impersonate": "a:b:c"}}, "give a browser, such as chrome"),
+        ("ytdlp", {"name": "y", "options": DownloadOptions(impersonate="a:b:c")}, "give a browser, such as chrome"),
         ("folder", {"file": None}, "name the folder"),
         ("table", {"file": None}, "name one, such as `h2a build posts.csv"),
     ],
@@ -181,6 +182,8 @@ def test_a_wrong_setting_is_named(kind, settings, words):
     [
         ({"kind": "tiktok"}, "unknown source kind 'tiktok'; the nearest known is 'tiktok_research'"),
         ({"kind": "tiktok_research"}, "gives no files: name another source in fetch_with"),
+        ({"fetch_with": SourceRules(kind="table")}, "downloads by address, and kind table does not: name ytdlp"),
+        ({"fetch_with": SourceRules(kind="folder")}, "downloads by address, and kind folder does not: name ytdlp"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(said, words):

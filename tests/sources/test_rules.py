@@ -5,22 +5,24 @@ import pytest
 from h2a_curation import recipes
 from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file
 from h2a_curation.sources import open_source
+from h2a_curation.sources.options import DownloadOptions
 from h2a_curation.sources.rules import SourceRules
+from tests.loopback import Answer
 from tests.sources.fixtures import CREATOR, NUM_POSTS, opened
-from tests.sources.platform import VIDEO, clock
+from tests.sources.platform import MP4, VIDEO, clock
 
 LIMITS = FetchRules()
 
 
 def test_paths_are_seen_from_the_recipe(tmp_path):
     (tmp_path / "mine.yaml").write_text(
-        "source:\n  opt_out: leave-alone.txt\n  file: posts.csv\n  options: {cookiefile: cookies.txt, proxy: p}\n"
-        "  fetch_with: {options: {cookiefile: /whole/cookies.txt}}\n"
+        "source:\n  opt_out: leave-alone.txt\n  file: posts.csv\n  options: {cookiefile: cookies.txt}\n"
+        "  fetch_with: {options: {cookiefile: own/cookies.txt}}\n"
     )
     source = recipes.load(str(tmp_path / "mine.yaml")).source
     assert (source.opt_out, source.file) == (tmp_path / "leave-alone.txt", tmp_path / "posts.csv")
-    assert source.options == {"cookiefile": str(tmp_path / "cookies.txt"), "proxy": "p"}
-    assert source.fetch_with.options == {"cookiefile": "/whole/cookies.txt"}
+    assert source.options.cookiefile == tmp_path / "cookies.txt"
+    assert source.fetch_with.options.cookiefile == tmp_path / "own" / "cookies.txt"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,6 @@ def test_a_mistake_in_a_source_is_named_with_its_line(tmp_path, text, line, word
     ("said", "words"),
     [
         ({"kind": "folder", "file": Path(), "listing_url": "https://example.org/{tag}"}, "no setting 'listing_url'"),
-        ({"kind": "folder", "file": Path(), "settings": {"hardlink": False}}, "nearest known is 'hard_link'"),
         ({"kind": "ytdlp", "columns": {"url": "link"}}, "source kind ytdlp has no setting 'columns'"),
         ({"kind": "table"}, "reads a table: name one"),
         ({"kind": "folder", "file": Path(), "max_per_host": 2}, "no setting 'max_per_host'"),
@@ -56,10 +57,67 @@ def test_what_a_kind_does_not_take_is_refused(said, words):
         open_source(SourceRules(**said), LIMITS)
 
 
-def test_a_table_downloads_with_the_options_that_it_was_given(tmp_path):
+FORBIDS = b"User-agent: *\nDisallow: /"
+
+
+def closed(site):
+    """The address of a video on a host that asks machines to stay away."""
+    site.answers["/robots.txt"] = lambda _: Answer(body=FORBIDS, headers={"Content-Type": "text/plain"})
+    site.answers["/1.mp4"] = lambda _: Answer(body=VIDEO, headers=MP4)
+    return f"{site.url}/1.mp4"
+
+
+def outcome(source, folder):
+    [post] = source.search("", "").posts
+    row = fetch_post(post, 0, source.fetch, folder / "lake", clock=clock, sleep=lambda _: None, rules=LIMITS)
+    return row.outcome
+
+
+@pytest.mark.parametrize(
+    ("said", "came"),
+    [
+        ("", "opt_out"),
+        ("honour_opt_out: false", "ok"),
+        ("fetch_with: {kind: ytdlp}", "opt_out"),
+        ("honour_opt_out: false, fetch_with: {kind: ytdlp}", "ok"),
+        ("fetch_with: {kind: ytdlp, honour_opt_out: false}", "ok"),
+        ("honour_opt_out: false, fetch_with: {kind: ytdlp, opt_out: left.txt}", "left out"),
+    ],
+)
+def test_a_table_leaves_alone_what_a_host_forbids_unless_it_is_yours(site, tmp_path, said, came):
+    url = closed(site)
+    (tmp_path / "posts.csv").write_text(f"url\n{url}\n")
+    (tmp_path / "left.txt").write_text(f"{url}\n")
+    (tmp_path / "mine.yaml").write_text(f"source: {{kind: table, file: posts.csv, min_interval_s: 0, {said}}}\n")
+    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS)
+    if came == "left out":
+        assert source.search("", "").posts == []
+        return
+    assert outcome(source, tmp_path) == came
+    assert (("GET", "/1.mp4") in site.asked) is (came == "ok")
+
+
+@pytest.mark.parametrize(
+    "other", ["", "fetch_with: {options: {cookiefile: none.txt}}", "options: {cookiefile: none.txt}"]
+)
+def test_what_downloads_for_a_table_is_checked_before_a_run(tmp_path, other):
     (tmp_path / "posts.csv").write_text("url\nhttps://example.org/1.mp4\n")
-    rules = SourceRules(kind="table", file=tmp_path / "posts.csv", min_interval_s=0.5, options={"proxy": "p"})
-    assert open_source(rules, LIMITS).search("", "").posts
+    (tmp_path / "mine.yaml").write_text(f"source: {{kind: table, file: posts.csv, {other}}}\n")
+    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS)
+    if not other:
+        source.check()
+        return
+    with pytest.raises(ValueError, match=r"there is no cookiefile .*none\.txt"):
+        source.check()
+
+
+def test_a_table_downloads_through_the_proxy_that_it_was_given(site, tmp_path):
+    """The host of the row does not exist: only a proxy can answer for it."""
+    site.answers["http://nowhere.invalid/1.mp4"] = lambda _: Answer(body=VIDEO, headers=MP4)
+    (tmp_path / "posts.csv").write_text("url\nhttp://nowhere.invalid/1.mp4\n")
+    options = DownloadOptions(proxy=site.url)
+    rules = SourceRules(kind="table", file=tmp_path / "posts.csv", min_interval_s=0, options=options)
+    assert outcome(open_source(rules, LIMITS), tmp_path) == "ok"
 
 
 def test_a_folder_and_the_lake_share_a_file_and_taking_it_twice_changes_nothing(site, tmp_path):

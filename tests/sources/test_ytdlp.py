@@ -1,9 +1,11 @@
 import threading
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
 from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.sources.options import DownloadOptions
 from h2a_curation.sources.ytdlp import YtDlp
 from tests import factories
 from tests.loopback import Answer, running
@@ -197,24 +199,52 @@ def test_a_thread_keeps_its_own_client(site):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"cookiefile": "/none/cookies.txt"}, "no cookiefile /none/cookies.txt; export one from your browser"),
+        ({"cookiefile": Path("/none/cookies.txt")}, "no cookiefile /none/cookies.txt; export one from your browser"),
         ({"impersonate": "netscape"}, "source x: Impersonate target .netscape. is not available"),
+        ({"format": "bv*["}, "source x: Invalid format specification"),
     ],
 )
 def test_what_the_machine_has_not_is_said_before_a_run(options, words):
     with pytest.raises(ValueError, match=words):
-        YtDlp(name="x", options=options).check()
+        YtDlp(name="x", options=DownloadOptions(**options)).check()
 
 
 def test_cookies_proxy_and_a_browser_are_configuration(tmp_path):
     (tmp_path / "cookies.txt").write_text("# Netscape HTTP Cookie File\n")
-    options = {"cookiefile": str(tmp_path / "cookies.txt"), "proxy": "socks5://127.0.0.1:9", "impersonate": "chrome"}
+    options = DownloadOptions(
+        cookiefile=tmp_path / "cookies.txt", proxy="socks5://127.0.0.1:9", impersonate="chrome", ratelimit=50_000.0,
+        format="b", format_sort=("res:480",), geo_bypass_country="JP", http_headers={"User-Agent": "us"},
+    )  # fmt: skip
     source = YtDlp(name="x", options=options)
     source.check()
-    assert str(source._client().params["impersonate"]) == "chrome"
+    params = source._client().params
+    assert str(params["impersonate"]) == "chrome"
+    assert (params["format"], params["format_sort"], params["ratelimit"]) == ("b", ["res:480"], 50_000)
+    assert (params["geo_bypass_country"], params["http_headers"]["User-Agent"]) == ("JP", "us")
     with pytest.raises(FetchError) as caught:
         source.fetch(factories.post(url="https://example.org/1.mp4"), tmp_path / "file")
     assert caught.value.kind is ErrorKind.UNREACHABLE
+
+
+def test_cookies_are_sent_and_their_file_stays_as_it_is(site, tmp_path):
+    """yt-dlp writes cookies back to where it read them, with those of the sites: other threads and runs read there."""
+    site.answers["/1.mp4"] = lambda _: Answer(body=VIDEO, headers=MP4 | {"Set-Cookie": "more=2; Max-Age=999"})
+    file = tmp_path / "cookies.txt"
+    file.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tmine\t1\n# a word\n")
+    text = file.read_text()
+    source = YtDlp(name="x", options=DownloadOptions(cookiefile=file), honour_robots=False)
+    with source._client() as client:  # which writes at its end
+        source.fetch(factories.post(url=f"{site.url}/1.mp4"), tmp_path / "file")
+        assert {cookie.name for cookie in client.cookiejar} == {"mine", "more"}
+    assert file.read_text() == text
+
+
+def test_a_file_that_holds_no_cookies_is_named_before_a_run(tmp_path):
+    (tmp_path / "cookies.txt").write_text("alias ll='ls -l'\n")
+    source = YtDlp(name="x", options=DownloadOptions(cookiefile=tmp_path / "cookies.txt"))
+    with pytest.raises(ValueError, match=r"cookies\.txt does not look like a Netscape format cookies file"):
+        source.check()
+    assert (tmp_path / "cookies.txt").read_text() == "alias ll='ls -l'\n"
 
 
 @pytest.mark.parametrize(
