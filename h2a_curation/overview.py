@@ -168,7 +168,8 @@ def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
         SELECT why, clip_id, any_value(class_id) AS class_id, any_value(caption) AS caption, any_value(value) AS value,
                any_value(threshold) AS threshold, count(*) OVER (PARTITION BY why) AS num_clips
         FROM rejected JOIN (SELECT DISTINCT clip_id, media_id FROM clip WHERE clip_id IS NOT NULL) USING (clip_id)
-             JOIN (SELECT media_id, min(post_id) AS post_id FROM media GROUP BY media_id) USING (media_id)
+             JOIN (SELECT media_id, min(post_id) AS post_id FROM media ANTI JOIN opted_out USING (post_id)
+                   GROUP BY media_id) USING (media_id)
              JOIN post USING (post_id)
         GROUP BY why, clip_id
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id

@@ -31,7 +31,7 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
         class_named(class_id, recipe.action_classes)
     with tempfile.TemporaryDirectory(prefix="h2a-try-") as folder:
         job = _job(Path(folder), _address(video), recipe)
-        posts = _listed(job)
+        posts = _listed(job, video)
         list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
         facts = connect(job.lake.path)
         yield _pairs("media", facts.query("SELECT outcome, detail, num_bytes, num_tries FROM media"))
@@ -71,16 +71,19 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
     source = SourceRules(
         kind="table", name="try", file=table, min_interval_s=given.min_interval_s, extractor_args=given.extractor_args,
         options=given.options, honour_opt_out=given.honour_opt_out,
+        opt_out=given.opt_out or (given.fetch_with.opt_out if given.fetch_with else None),
     )  # fmt: skip
     recipe = dataclasses.replace(recipe, source=source)
     lake = lakes.create(folder / "lake")
     return build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))
 
 
-def _listed(job: build.Job) -> list[str]:
+def _listed(job: build.Job, video: str) -> list[str]:
     """The one post as a fact, listed under a tag of each class, so that each class judges it; returns its id."""
     source = work.source_of(job.recipe)
     posts = source.search("", "").posts
+    if not posts:
+        raise ValueError(f"{video}: who made it asks to be left alone: it is on the list {job.recipe.source.opt_out}")
     tags = sorted({next(iter(c.seed_hashtags)) for c in job.recipe.action_classes})
     hits = [
         schemas.Hit(source=source.name, tag=tag, cursor="", post_id=post.post_id, rank=0)

@@ -16,7 +16,7 @@ from schemas.acquire import (
     RoundPlan,
     TagClaim,
 )
-from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
+from schemas.decide import Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
 from schemas.table import arrow_schema, from_arrow, to_arrow
@@ -35,10 +35,12 @@ __all__ = [
     "Lineage",
     "Media",
     "Member",
+    "OptedOut",
     "Post",
     "Probe",
     "PromptEmbedding",
     "Request",
+    "Reupload",
     "RoundEnd",
     "RoundPlan",
     "Score",

@@ -1,5 +1,6 @@
 """What the terminal shows at the end: the funnel, the numbers, and where everything lies."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,12 +10,13 @@ from h2a_curation import overview
 from h2a_curation.build import Built
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.quickstart import Quickstart
-from h2a_curation.redecide import Changes
+from h2a_curation.redecide import ChangedClip, Changes
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.rounds.asked import Asked
 
 _SHOWN_REASONS = 4
 _SHOWN_CLIPS = 40
+_COPY = "copy of an opted-out clip: by another account"
 
 
 def show_quickstart(done: Quickstart) -> None:
@@ -46,6 +48,10 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     console = Console()
     console.print(_funnel(overview.funnel(decided)))
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
+    if num_copies := decided.query("FROM reupload").num_rows:
+        console.print(
+            f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
+        )
     path = lake / "versions" / built.version
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
 
@@ -74,17 +80,32 @@ def show_changes(changes: Changes) -> None:
     for title, why, clips in (("come", "was rejected by", changes.come), ("go", "is rejected by", changes.go)):
         console.print(f"{len(clips)} {title}")
         table = Table("clip", "post", "class", why, box=None)
-        for clip in clips[:_SHOWN_CLIPS]:
-            table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.why)
+        for clip in sorted(clips, key=lambda clip: not clip.copy_of)[:_SHOWN_CLIPS]:
+            table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, _reason(clip))
         if clips:
             console.print(table)
         if len(clips) > _SHOWN_CLIPS:
             console.print(f"... {len(clips) - _SHOWN_CLIPS} more: ask with `h2a sql`")
+    if changes.copies:
+        _show_copies(console, changes.copies)
     if changes.num_unmeasured:
         console.print(
             f"{changes.num_unmeasured} posts that this decision wants have no file or no vectors yet: `h2a build`"
         )
     console.print(f"decision {changes.after.name}; nothing is packed: `h2a build` with this recipe makes a version")
+
+
+def _show_copies(console: Console, copies: Sequence[ChangedClip]) -> None:
+    """All of them, since each is a person's to judge."""
+    console.print(f"{len(copies)} kept clips are each a {_COPY}; put the post or its creator on the list to remove it")
+    table = Table("clip", "post", "class", "copy of", box=None)
+    for clip in copies:
+        table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.copy_of)
+    console.print(table)
+
+
+def _reason(clip: ChangedClip) -> str:
+    return f"{clip.why}; {_COPY}" if clip.copy_of else clip.why
 
 
 def _funnel(stages: list[FunnelStage]) -> Table:
