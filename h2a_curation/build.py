@@ -26,6 +26,7 @@ from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide import decision as deciding
 from h2a_curation.decide.rules import fingerprint
+from h2a_curation.left_alone import opt_outs_of, opted_out
 from h2a_curation.recipes import Recipe
 from h2a_curation.rounds import again, asked, files, pages
 from h2a_curation.rounds import known as rows_say
@@ -97,6 +98,7 @@ def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
     """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
     good. Returns which rounds that were.
     """
+    opt_outs_of(job.lake, job.recipe)  # a list that cannot be read stops all before anything is asked for
     facts = _facts(job)
     rounds = asked.asked(facts, job.recipe.mine.num_rounds, wanted)
     _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
@@ -145,14 +147,15 @@ def fetch(job: Job, round: int, max_files: int) -> None:
     first, as far as the budget goes; `max_files` is that of all rounds.
     """
     facts = _facts(job, before_round=round + 1)
-    screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes)
+    left_alone = _opted_out(job, facts)
+    screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes, left_alone)
     known = _known(job, round)
     put_off = known.put_off & again.posts_done(_facts(job), job.recipe.fetch.max_runs)
     order = files.promising(facts, screened, known, put_off, job.recipe, round)
     if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
         tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
         parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)
-    wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round)
+    wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round, left_alone)
     _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round)
     after = _facts(job)
     if (
@@ -163,7 +166,8 @@ def fetch(job: Job, round: int, max_files: int) -> None:
 
 
 def measure(job: Job) -> None:
-    """Probe, cut and look at every file that came and has no row of these programs and models.
+    """Probe, cut and look at every file that came and has no row of these programs and models, but for those that
+    only posts have which are to be left alone.
 
     Raises NothingKeptError where none could be cut.
     """
@@ -175,30 +179,40 @@ def measure(job: Job) -> None:
 
 
 def _measure_left(job: Job) -> None:
+    file = "(SELECT DISTINCT media_id FROM media ANTI JOIN opted_out USING (post_id) WHERE outcome = 'ok')"
     steps = {
-        "probe": ("probe", "SELECT DISTINCT media_id AS key FROM media WHERE outcome = 'ok'"),
-        "cut": ("clip", "SELECT media_id AS key FROM probe WHERE outcome = 'ok'"),
+        "probe": ("probe", f"SELECT media_id AS key FROM {file}"),
+        "cut": ("clip", f"SELECT media_id AS key FROM probe SEMI JOIN {file} USING (media_id) WHERE outcome = 'ok'"),
     }
+    tables = {"opted_out": _opted_out(job, _facts(job))}
     for step, (table, wanted) in steps.items():
         facts = _facts(job)
-        _do(job, step, todo.missing(facts, table, facts.query(wanted)["key"].to_pylist()))
+        _do(job, step, todo.missing(facts, table, facts.query(wanted, tables)["key"].to_pylist()))
     facts = _facts(job)
-    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe).values())))
+    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe, tables["opted_out"]).values())))
 
 
-def clips_unmeasured(facts: Catalog, recipe: Recipe) -> dict[str, list[str]]:
-    """By what a look gives, the clips without a row of it: what `measure` still has to look at."""
-    clips = facts.query("SELECT DISTINCT clip_id AS key FROM clip WHERE clip_id IS NOT NULL")["key"].to_pylist()
-    return unmeasured(facts, recipe, clips)
+def clips_unmeasured(facts: Catalog, recipe: Recipe, opted_out: pa.Table) -> dict[str, list[str]]:
+    """By what a look gives, the clips without a row of it: what `measure` still has to look at.
+
+    Clips that only posts in `opted_out` have are left alone.
+    """
+    sql = """
+        SELECT DISTINCT clip_id AS key
+        FROM clip SEMI JOIN (FROM media ANTI JOIN opted_out USING (post_id)) USING (media_id) WHERE clip_id IS NOT NULL
+    """
+    return unmeasured(facts, recipe, facts.query(sql, {"opted_out": opted_out})["key"].to_pylist())
 
 
 def decide(job: Job) -> Path:
     """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
     with timed(job.seconds, "decide"):
-        name = _decision_name(job.lake.path, job.recipe, job.models)
+        facts = _facts(job)
+        left_alone = _opted_out(job, facts)
+        name = _decision_name(job.lake.path, job.recipe, job.models, left_alone)
         path = job.lake.path / "decisions" / name
         if not path.exists():
-            tables = _decided(job, _facts(job))
+            tables = _decided(job, facts, left_alone)
             about = {
                 "recipe": job.recipe.name,
                 "models": job.models,
@@ -210,30 +224,38 @@ def decide(job: Job) -> Path:
     return path
 
 
-def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str]) -> str:
-    """Fingerprint of all that a decision depends on: rules, classes, models and the facts at hand."""
+def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str], left_alone: pa.Table) -> str:
+    """Fingerprint of all that a decision depends on: rules, classes, models, the facts at hand, and which posts are
+    left alone, of which it tells nothing.
+    """
     no_input = ("round", "draw", "label")  # what says how far or how good a decision is, and changes none
     stages = [stage for stage in (lake / "parts").glob("*") if stage.name not in no_input]
     facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
     inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
-    return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs])
+    asked = sorted(left_alone["post_id"].to_pylist())
+    opted_out = [blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()] if asked else []
+    return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs, *opted_out])
 
 
 def _known(job: Job, round: int) -> Known:
     if round not in job.known:
         earlier = _facts(job, before_round=round)
         job.known.clear()
-        job.known[round] = rows_say.of(earlier, _decided(job, earlier) if round else None)
+        decided = _decided(job, earlier, _opted_out(job, earlier)) if round else None
+        job.known[round] = rows_say.of(earlier, decided)
     return job.known[round]
 
 
-def _decided(job: Job, facts: Catalog) -> dict[str, pa.Table]:
+def _opted_out(job: Job, facts: Catalog) -> pa.Table:
+    return opted_out(facts, opt_outs_of(job.lake, job.recipe))
+
+
+def _decided(job: Job, facts: Catalog, left_alone: pa.Table) -> dict[str, pa.Table]:
     """The tables of a decision on these facts."""
     recipe = job.recipe
     prompts = prompts_of(recipe, facts, lambda texts: _do(job, "prompt", texts))
-    return deciding.decide(
-        facts.query, facts.vectors(job.models["embed"]), prompts, recipe.decide, recipe.action_classes
-    )
+    vectors = facts.vectors(job.models["embed"])
+    return deciding.decide(facts.query, vectors, prompts, recipe.decide, recipe.action_classes, left_alone)
 
 
 def _facts(job: Job, before_round: int | None = None) -> Catalog:

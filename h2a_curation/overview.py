@@ -145,7 +145,7 @@ def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
     sql = """
         SELECT stage || ': ' || reason AS why, clip_id, class_id, caption, value, threshold,
                count(*) OVER (PARTITION BY why) AS num_clips
-        FROM fate JOIN post USING (post_id)
+        FROM fate ANTI JOIN opted_out USING (post_id) JOIN post USING (post_id)
         WHERE stage IN ('screen_clip', 'validate', 'dedup', 'select') AND clip_id IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id
     """

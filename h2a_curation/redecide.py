@@ -1,7 +1,7 @@
 """A new decision on a lake's rows, held against the one before it: which clips come, which go, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from h2a_curation.catalog.lake import Lake
 from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.executor import local_executor
+from h2a_curation.left_alone import opt_outs_of
 from h2a_curation.recipes import Recipe
 
 _WHY = """
@@ -42,6 +43,8 @@ class ChangedClip:
     class_id: str
     why: str
     """What the other decision says of it: stage, reason, value and threshold."""
+    copy_of: str = ""
+    """The opted-out post whose clip it is, or a copy of; another account's, for whom nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,8 @@ class Changes:
     after: Path
     come: list[ChangedClip]
     go: list[ChangedClip]
+    copies: list[ChangedClip]
+    """All clips of the new decision that are copies of an opted-out clip, whether they come or stay."""
     num_without_clip: int
     """Posts that the new decision's post screen keeps and that were not fetched, or not probed and cut by it, yet."""
     unmeasured: Mapping[str, int]
@@ -69,10 +74,13 @@ class _Read:
     """Post ids by class and clip."""
     rejected: pa.Table
     speaks: pa.Table
+    copy_of: dict[str, str]
+    """Opted-out post ids by the clip that is a copy of theirs."""
 
 
 def redecide(lake: Lake, recipe: Recipe) -> Changes:
     """Decide anew and compare with the lake's newest decision. Only prompts that are new meet a model."""
+    opt_outs_of(lake, recipe)  # a list that cannot be read stops all before anything is done
     before = decisions.newest(lake.path)
     earlier = _read(_opened(lake, before)) if before else None
     with local_executor(1, 1) as run:
@@ -83,13 +91,15 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
     selected = earlier.selected if earlier else {}
     come = {pair: post_id for pair, post_id in later.selected.items() if pair not in selected}
     go = {pair: post_id for pair, post_id in selected.items() if pair not in later.selected}
+    unmeasured = build.clips_unmeasured(opened, recipe, opened.query("FROM opted_out"))
     return Changes(
         before=before,
         after=after,
-        come=_changed(come, earlier, opened),
+        come=_flagged(_changed(come, earlier, opened), later.copy_of),
+        copies=_flagged(_copies(later), later.copy_of),
         go=_changed(go, later, opened),
         num_without_clip=opened.query(_WITHOUT_CLIP)["n"][0].as_py(),
-        unmeasured={what: len(clips) for what, clips in build.clips_unmeasured(opened, recipe).items() if clips},
+        unmeasured={what: len(clips) for what, clips in unmeasured.items() if clips},
         no_sensors=work.sensors_missing(recipe),
     )
 
@@ -105,7 +115,20 @@ def _read(decided: Catalog) -> _Read:
         selected=dict(zip(zip(classes, clips, strict=True), posts, strict=True)),
         rejected=decided.query(REJECTED_SQL),
         speaks=decided.query("SELECT DISTINCT class_id, post_id FROM candidate"),
+        copy_of={r["clip_id"]: r["opted_out_post_id"] for r in decided.query("FROM reupload").to_pylist()},
     )
+
+
+def _flagged(clips: list[ChangedClip], copy_of: Mapping[str, str]) -> list[ChangedClip]:
+    return [replace(clip, copy_of=copy_of.get(clip.clip_id, "")) for clip in clips]
+
+
+def _copies(decided: _Read) -> list[ChangedClip]:
+    return [
+        ChangedClip(clip_id=clip_id, post_id=post_id, class_id=class_id, why="")
+        for (class_id, clip_id), post_id in sorted(decided.selected.items())
+        if clip_id in decided.copy_of
+    ]
 
 
 def _changed(clips: Mapping[tuple[str, str], str], other: _Read | None, catalog: Catalog) -> list[ChangedClip]:

@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
+from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.rejections import in_words
 from h2a_curation.catalog.stories import place as place_of
 from h2a_curation.hashtags import normalise
+from h2a_curation.left_alone import opt_outs_of, opted_out
 from h2a_curation.tag_history import Came, Ground, Mined, RoundOfTag, TagHistory, histories
 
 _MOST_EXAMPLES = 5
@@ -27,6 +29,7 @@ _WHY_GRANTED = {
 _ACCEPTED = """
     SELECT post_id, class_id, caption, any_value(probability) AS probability
     FROM selection SEMI JOIN (FROM hit WHERE source = $source AND tag = $tag) USING (post_id)
+         ANTI JOIN left_alone USING (post_id)
          JOIN post USING (post_id) LEFT JOIN score USING (clip_id, class_id)
     GROUP BY post_id, class_id, caption ORDER BY probability DESC NULLS LAST, post_id
 """
@@ -34,7 +37,7 @@ _REJECTED = f"""
     WITH said AS (
         FROM class_fate SEMI JOIN speaks USING (class_id)
         SEMI JOIN (FROM hit WHERE source = $source AND tag = $tag) USING (post_id)
-        ANTI JOIN selection USING (post_id)
+        ANTI JOIN selection USING (post_id) ANTI JOIN left_alone USING (post_id)
         WHERE reason NOT IN ('not_asked', 'undecided')
         QUALIFY row_number() OVER (PARTITION BY post_id ORDER BY {place_of("stage")} DESC, class_id) = 1
     )
@@ -156,11 +159,13 @@ def _in_all(history: TagHistory) -> str:
 
 
 def _examples(mined: Mined, history: TagHistory) -> Iterator[str]:
-    """Posts that stand in its pages, whichever listing they are credited to."""
+    """Posts that stand in its pages, whichever listing they are credited to; none of those who opted out by now."""
+    opt_outs = opt_outs_of(lakes.open_lake(mined.catalog.lake), mined.recipe)
+    left_alone = {"left_alone": opted_out(mined.catalog, opt_outs)}
     params = {"source": history.source, "tag": history.tag}
     speaks = pa.table({"class_id": pa.array([g.class_id for g in history.grounds], pa.string())})
-    accepted = mined.catalog.query(_ACCEPTED, params=params).to_pylist()
-    rejected = mined.catalog.query(_REJECTED, {"speaks": speaks}, params).to_pylist()
+    accepted = mined.catalog.query(_ACCEPTED, left_alone, params).to_pylist()
+    rejected = mined.catalog.query(_REJECTED, {"speaks": speaks, **left_alone}, params).to_pylist()
     if accepted:
         yield f"Accepted posts in its pages ({len({row['post_id'] for row in accepted})}):"
     for row in accepted[:_MOST_EXAMPLES]:

@@ -26,10 +26,12 @@ _FATES = f"""
              FROM score GROUP BY clip_id)
     SELECT known.post, known.class_id, found.post_id, ground,
            media.outcome AS media, media.detail, probe.outcome AS probe, clip.outcome AS clip,
+           opted_out.reason AS asked_by,
            post_rejected.said AS post_said, coalesce(clip_rejected.said, file_rejected.said) AS clip_said,
            selection.post_id AS chosen_post, selection.split, best.looks_like, best.probability
     FROM known LEFT JOIN found USING (number)
          LEFT JOIN candidate ON candidate.post_id = found.post_id AND candidate.class_id = known.class_id
+         LEFT JOIN opted_out ON opted_out.post_id = found.post_id
          LEFT JOIN media ON media.post_id = found.post_id
          LEFT JOIN probe ON probe.media_id = media.media_id
          LEFT JOIN clip ON clip.media_id = media.media_id
@@ -86,6 +88,9 @@ def _fate(row: dict[str, Any]) -> tuple[str, str]:
     """The stage and what happened there, the earliest loss first."""
     if row["post_id"] is None:
         return "mine", "not listed by any page that was asked for"
+    if row["asked_by"] is not None:
+        copy = f"; a copy by another account is kept: {row['chosen_post']}" if row["split"] is not None else ""
+        return "screen_post", f"opt_out: {row['asked_by']}{copy}"
     if row["split"] is not None:
         return "kept", row["split"] if row["chosen_post"] == row["post_id"] else f"as a copy: {row['chosen_post']}"
     if row["ground"] is None:

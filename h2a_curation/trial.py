@@ -31,9 +31,7 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
         class_named(class_id, recipe.action_classes)
     with scratch(prefix="h2a-try-") as folder:
         job = _job(folder, _address(video), recipe)
-        posts = _listed(job)
-        if not posts:
-            raise OSError(f"{video} is left alone: the recipe's opt-out list names it")
+        posts = _listed(job, video)
         list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
         facts = connect(job.lake.path)
         yield _pairs("media", facts.query("SELECT outcome, detail, num_bytes, num_tries FROM media"))
@@ -85,10 +83,12 @@ def _downloads(given: SourceRules, table: Path) -> SourceRules:
     )  # fmt: skip
 
 
-def _listed(job: build.Job) -> list[str]:
+def _listed(job: build.Job, video: str) -> list[str]:
     """The one post as a fact, listed under a tag of each class, so that each class judges it; returns its id."""
     source = work.source_of(job.recipe)
     posts = source.search("", "").posts
+    if not posts:
+        raise ValueError(f"{video}: who made it asks to be left alone: it is on the list {job.recipe.source.opt_out}")
     tags = sorted({next(iter(c.seed_hashtags)) for c in job.recipe.action_classes})
     hits = [
         schemas.Hit(source=source.name, tag=tag, cursor="", post_id=post.post_id, rank=0)

@@ -16,7 +16,7 @@ from schemas.acquire import (
     RoundPlan,
     TagClaim,
 )
-from schemas.decide import Candidate, Duplicate, Score, Selection, Verdict
+from schemas.decide import Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
 from schemas.stories import ClassFate, TagYield
@@ -37,10 +37,12 @@ __all__ = [
     "Lineage",
     "Media",
     "Member",
+    "OptedOut",
     "Post",
     "Probe",
     "PromptEmbedding",
     "Request",
+    "Reupload",
     "RoundEnd",
     "RoundPlan",
     "Score",

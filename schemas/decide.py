@@ -34,6 +34,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut:
+    """That a post is to be left alone: no rule is asked about it, and no version holds it."""
+
+    post_id: str
+    reason: str
+    """Whether post, creator or host is on the recipe's list, or which mark the post carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reupload:
+    """A selected clip that shows what an opted-out post shows: by another account, so that a person has to judge."""
+
+    clip_id: str
+    opted_out_post_id: str
+    distance: float
+    """Bits that differ, on average over frames; 0 for the same clip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """How the frames of a clip agree with a class's prompts."""
 

@@ -126,7 +126,7 @@ def undecided(tmp_path):
 
 @pytest.fixture
 def lake(undecided):
-    tables = {name: schemas.to_arrow(record, DECISION[name]) for name, record in DECIDED.items()}
+    tables = {name: schemas.to_arrow(record, DECISION.get(name, [])) for name, record in DECIDED.items()}
     decisions.save(undecided.path, "d", tables, {"recipe": "sample-mini", "models": {}})
     decisions.name(undecided.path, "sample-mini", "d")
     return undecided
@@ -292,7 +292,7 @@ def test_a_mistake_is_one_line(mini, h2a_here, arguments, says):
 
 def test_a_lake_of_another_recipe_asks_for_its_file(undecided, lake, h2a_here):
     about = {"recipe": "own", "models": {}}
-    tables = {name: schemas.to_arrow(record, DECISION[name]) for name, record in DECIDED.items()}
+    tables = {name: schemas.to_arrow(record, DECISION.get(name, [])) for name, record in DECIDED.items()}
     decisions.save(lake.path, "e", tables, about)
     decisions.name(lake.path, "own", "e")
     ran = h2a_here("tags", "--lake", lake.path)

@@ -26,7 +26,7 @@ _PAIRS = f"""
                 WHEN of_clip.said IS NOT NULL THEN of_clip.said
                 WHEN of_clip.is_validated THEN '{TAKEN}' END AS verdict,
            shows, url, media_id
-    FROM drawn JOIN candidate USING (post_id) JOIN post USING (post_id)
+    FROM drawn ANTI JOIN opted_out USING (post_id) JOIN candidate USING (post_id) JOIN post USING (post_id)
          LEFT JOIN of_post USING (class_id, post_id)
          LEFT JOIN clip USING (media_id)
          LEFT JOIN of_clip
@@ -34,7 +34,8 @@ _PAIRS = f"""
          LEFT JOIN (SELECT post_id, class_id, shows FROM label) label USING (post_id, class_id)
     ORDER BY post_id, class_id
 """
-"""That a clip is a copy, or that a class is full, says nothing against what it shows: such clips count as taken."""
+"""Without posts that have opted out since: nobody is asked about them, and they are no part of what a figure is of.
+That a clip is a copy, or that a class is full, says nothing against what it shows: such clips count as taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

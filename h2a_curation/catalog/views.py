@@ -43,11 +43,13 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
 TRIES = {"request_try": "request", "media_try": "media"}
 """Views of each row once, where the table's own has one row a key: how often something was asked for."""
 DECIDED: dict[str, type] = {
+    "opted_out": schemas.OptedOut,
     "candidate": schemas.Candidate,
     "verdict": schemas.Verdict,
     "score": schemas.Score,
     "duplicate": schemas.Duplicate,
     "selection": schemas.Selection,
+    "reupload": schemas.Reupload,
 }
 _ROUND = {
     "round_plan": "round < {0}",

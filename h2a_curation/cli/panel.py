@@ -1,6 +1,6 @@
 """What the terminal shows at the end: the funnel, the numbers, and where everything lies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,12 +11,13 @@ from h2a_curation.build import Built
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.quickstart import Quickstart
 from h2a_curation.recipes import Recipe
-from h2a_curation.redecide import Changes
+from h2a_curation.redecide import ChangedClip, Changes
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.rounds.asked import Asked
 
 _SHOWN_REASONS = 4
 _SHOWN_CLIPS = 40
+_COPY = "copy of an opted-out clip: by another account"
 
 
 def show_quickstart(done: Quickstart) -> None:
@@ -48,6 +49,10 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     console = Console()
     console.print(_funnel(overview.funnel(decided)))
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
+    if num_copies := decided.query("FROM reupload").num_rows:
+        console.print(
+            f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
+        )
     path = lake / "versions" / built.version
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
 
@@ -85,12 +90,14 @@ def show_changes(changes: Changes) -> None:
     for title, why, clips in (("come", "was rejected by", changes.come), ("go", "is rejected by", changes.go)):
         console.print(f"{len(clips)} {title}")
         table = Table("clip", "post", "class", why, box=None)
-        for clip in clips[:_SHOWN_CLIPS]:
-            table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.why)
+        for clip in sorted(clips, key=lambda clip: not clip.copy_of)[:_SHOWN_CLIPS]:
+            table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, _reason(clip))
         if clips:
             console.print(table)
         if len(clips) > _SHOWN_CLIPS:
             console.print(f"... {len(clips) - _SHOWN_CLIPS} more: ask with `h2a sql`")
+    if changes.copies:
+        _show_copies(console, changes.copies)
     for line in _left_to_measure(changes):
         console.print(line, soft_wrap=True)
     console.print(f"decision {changes.after.name}; nothing is packed: `h2a build` with this recipe makes a version")
@@ -108,6 +115,19 @@ def _left_to_measure(changes: Changes) -> Iterator[str]:
         yield f"{num} clips are not measured for {signal} yet, and pass every rule on it: run `h2a build`"
     if changes.no_sensors:
         yield f"no person or face is looked for, and rules on them let clips pass: {changes.no_sensors}"
+
+
+def _show_copies(console: Console, copies: Sequence[ChangedClip]) -> None:
+    """All of them, since each is a person's to judge."""
+    console.print(f"{len(copies)} kept clips are each a {_COPY}; put the post or its creator on the list to remove it")
+    table = Table("clip", "post", "class", "copy of", box=None)
+    for clip in copies:
+        table.add_row(clip.clip_id[:12], clip.post_id, clip.class_id, clip.copy_of)
+    console.print(table)
+
+
+def _reason(clip: ChangedClip) -> str:
+    return f"{clip.why}; {_COPY}" if clip.copy_of else clip.why
 
 
 def _funnel(stages: list[FunnelStage]) -> Table:

@@ -2,6 +2,7 @@
 
     candidates -> screen_post -> [fetch, measure] -> screen_clip -> validate -> dedup -> select
 
+Before any rule, the posts of those who opted out go; who that is, the caller has worked out.
 Each stage looks at what the stages before it keep. A clip is accepted for a class when every stage keeps it; what has
 not been fetched or measured yet has no verdict there, and is undecided.
 """
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 
 from h2a_curation.decide.candidates import DecidedClass, class_tables, tagged_candidates
 from h2a_curation.decide.dedup import DedupRules, dedup
+from h2a_curation.decide.reupload import reuploads
 from h2a_curation.decide.rules import Query, fingerprint
 from h2a_curation.decide.screen import CLAIM_SQL, ClipRules, PostRules, screen_clip, screen_post
 from h2a_curation.decide.select import SelectRules, select
 from h2a_curation.decide.validate import SCORED, PromptVectors, ValidateRules, VectorBlocks, score_claims, validate
-from schemas import Candidate, Score, Verdict, arrow_schema
+from schemas import Candidate, OptedOut, Score, Verdict, arrow_schema
+
+NOBODY = arrow_schema(OptedOut).empty_table()
+"""Where no post is to be left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +49,13 @@ class DecideRules:
     stages: Stages = field(default_factory=Stages)
 
 
-def screen_posts(query: Query, rules: DecideRules, classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
+def screen_posts(
+    query: Query, rules: DecideRules, classes: Sequence[DecidedClass], opted_out: pa.Table = NOBODY
+) -> dict[str, pa.Table]:
     """What is known before anything is fetched: the tables `candidate` and `verdict` (stage screen_post)."""
     candidate = tagged_candidates(query, class_tables(classes))
-    return {"candidate": candidate, "verdict": screen_post(query, candidate, rules.post, on=rules.stages.screen)}
+    verdict = screen_post(query, candidate, opted_out, rules.post, on=rules.stages.screen)
+    return {"candidate": candidate, "verdict": verdict}
 
 
 def decide(
@@ -56,15 +64,18 @@ def decide(
     prompts: PromptVectors,
     rules: DecideRules,
     classes: Sequence[DecidedClass],
+    opted_out: pa.Table = NOBODY,
 ) -> dict[str, pa.Table]:
-    """All decisions on the rows at hand: the tables candidate, verdict, score, duplicate and selection."""
+    """All decisions on the rows at hand: the tables candidate, verdict, score, duplicate, selection and reupload, and
+    `opted_out`, the posts to leave alone (rows of OptedOut), as it was given.
+    """
     tables = class_tables(classes)
     candidate = tagged_candidates(query, tables)
     scored = _score(query, candidate, vectors, prompts, classes)
     if rules.validate.allow_sight and rules.stages.validate and rules.validate.mode == "decide":
         candidate = _with_sight(query, candidate, scored, rules.validate)
 
-    post_verdict = screen_post(query, candidate, rules.post, on=rules.stages.screen)
+    post_verdict = screen_post(query, candidate, opted_out, rules.post, on=rules.stages.screen)
     claim = query(CLAIM_SQL, {**tables, "candidate": candidate, "post_verdict": post_verdict})
     clip_verdict = screen_clip(query, claim, rules.clip, on=rules.stages.screen)
 
@@ -80,11 +91,13 @@ def decide(
 
     verdicts = [post_verdict, clip_verdict, validated, dedup_verdict, select_verdict]
     return {
+        "opted_out": opted_out,
         "candidate": candidate.cast(arrow_schema(Candidate)),
         "verdict": pa.concat_tables([v.cast(arrow_schema(Verdict)) for v in verdicts]),
         "score": scored.select(arrow_schema(Score).names).cast(arrow_schema(Score)),
         "duplicate": duplicate,
         "selection": selection,
+        "reupload": reuploads(query, selection, opted_out, rules.dedup),
     }
 
 

@@ -80,7 +80,7 @@ def dedup(query: Query, claim: pa.Table, rules: DedupRules, *, on: bool) -> tupl
 
 def clusters(valid: pa.Table, rules: DedupRules) -> pa.Table:
     """Duplicate rows, one a clip, of clip_id, frames_sha256 and phash in the order in which clips were first seen."""
-    pairs, distance = _linked(valid, rules)
+    pairs, distance = linked(valid, rules)
     num_clips = len(valid)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(num_clips, num_clips))
     _, component = connected_components(graph, directed=False)
@@ -117,8 +117,8 @@ def distances(left: Hashes, right: Hashes, max_shift: int) -> NDArray[np.float64
     return best
 
 
-def _linked(valid: pa.Table, rules: DedupRules) -> Compared:
-    """All pairs found that are within the distance; equal frames are at 0."""
+def linked(valid: pa.Table, rules: DedupRules) -> Compared:
+    """All pairs found of clip_id, frames_sha256 and phash that are within the distance; equal frames are at 0."""
     exact = _chained(valid["frames_sha256"].to_numpy())
     found = [(exact, np.zeros(len(exact)))]
     lists = valid["phash"].combine_chunks()

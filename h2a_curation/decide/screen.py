@@ -143,12 +143,19 @@ out, undecided. A file without a clip stands under its media id. Of several post
 by round, then by the platform's date, so that a copy that comes later changes nothing."""
 
 
-def screen_post(query: Query, candidate: pa.Table, rules: PostRules, *, on: bool) -> pa.Table:
-    """One Verdict for each candidate."""
-    source = "(SELECT c.class_id, c.ground, p.* FROM candidate c JOIN post p USING (post_id))"
+OPT_OUT = Rule("opt_out", "CASE WHEN asked_by IS NULL THEN 0 END", ">", 0, unknown="opt_out")
+"""The first rule of every decision, in no recipe's hands: what is to be left alone has no value to compare."""
+
+
+def screen_post(query: Query, candidate: pa.Table, opted_out: pa.Table, rules: PostRules, *, on: bool) -> pa.Table:
+    """One Verdict for each candidate. Those of `opted_out` (rows of OptedOut) go, also where screening is off."""
+    source = """(
+        SELECT c.class_id, c.ground, p.*, o.reason AS asked_by
+        FROM candidate c JOIN post p USING (post_id) LEFT JOIN opted_out o USING (post_id)
+    )"""
     named, kept = (rules.named(), "ok") if on else ([], "off")
-    sql = verdict_sql("screen_post", "post_id", named, fingerprint(rules), source=source, kept=kept)
-    return query(sql, {"candidate": candidate})
+    sql = verdict_sql("screen_post", "post_id", [OPT_OUT, *named], fingerprint(rules), source=source, kept=kept)
+    return query(sql, {"candidate": candidate, "opted_out": opted_out})
 
 
 def screen_clip(query: Query, claim: pa.Table, rules: ClipRules, *, on: bool) -> pa.Table:

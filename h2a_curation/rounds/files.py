@@ -77,15 +77,19 @@ def drawn(
     facts: Catalog, screened: Mapping[str, pa.Table], order: Sequence[str], recipe: Recipe, round: int
 ) -> list[schemas.AuditDraw]:
     """The round's draw, from the posts that were listed by now, whether or not the screen or the order wants them."""
-    posts = facts.query(_PUT_UP, dict(screened), {"leave_alone": list(recipe.audit.leave_alone)})["post_id"].to_pylist()
+    never = {"leave_alone": ["opt_out", *recipe.audit.leave_alone]}
+    posts = facts.query(_PUT_UP, dict(screened), never)["post_id"].to_pylist()
     num = audit.num_draws(recipe.audit, min(len(order), num_files(facts, recipe, round)), len(posts))
     return audit.draw(posts, num, seed=recipe.seed, round=round)
 
 
-def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round: int) -> list[str]:
-    """Post ids to have by the end of this round: the drawn ones, then by `order`, as far as the budget goes."""
-    sql = f"SELECT post_id FROM audit_draw WHERE round = {round} ORDER BY post_id"
-    of_audit: list[str] = facts.query(sql)["post_id"].to_pylist()
+def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round: int, opted_out: pa.Table) -> list[str]:
+    """Post ids to have by the end of this round: the drawn ones, then by `order`, as far as the budget goes.
+
+    Some may have been drawn before they opted out (rows of OptedOut): these are left alone.
+    """
+    sql = f"FROM audit_draw ANTI JOIN opted_out USING (post_id) WHERE round = {round} ORDER BY post_id"
+    of_audit: list[str] = facts.query(sql, {"opted_out": opted_out})["post_id"].to_pylist()
     wanted = list(dict.fromkeys([*of_audit, *order]))
     return wanted[: num_files(facts, recipe, round)]
 

@@ -21,11 +21,12 @@ class Known:
     accepted: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     """(post id, class id) of selected clips: valid, and no copy of another."""
     judged: frozenset[str] = field(default_factory=frozenset)
-    """Ids of posts of which no stage has anything left to decide."""
+    """Ids of posts of which no stage has anything left to decide; not of those who opted out, which say nothing."""
     put_off: frozenset[str] = field(default_factory=frozenset)
     """Ids of posts whose file did not come and still may: they say nothing of who listed them."""
     fates: pa.Table = field(default_factory=_FATES.empty_table)
-    """(post_id, reason) of them: empty where accepted, else that of the last stage that looked, or why no file came."""
+    """(post_id, reason) of them: empty where accepted, else that of the last stage that looked, or why no file came.
+    Without those whose host let nobody fetch: that says nothing of what a tag stands for."""
     reliability: Mapping[str, float] = field(default_factory=dict)
     """By class, the share of accepted clips that people found right; 1 where it is not named."""
 
@@ -36,10 +37,12 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
         return Known()
     chosen = decided["selection"]
     judged = facts.query(
-        f"""SELECT post_id FROM media WHERE outcome IN {SETTLED}
-           UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
-           GROUP BY subject_id HAVING NOT bool_or(keep)""",
-        {"verdict": decided["verdict"]},
+        f"""FROM (
+               SELECT post_id FROM media WHERE outcome IN {SETTLED}
+               UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
+               GROUP BY subject_id HAVING NOT bool_or(keep)
+           ) ANTI JOIN opted_out USING (post_id)""",
+        {"verdict": decided["verdict"], "opted_out": decided["opted_out"]},
     )
     put_off = facts.query(f"SELECT post_id FROM media WHERE outcome NOT IN {SETTLED}")["post_id"]
     fates = facts.query(
@@ -51,9 +54,11 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
                SELECT post_id, arg_max(reason, (list_position($stages, stage), reason)) AS reason
                FROM verdict JOIN subject USING (subject_id) WHERE NOT keep GROUP BY post_id
            )
-           SELECT post_id, CASE WHEN post_id IN (SELECT post_id FROM selection) THEN ''
-                                ELSE coalesce(reason, nullif(outcome, 'ok'), 'no clip') END AS reason
-           FROM judged LEFT JOIN said USING (post_id) LEFT JOIN media USING (post_id) ORDER BY post_id""",
+           FROM (
+               SELECT post_id, CASE WHEN post_id IN (SELECT post_id FROM selection) THEN ''
+                                    ELSE coalesce(reason, nullif(outcome, 'ok'), 'no clip') END AS reason
+               FROM judged LEFT JOIN said USING (post_id) LEFT JOIN media USING (post_id)
+           ) WHERE reason <> 'opt_out' ORDER BY post_id""",
         {"verdict": decided["verdict"], "selection": chosen, "judged": judged},
         {"stages": ["screen_post", "screen_clip", "validate", "dedup", "select"]},
     )

@@ -45,12 +45,7 @@ def open_source(
         lists,
         make_source(other.kind, _settings(other, limits, state, clock)) if other else lists,
         fetch_url=other.post_url if other else "",
-        opt_outs=OptOuts.read(
-            rules.opt_out,
-            rules.fetch_with.opt_out if rules.fetch_with else None,
-            by_marks=rules.honour_opt_out,
-            pseudonym=pseudonym,
-        ),
+        opt_outs=read_opt_outs(rules, pseudonym),
         canary_url=canary,
         canary_after=rules.canary_after,
         clock=clock,
@@ -61,6 +56,12 @@ def _fetching(rules: SourceRules, canary: str) -> SourceRules | None:
     """What `fetch_with` says, where the source has one; what is switched off for the whole is off there too."""
     other = rules.fetch_with
     return other and replace(other, canary=canary, honour_opt_out=rules.honour_opt_out and other.honour_opt_out)
+
+
+def read_opt_outs(rules: SourceRules, pseudonym: Callable[[str], str] | None = None) -> OptOuts:
+    """Who is to be left alone by now, as the recipe's lists say; ValueError for a list that cannot be read."""
+    lists = [said.opt_out for said in (rules, rules.fetch_with) if said and said.opt_out]
+    return OptOuts.read(lists, by_marks=rules.honour_opt_out, pseudonym=pseudonym)
 
 
 def make_source(kind: str, settings: dict[str, Any]) -> Source:

@@ -1,8 +1,52 @@
-"""Addresses of posts that name the post and not its creator."""
+"""What an address says of the post that it names, and of who made it: rows of them at a time, and one by one.
+
+The patterns are read by Arrow (RE2) over columns and by Python over a list's entries, so both spell alike.
+"""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _TIKTOK_POST = re.compile(r"(?<=tiktok\.com/@)[^/?#]+(?=/(?:video|photo)/\d)")
+NOBODY = "_"
+"""Stands for the creator in an address that `without_handle` gives."""
+_SITES = {
+    "youtube": r"^https?://(?:[a-z-]+\.)?(?:youtube(?:-nocookie)?\.com/(?:watch/?\?(?:[^#]*&)?v=|(?:shorts|embed|live|v)/)"
+    r"|youtu\.be/)(?P<id>[a-z0-9_-]+)",
+    "tiktok": r"^https?://(?:[a-z-]+\.)?tiktok\.com/(?:@[^/?#]*/(?:video|photo)|v|embed(?:/v2)?|player/v1|share/video)"
+    r"/(?P<id>[0-9]+)",
+    "instagram": r"^https?://(?:[a-z-]+\.)?instagram\.com/(?:[^/?#]+/)?(?:p|reel|reels|tv)/(?P<id>[a-z0-9_-]+)",
+    "x": r"^https?://(?:[a-z-]+\.)?(?:x|twitter)\.com/[^/?#]+/status/(?P<id>[0-9]+)",
+}
+"""Addresses of posts on sites that spell one post in many ways, in lower case."""
+_HANDLES = (
+    r"^[a-z][a-z0-9+.-]*://[^/?#]*/@(?P<handle>[^/?#]+)",
+    r"^https?://(?:[a-z-]+\.)?instagram\.com/(?P<handle>[^/?#]+)/(?:p|reel|reels|tv)/",
+    r"^https?://(?:[a-z-]+\.)?(?:x|twitter)\.com/(?P<handle>[^/?#]+)/status/",
+)
+_PARTS = (
+    r"^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:]*)(?P<port>:[0-9]*)?"
+    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?"
+)
+_PATH = re.compile(r"^[^:]+://[^/?#]*")
+_FRONT = r"^(?:www|m)\.((?:[^.]+\.)+[^.]+)$"
+"""Labels in front of a host that name no other site; one label alone is no host (`m.co`)."""
+_PROFILES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"/@([^/]+)(?:/(?:videos|shorts|streams|live|featured|about|playlists|community|posts))?",
+        r"/(?:channel|user|users|c|u|profile|people|accounts?)/([^/]+)",
+        r"/([^/@][^/]*)",
+    )
+)
+_NAMES_NO_POST = re.compile(r"utm_.*|fbclid|gclid|igsh.*|si|feature|lang|ref|is_from_webapp|sender_device|_[rt]|t")
+"""Parameters that say from where or how a post is looked at."""
+_FILE = re.compile(r"\.(?:mp4|m4v|mov|webm|mkv|avi|ts|m3u8|mpd)$")
+"""A file's path names it whatever stands behind: signatures and dates of expiry."""
 
 
 def without_handle(url: str) -> str:
@@ -12,3 +56,104 @@ def without_handle(url: str) -> str:
     'https://www.tiktok.com/@_/video/7300000000000000000'
     """
     return _TIKTOK_POST.sub("_", url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Columns of what many addresses say."""
+
+    key: pa.Array
+    """The post in one spelling: `site:id` where the site is known, else host and path; else the text itself."""
+    own_id: pa.Array
+    """The post's id where the site is known, else null."""
+    host: pa.Array
+    """Null where the address has none."""
+    handle: pa.Array
+    """The creator's name as the address has it, without `@`; null where it has none."""
+    query: pa.Array
+    """From `?` on, null where there is none or it is no part of the post's name (known sites)."""
+
+
+def spelt(texts: pa.Array) -> pa.Array:
+    """Lower case, one form of each character, no space around: the spelling in which names are compared."""
+    return pc.utf8_lower(pc.utf8_normalize(pc.utf8_trim_whitespace(texts), form="NFC"))
+
+
+def read(urls: pa.Array) -> Addresses:
+    """What each address says, whatever its case, escapes and the habits of its site."""
+    if pc.any(pc.match_substring(urls, "%")).as_py():
+        urls = pa.array([unquote(url) if "%" in url else url for url in urls.to_pylist()], pa.string())
+    urls = pc.replace_substring_regex(spelt(urls), r"^file://(?:localhost)?/", "/")
+    parts = pc.extract_regex(urls, _PARTS)
+    host = pc.replace_substring_regex(pc.struct_field(parts, "host"), _FRONT, r"\1")
+    path = pc.utf8_rtrim(pc.struct_field(parts, "path"), "/")
+    place = pc.binary_join_element_wise(host, pc.struct_field(parts, "port"), path, "")
+    ids = {site: _text(pc.struct_field(pc.extract_regex(urls, p), "id")) for site, p in _SITES.items()}
+    post = pc.coalesce(*(pc.binary_join_element_wise(site, own_id, ":") for site, own_id in ids.items()))
+    query = pc.if_else(pc.is_valid(post), None, _text(pc.struct_field(parts, "query")))
+    handle = pc.coalesce(*(_text(pc.struct_field(pc.extract_regex(urls, p), "handle")) for p in _HANDLES))
+    return Addresses(
+        key=pc.coalesce(post, place, pc.utf8_rtrim(urls, "/")),
+        own_id=pc.coalesce(*ids.values()),
+        host=_text(host),
+        handle=pc.if_else(pc.equal(handle, NOBODY), None, handle),
+        query=query,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What one address on a list may mean."""
+
+    key: str
+    """As in `Addresses`."""
+    own_id: str = ""
+    """The post's, where its site is known."""
+    host: str = ""
+    """Where the address names a whole host."""
+    creator: str = ""
+    """Where it may be a profile, in its own case."""
+    parameters: frozenset[tuple[str, str]] = frozenset()
+    """What of the query belongs to the post's name."""
+
+
+def named(listed: Sequence[str]) -> list[Named]:
+    """What each address of a post, a profile or a host means; all have a scheme."""
+    said = read(pa.array(listed, pa.string()))
+    columns = (column.to_pylist() for column in (said.key, said.own_id, said.host, said.query))
+    return [_named(*row) for row in zip(listed, *columns, strict=True)]
+
+
+def parameters(query: str, key: str) -> frozenset[tuple[str, str]]:
+    """What of a query belongs to the post's name, where `key` is its host and path."""
+    if not query or _FILE.search(key):
+        return frozenset()
+    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+    return frozenset(pair for pair in pairs if not _NAMES_NO_POST.fullmatch(pair[0]))
+
+
+def wider(host: str) -> list[str]:
+    """The host and all that it lies under; a last label alone (`org`) is none of them.
+
+    >>> wider("a.b.example.org")
+    ['a.b.example.org', 'b.example.org', 'example.org']
+    """
+    labels = host.split(".")
+    return [host] + [".".join(labels[n:]) for n in range(1, len(labels) - 1)]
+
+
+def _named(address: str, key: str, own_id: str | None, host: str | None, query: str | None) -> Named:
+    if own_id:
+        return Named(key=key, own_id=own_id)
+    if kept := parameters(query or "", key):
+        return Named(key=key, parameters=kept)
+    path = _PATH.sub("", unquote(address)).partition("?")[0].partition("#")[0].rstrip("/")
+    if not path:
+        return Named(key=key, host=host or "")
+    found = (pattern.fullmatch(path) for pattern in _PROFILES)
+    return Named(key=key, creator=next((match[1] for match in found if match), ""))
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """Null where there is none: a group that takes no part in a match is empty."""
+    return pc.if_else(pc.equal(column, ""), None, column)

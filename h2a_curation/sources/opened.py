@@ -51,8 +51,9 @@ class Opened:
     def search(self, tag: str, cursor: str) -> Page:
         """One page of the tag's listing, without the posts that are to be left alone: nothing of them is kept."""
         page = self._lists.search(tag, cursor)
-        posts = {post.post_id: post for post in map(tidy, page.posts) if not self._opt_outs.reason(post)}
-        return replace(page, posts=list(posts.values()))
+        posts = [tidy(post) for post in page.posts]
+        left = zip(posts, self._opt_outs.reasons(posts), strict=True)
+        return replace(page, posts=list({post.post_id: post for post, reason in left if not reason}.values()))
 
     def fetch(self, post: Post, target: Path) -> None:
         """Write the post's file to `target`, unless it is to be left alone."""

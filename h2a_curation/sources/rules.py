@@ -72,7 +72,8 @@ class SourceRules:
     """Failures in a row that call for the canary where they could be the site's fault; four times as many that look
     like the posts' own."""
     opt_out: Path | None = None
-    """A file of posts and creators to leave alone, one address, id or name a line."""
+    """A file of posts, creators and hosts to leave alone, one address, id, name or host a line. It is read anew for
+    every decision, and is the first rule of each."""
     honour_opt_out: bool = True
     """Leave alone what creators mark as not to be downloaded, and what a plain web host's robots.txt or headers
     forbid. The file `opt_out` counts in any case."""

@@ -110,5 +110,5 @@ class SmallAudit:
     def decided(self) -> dict[str, Any]:
         of = {"candidate": schemas.Candidate, "verdict": schemas.Verdict, "selection": schemas.Selection}
         tables = {name: schemas.to_arrow(record, self.rows[name]) for name, record in of.items()}
-        empty = {"score": schemas.Score, "duplicate": schemas.Duplicate}
+        empty = {"score": schemas.Score, "duplicate": schemas.Duplicate, "opted_out": schemas.OptedOut}
         return tables | {name: schemas.to_arrow(record, []) for name, record in empty.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 import schemas
-from h2a_curation.decide.decision import DecideRules, decide
+from h2a_curation.decide.decision import NOBODY, DecideRules, decide
 from h2a_curation.decide.rules import Query
 from h2a_curation.decide.validate import PromptVectors
 from tests import factories
@@ -111,9 +111,11 @@ class SmallLake:
         row = schemas.TagClaim(round=0, tag=tag, class_id=class_id, lift=9.0, support=9, reason="lift")
         self.rows["tag_claim"].append(row)
 
-    def decide(self, rules: DecideRules | None = None, prompts: PromptVectors = PROMPTS) -> dict[str, pa.Table]:
+    def decide(
+        self, rules: DecideRules | None = None, prompts: PromptVectors = PROMPTS, opted_out: pa.Table = NOBODY
+    ) -> dict[str, pa.Table]:
         blocks = [([i], self.vectors[i][None]) for i in sorted(self.vectors)]
-        return decide(open_query(self.rows), blocks, prompts, rules or DecideRules(), CLASSES)
+        return decide(open_query(self.rows), blocks, prompts, rules or DecideRules(), CLASSES, opted_out)
 
 
 def verdict(decided: dict[str, pa.Table], subject: str, class_id: str = "deadlift") -> dict[str, Any]:

@@ -9,11 +9,13 @@ from tests import factories
 from tests.decide.small_lake import CLASSES, SmallLake, open_query, verdict
 
 TABLES = {
+    "opted_out": schemas.OptedOut,
     "candidate": schemas.Candidate,
     "verdict": schemas.Verdict,
     "score": schemas.Score,
     "duplicate": schemas.Duplicate,
     "selection": schemas.Selection,
+    "reupload": schemas.Reupload,
 }
 
 

@@ -10,6 +10,7 @@ from h2a_curation.acquire.audit import AuditRules
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import connect
 from h2a_curation.decide import decision as deciding
+from h2a_curation.decide.decision import NOBODY
 from h2a_curation.decide.rules import Rule
 from h2a_curation.rounds import files
 from h2a_curation.rounds.known import Known
@@ -58,7 +59,7 @@ def go(lake, recipe, round):
     if not files.has_begun(connect(lake), round):
         drawn = files.drawn(facts, screened, order, recipe, round)
         parts.commit(lake, "draw", f"r{round}", {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)})
-    return drawn, files.fetch_plan(connect(lake, before_round=round + 1), order, recipe, round)
+    return drawn, files.fetch_plan(connect(lake, before_round=round + 1), order, recipe, round, NOBODY)
 
 
 def test_drawn_posts_come_first_and_within_the_budget(tmp_path, recipe):

@@ -5,6 +5,7 @@ import pyarrow as pa
 import schemas
 from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import connect
+from h2a_curation.decide.decision import NOBODY
 from h2a_curation.rounds import known as rows_say
 from tests import factories
 
@@ -33,6 +34,7 @@ def test_a_file_that_may_still_come_is_not_judged(tmp_path):
         threshold=9.0, rules="r",
     )  # fmt: skip
     decided = {
+        "opted_out": NOBODY,
         "selection": pa.table({"post_id": ["s:kept"], "class_id": ["a"]}),
         "verdict": schemas.to_arrow(schemas.Verdict, [rejected]),
     }
