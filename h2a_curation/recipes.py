@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from h2a_curation.acquire.mine import MineRules
 from h2a_curation.acquire.standing import StandingRules
 from h2a_curation.data_folder import data_folder
 from h2a_curation.decide.decision import DecideRules
+from h2a_curation.decide.minor import MinorWords
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.hash import HashRules
 from h2a_curation.measure.look import LookRules
@@ -21,7 +23,7 @@ from h2a_curation.measure.sense import SenseRules
 from h2a_curation.publish.pack import PackRules
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import hint, load_classes, load_negatives
-from h2a_curation.taxonomy.model import ActionClass, Negative
+from h2a_curation.taxonomy.model import RISKS, ActionClass, Negative, Risk
 
 LOCAL_MODEL = "local-dir:"
 """open_clip's own prefix for a model in a folder; in a recipe, relative to the recipe's file."""
@@ -51,6 +53,8 @@ class RecipeFile:
     """A class file or folder, relative to the recipe's file; default: those that ship."""
     only_classes: tuple[str, ...] = ()
     """Ids of the classes to build; empty for all."""
+    leave_out_risks: tuple[Risk, ...] = ()
+    """Classes that carry one of these flags are left out altogether: not mined, not judged, not published."""
     source: SourceRules = field(default_factory=SourceRules)
     adapt: bool = True
     """Learn tags from validated posts; without, the seed tags are all that is mined."""
@@ -79,7 +83,9 @@ class RecipeFile:
     def __post_init__(self) -> None:
         if min(self.max_files, self.lanes, self.part_size) < 1 or not 0 < self.first_files_share <= 1:
             raise ValueError("max_files, lanes and part_size start at 1, first_files_share is a share above 0")
-        reasons = {name for rule in self.decide.post.named() for name in (rule.reason, rule.unknown)}
+        # The words of the rule `minor` come with the classes (resolve), and ALWAYS_LEFT has its reason anyway.
+        post = dataclasses.replace(self.decide.post, minor=False)
+        reasons = {name for rule in post.named() for name in (rule.reason, rule.unknown)}
         if unknown := sorted({*self.audit.leave_alone} - reasons - {*ALWAYS_LEFT}):
             raise ValueError(
                 f"audit.leave_alone names '{unknown[0]}', which no rule of decide.post gives as a reason;"
@@ -102,6 +108,8 @@ class Recipe(RecipeFile):
     text: str
     """The file's own text, kept in each version's manifest."""
     action_classes: tuple[ActionClass, ...]
+    left_out: tuple[str, ...]
+    """Ids of the classes that `leave_out_risks` took away."""
     negatives: tuple[Negative, ...]
 
 
@@ -110,17 +118,24 @@ def names() -> list[str]:
     return sorted(file.stem for file in (data_folder() / "recipes").glob("*.yaml"))
 
 
-def load(name_or_file: str, *, classes: Path | None = None) -> Recipe:
-    """A recipe that ships, by name, or one of the user's, by file; `classes` takes the place of the recipe's own.
+def load(name_or_file: str, *, classes: Path | None = None, leave_out_risks: Sequence[str] = ()) -> Recipe:
+    """A recipe that ships, by name, or one of the user's, by file.
 
-    ValueError names file, line and remedy.
+    `classes` takes the place of the recipe's own, `leave_out_risks` comes to them. ValueError names file, line and
+    remedy.
     """
     file = Path(name_or_file)
     if file.suffix not in (".yaml", ".yml"):
         file = data_folder() / "recipes" / f"{name_or_file}.yaml"
         if not file.exists():
             raise ValueError(f"no recipe '{name_or_file}': give a .yaml file or one of {', '.join(names())}")
-    return resolve(yaml_file.load(file, RecipeFile), file, classes)
+    given = yaml_file.load(file, RecipeFile)
+    risks = tuple(dict.fromkeys([*given.leave_out_risks, *map(_risk, leave_out_risks)]))
+    recipe = resolve(dataclasses.replace(given, leave_out_risks=risks), file, classes)
+    if not leave_out_risks:
+        return recipe
+    asked = f"# Left out beside, by --leave-out-risks: {', '.join(leave_out_risks)}\n"
+    return dataclasses.replace(recipe, text=recipe.text + asked)  # a version's manifest keeps the text
 
 
 def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recipe:
@@ -134,6 +149,13 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
                 f"{file}: only_classes names '{unknown[0]}', which is no class; {hint(unknown[0], chosen)}"
             )
         chosen = [known[c] for c in given.only_classes]
+    left_out = [c.id for c in chosen if set(given.leave_out_risks).intersection(c.risks)]
+    chosen = [c for c in chosen if c.id not in left_out]
+    if not chosen:
+        raise ValueError(f"{file}: leave_out_risks leaves no class: all carry {' or '.join(given.leave_out_risks)}")
+    if given.decide.post.minor and given.decide.post.minor_words is None:
+        post = dataclasses.replace(given.decide.post, minor_words=shipped_minor_words())
+        given = dataclasses.replace(given, decide=dataclasses.replace(given.decide, post=post))
     model = given.embed.model
     if model.startswith(LOCAL_MODEL):
         folder = (file.parent / model.removeprefix(LOCAL_MODEL)).resolve()
@@ -145,5 +167,18 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
         name=file.stem,
         text=file.read_text(encoding="utf-8") if file.exists() else "",
         action_classes=tuple(chosen),
+        left_out=tuple(left_out),
         negatives=tuple(load_negatives(chosen)),
     )
+
+
+def shipped_minor_words() -> MinorWords:
+    """The reviewed words of `data/minor_words.yaml`."""
+    return yaml_file.load(data_folder() / "minor_words.yaml", MinorWords)
+
+
+def _risk(name: str) -> Risk:
+    for risk in RISKS:
+        if risk == name:
+            return risk
+    raise ValueError(f"no class can carry the risk '{name}'; there are {', '.join(RISKS)}")

@@ -33,6 +33,11 @@ def test_every_recipe_that_ships_loads(name):
         ),
         ("only_classes: [flying]\n", None, "only_classes names 'flying'"),
         ("lanes: 0\n", 1, "start at 1"),
+        (
+            "leave_out_risks: [minor]\n",
+            1,
+            "leave_out_risks.0: .*'minors', 'danger', 'medical', 'weapon' or 'religious'",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_remedy(tmp_path, text, line, says):
@@ -59,3 +64,45 @@ def test_files_are_handed_out_early_and_never_above_the_budget(rounds, by_round)
     mine = dataclasses.replace(recipe.mine, num_rounds=rounds)
     recipe = dataclasses.replace(recipe, mine=mine, max_files=100, first_files_share=0.6)
     assert [recipe.files_by(r) for r in range(rounds)] == by_round
+
+
+def test_the_recipes_of_real_posts_leave_out_those_that_speak_of_children():
+    on = [recipe for recipe in map(recipes.load, recipes.names()) if recipe.decide.post.minor]
+    assert [recipe.name for recipe in on] == ["folder", "table", "tiktok-research", "youtube-hashtags"]
+    for recipe in on:
+        assert recipe.decide.post.named()[0].reason == "minor"
+        assert "minor" in recipe.audit.leave_alone
+
+
+def test_classes_with_a_risk_can_be_left_out(tmp_path):
+    every = recipes.load("table")
+    risky = [c.id for c in every.action_classes if "minors" in c.risks]
+    without = recipes.load(str(write(tmp_path, "leave_out_risks: [minors]\n")))
+    assert list(without.left_out) == risky
+    assert [c.id for c in without.action_classes] == [c.id for c in every.action_classes if c.id not in risky]
+    assert recipes.load("table", leave_out_risks=["minors"]).left_out == without.left_out
+    both = recipes.load(str(write(tmp_path, "leave_out_risks: [minors]\n")), leave_out_risks=["weapon", "minors"])
+    assert both.leave_out_risks == ("minors", "weapon")
+    assert not [c.id for c in both.action_classes if {"minors", "weapon"} & {*c.risks}]
+
+
+def test_a_negative_that_only_a_left_out_class_shows_is_one_again(tmp_path):
+    text = "only_classes: [talking, walking]\n"
+    classes = "classes:\n- {id: walking, risks: [minors]}\n- {id: talking}\n"
+    (tmp_path / "own.yaml").write_text(classes)
+    file = write(tmp_path, text + "classes: own.yaml\n")
+    assert "walking" not in {n.id for n in recipes.load(str(file)).negatives}
+    assert "walking" in {n.id for n in recipes.load(str(file), leave_out_risks=["minors"]).negatives}
+
+
+@pytest.mark.parametrize(
+    ("risk", "says"),
+    [
+        ("minor", "no class can carry the risk 'minor'; there are minors, danger, medical, weapon, religious"),
+        ("minors", "leave_out_risks leaves no class: all carry minors"),
+    ],
+)
+def test_a_risk_that_is_none_or_that_all_carry_is_refused(tmp_path, risk, says):
+    (tmp_path / "own.yaml").write_text("classes:\n- {id: hopscotch, risks: [minors]}\n")
+    with pytest.raises(ValueError, match=says):
+        recipes.load("table", classes=tmp_path / "own.yaml", leave_out_risks=[risk])

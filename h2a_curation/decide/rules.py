@@ -6,7 +6,7 @@ user can run it on the catalog, see the numbers, and add a rule of their own.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from hashlib import blake2b
 from typing import Any, Literal, get_args
@@ -22,6 +22,10 @@ Mode = Literal["decide", "record", "off"]
 """What a signal does: reject, be measured and shown without rejecting, or not be measured."""
 
 _COMPARISONS = ("<", "<=", ">", ">=")
+LATER = {"later": True}
+"""Metadata of a rules' field that came when decisions had been made without it. At its default it changes nothing and
+is left out of fingerprints, so that those decisions still stand."""
+
 _REASON = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = {"ok", "off", "recorded"}
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--|/\*|[A-Za-z_]\w*|\S")
@@ -97,8 +101,9 @@ def check_mode(owner: str, **modes: str) -> None:
 
 def _plain(thing: Any) -> Any:
     if is_dataclass(thing) and not isinstance(thing, type):
-        return {f.name: _plain(getattr(thing, f.name)) for f in fields(thing)}
-    if isinstance(thing, dict):
+        said = [f for f in fields(thing) if "later" not in f.metadata or getattr(thing, f.name) != f.default]
+        return {f.name: _plain(getattr(thing, f.name)) for f in said}
+    if isinstance(thing, Mapping):
         return {str(key): _plain(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
         return [_plain(value) for value in thing]

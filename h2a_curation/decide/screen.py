@@ -1,16 +1,22 @@
 """Screen posts on metadata alone, so that nothing unusable is downloaded, and clips on what was measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from h2a_curation.decide.rules import Mode, Query, Rule, check_mode, fingerprint, verdict_sql
+from h2a_curation.decide.minor import MinorWords, mentions_sql
+from h2a_curation.decide.rules import LATER, Mode, Query, Rule, check_mode, fingerprint, verdict_sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostRules:
     """Metadata that a source does not give passes."""
 
+    minor: bool = field(default=False, metadata=LATER)
+    """Leave out posts whose caption or hashtags speak of children, before all other rules: nothing of them is fetched.
+    It loses posts of adults too ("gym girl"), and finds no child of whom a post does not speak."""
+    minor_words: MinorWords | None = field(default=None, metadata=LATER)
+    """What speaks of children; a recipe that names none gets the reviewed list `data/minor_words.yaml`."""
     min_duration_s: float = 2.2
     """A 16-frame clip at stride 4 spans 61 frames: 2.0 s at 30 fps; shorter clips repeat frames."""
     max_duration_s: float = 60.0
@@ -33,6 +39,7 @@ class PostRules:
     def named(self) -> list[Rule]:
         """The rules in the order in which they are tried."""
         return [
+            *self._duties(),
             Rule("too_short", "duration_s", "<", self.min_duration_s),
             Rule("too_long", "duration_s", ">", self.max_duration_s),
             Rule("too_small", "least(width_px, height_px)", "<", self.min_short_side_px),
@@ -40,6 +47,14 @@ class PostRules:
             Rule("too_few_views", "num_views", "<", self.min_num_views),
             *self.extra,
         ]
+
+    def _duties(self) -> list[Rule]:
+        """First of all, so that no other reason hides how many posts they leave out."""
+        if not self.minor:
+            return []
+        if self.minor_words is None:
+            raise ValueError("decide.post.minor needs minor_words: `recipes.load` gives a recipe the reviewed list")
+        return [Rule("minor", mentions_sql(self.minor_words), ">", 0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from h2a_curation.hashtags import normalise
 
@@ -13,6 +13,7 @@ REASONS = ("generalise", "specify", "noun", "noun-verb", "consolidated", "cultur
 """The paper's six principles by which a hashtag speaks for a class."""
 Risk = Literal["minors", "danger", "medical", "weapon", "religious"]
 """What a curator must look out for: children likely in view, imitation may hurt, injury or treatment, arms, worship."""
+RISKS: tuple[Risk, ...] = get_args(Risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

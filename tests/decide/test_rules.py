@@ -88,6 +88,11 @@ def test_a_fingerprint_changes_with_any_threshold_and_nothing_else():
     assert fingerprint(PostRules()) == fingerprint(PostRules())
     assert fingerprint(PostRules(min_duration_s=2.3)) != fingerprint(PostRules())
     assert fingerprint(PostRules(extra=(RULES[0],))) != fingerprint(PostRules())
+    assert fingerprint(PostRules(minor=True)) != fingerprint(PostRules())
+
+
+def test_a_rule_that_came_later_and_is_off_leaves_earlier_decisions_their_fingerprint():
+    assert fingerprint(PostRules()) == "9f81836483e765a0"  # as of the first lakes
 
 
 @settings(max_examples=50)
