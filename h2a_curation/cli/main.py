@@ -121,7 +121,7 @@ def _end_threads() -> None:
     """Tell pools that nothing more comes, and wait for threads, as the interpreter does at its end; but not for ever.
 
     What is ours has ended by now: each pool of ours is closed by the block that opened it. A library's pool may be
-    idle, and waits for work until it is told; or its thread may wait on a network, which nobody asks for any more.
+    idle, and waits for work until it is told; or its thread may wait on a network, for what nobody wants any more.
     """
 
     def end() -> None:
