@@ -140,8 +140,12 @@ def sensors_missing(recipe: Recipe) -> str:
 
 
 def source_of(recipe: Recipe, lake: Lake | None = None) -> "Opened":
-    """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count."""
-    key = repr((recipe.source, recipe.fetch, lake and lake.path))
+    """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count.
+
+    Made anew where an opt-out list has changed.
+    """
+    lists = [(file.stat().st_mtime_ns, file.stat().st_size) for file in recipe.source.opt_outs if file.exists()]
+    key = repr((recipe.source, recipe.fetch, lake and lake.path, lists))
     with _SOURCES_LOCK:
         if key not in _SOURCES:
             from h2a_curation.sources import open_source

@@ -5,6 +5,7 @@ Real files, the real command: Ann's video, Bob's re-encoded copy of it, and othe
 
 import csv
 import json
+import shutil
 import tarfile
 
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
 from h2a_curation.data_folder import data_folder
 from h2a_curation.overview import rejected_sheets
+from tests.conftest import h2a
 from tests.videos import H264, make
 
 MODEL = f"local-dir:{data_folder() / 'sample_world'}"
@@ -44,8 +46,12 @@ def videos(mini, tmp_path_factory):
 class Build:
     """A table of the videos, a recipe with an empty opt-out list, and the commands on their lake."""
 
-    def __init__(self, folder, videos, run):
+    def __init__(self, folder, run):
         self.folder, self.lake, self.list, self.run = folder, folder / "lake", folder / "leave-alone.txt", run
+        self.recipe = folder / "own.yaml"
+
+    def write(self, videos):
+        folder = self.folder
         shipped = [
             c for f in (data_folder() / "classes").glob("*.yaml") for c in yaml.safe_load(f.read_text())["classes"]
         ]
@@ -57,7 +63,6 @@ class Build:
             lines.writerow(["post_id", "url", "class", "creator", "caption"])
             for name, (path, class_id) in sorted(videos.items()):
                 lines.writerow([f"{name}-1", path, class_id, f"{name.title()}.Lifts", f"{name} says so"])
-        self.recipe = folder / "own.yaml"
         source = {"kind": "table", "name": "table", "file": "posts.csv", "opt_out": "leave-alone.txt"}
         rules = {"validate": {"mode": "record"}, "clip": {"min_short_side_px": 100}, "post": {"min_short_side_px": 100}}
         self.recipe.write_text(
@@ -95,14 +100,21 @@ class Build:
         return "\n".join(said)
 
 
-@pytest.fixture
-def built(videos, h2a_here, tmp_path):
-    """With version v1, which holds Ann's clip and, as it is a copy, not Bob's."""
-    job = Build(tmp_path, videos, h2a_here)
+@pytest.fixture(scope="module")
+def once(videos, tmp_path_factory):
+    """A folder with version v1, which holds Ann's clip and, as it is a copy, not Bob's. Read only."""
+    job = Build(tmp_path_factory.mktemp("once"), h2a)
+    job.write(videos)
     ran = job.h2a("build", "--workers", "1")
     assert ran.code == 0, ran.err
     assert job.selected() == ["ann-1", "cat-1", "dan-1"]
-    return job
+    return job.folder
+
+
+@pytest.fixture
+def built(once, h2a_here, tmp_path):
+    """A copy of it, to change."""
+    return Build(shutil.copytree(once, tmp_path / "built"), h2a_here)
 
 
 def _lines(ran):
@@ -184,6 +196,14 @@ def test_who_opted_out_is_in_no_answer_about_the_lake(built, tmp_path):
     assert not [clip.caption for sheet in shown for clip in sheet.clips if "ann says so" in clip.caption]
 
 
+def test_files_that_only_who_opted_out_has_are_not_measured(built):
+    built.list.write_text("Ann.Lifts\n")
+    shutil.rmtree(built.lake / "parts" / "probe")
+    assert built.h2a("build", "--workers", "1").code == 0
+    probed = built.opened().query("SELECT post_id FROM media SEMI JOIN probe USING (media_id) ORDER BY ALL")
+    assert probed["post_id"].to_pylist() == ["table:bob-1", "table:cat-1", "table:dan-1"]
+
+
 def test_a_list_that_cannot_be_read_stops_before_anything_is_done(built):
     ref = (built.lake / "refs" / "own").read_text()
     built.list.unlink()
@@ -196,6 +216,7 @@ def test_a_list_that_cannot_be_read_stops_before_anything_is_done(built):
 
 
 def test_a_decision_has_the_name_that_it_had_where_nobody_opted_out_and_a_new_one_where_somebody_did(built):
+    assert built.h2a("decide").code == 0  # the first one of all made rows of the prompts, which count from now on
     name = decisions.newest(built.lake).name
     built.list.write_text("nobody.we.know\nexample.org\n")
     assert built.h2a("decide").code == 0

@@ -208,6 +208,16 @@ def test_a_tag_is_explained_with_its_numbers(lake, recipe, tag):
     assert max(map(len, said.splitlines())) < 240, "a caption is cut"
 
 
+def test_posts_of_who_opted_out_are_no_examples_of_a_tag(lake, recipe, tmp_path):
+    [shown, *others] = [line for line in explain(open_mined(lake, recipe), "deadlift") if line.startswith("  s:")]
+    post_id = shown.split()[0]
+    (tmp_path / "list.txt").write_text(f"{post_id}\n")
+    source = dataclasses.replace(recipe.source, opt_out=tmp_path / "list.txt")
+    lines = explain(open_mined(lake, dataclasses.replace(recipe, source=source)), "deadlift")
+    assert others
+    assert not [line for line in lines if post_id in line]
+
+
 def test_without_a_decision_no_post_counts_as_accepted(undecided, recipe):
     mined = open_mined(undecided, recipe)
     assert {h.total("num_accepted") for h in histories(mined)} == {0}

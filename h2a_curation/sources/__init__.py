@@ -60,8 +60,7 @@ def _fetching(rules: SourceRules, canary: str) -> SourceRules | None:
 
 def read_opt_outs(rules: SourceRules, pseudonym: Callable[[str], str] | None = None) -> OptOuts:
     """Who is to be left alone by now, as the recipe's lists say; ValueError for a list that cannot be read."""
-    lists = [said.opt_out for said in (rules, rules.fetch_with) if said and said.opt_out]
-    return OptOuts.read(lists, by_marks=rules.honour_opt_out, pseudonym=pseudonym)
+    return OptOuts.read(rules.opt_outs, by_marks=rules.honour_opt_out, pseudonym=pseudonym)
 
 
 def make_source(kind: str, settings: dict[str, Any]) -> Source:

@@ -97,6 +97,11 @@ class SourceRules:
         """Whether it lists posts by hashtag; a table or a folder is one listing."""
         return KINDS[self.kind].by_tag
 
+    @property
+    def opt_outs(self) -> list[Path]:
+        """All lists of whom to leave alone, that of `fetch_with` among them."""
+        return [said.opt_out for said in (self, self.fetch_with) if said and said.opt_out]
+
     def beside(self, recipe: Path) -> "SourceRules":
         """With paths as seen from the recipe's file."""
 

@@ -92,6 +92,22 @@ def test_what_must_be_left_alone_and_what_is_gone_is_not_drawn(tmp_path, recipe)
     assert any("young" in row.post_id for row in files.drawn(facts, screened, ["a"] * 20, allowed, 0))
 
 
+def test_who_opted_out_is_not_drawn_and_once_drawn_not_fetched(tmp_path, recipe):
+    listed(tmp_path, 0, many("p", 10))
+    every = dataclasses.replace(recipe, audit=AuditRules(share=1.0, leave_alone=()))
+    facts = connect(tmp_path)
+    asked = schemas.to_arrow(schemas.OptedOut, [schemas.OptedOut(post_id="s:p3", reason="listed")])
+    screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes, asked)
+    order = files.promising(facts, screened, Known(), (), every, 0)
+    drawn = {row.post_id: row.probability for row in files.drawn(facts, screened, order, every, 0)}
+    assert "s:p3" not in order
+    assert drawn == {f"s:p{n}": 1.0 for n in range(10) if n != 3}
+
+    before, plan = go(tmp_path, every, 0)
+    assert "s:p3" in {row.post_id for row in before} & set(plan)
+    assert "s:p3" not in files.fetch_plan(connect(tmp_path), order, every, 0, asked)
+
+
 def test_each_post_is_put_up_once(tmp_path, recipe):
     listed(tmp_path, 0, many("p", 50))
     _, plan = go(tmp_path, recipe, 0)
