@@ -18,10 +18,10 @@ check: .venv/.dev  ## style, types and who may import whom
 	$(BIN)/lint-imports
 
 kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
-	$(BIN)/pytest -m slow tests/test_kill.py tests/test_mining.py --timeout 1500
+	$(BIN)/pytest -m slow tests/end_to_end/test_kill.py tests/end_to_end/test_mining.py --timeout 1500
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
-	$(BIN)/pytest -m slow tests/test_schedule.py --timeout 900
+	$(BIN)/pytest -m slow tests/flows/test_schedule.py --timeout 900
 
 pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
 	$(BIN)/pytest -m slow tests/docs --timeout 1500

@@ -12,7 +12,7 @@ import yaml
 
 from bench import report
 from bench.report import Figure
-from h2a_curation.data_folder import data_folder
+from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.taxonomy.lint import lint
 from h2a_curation.taxonomy.load import load_classes, read_files
 

@@ -10,12 +10,12 @@ from PIL import Image
 
 from bench.golden_claim import Claim
 from bench.golden_file import Contents, GoldenFile
-from h2a_curation.pretrain.augment import crop_and_resize, multi_scale_box
-from h2a_curation.pretrain.frames import sample_indices
-from h2a_curation.pretrain.masking import cell_mask, cell_mask_of_phase, dual_masks, tube_mask
-from h2a_curation.pretrain.model import IMAGENET_MEAN, IMAGENET_STD
-from h2a_curation.pretrain.positions import resized_table, sinusoid_table
-from h2a_curation.pretrain.schedule import cosine_schedule
+from h2a_curation.videomae.data.augment import crop_and_resize, multi_scale_box
+from h2a_curation.videomae.data.frames import sample_indices
+from h2a_curation.videomae.data.masking import cell_mask, cell_mask_of_phase, dual_masks, tube_mask
+from h2a_curation.videomae.loop.schedule import cosine_schedule
+from h2a_curation.videomae.model.autoencoder import IMAGENET_MEAN, IMAGENET_STD
+from h2a_curation.videomae.model.positions import resized_table, sinusoid_table
 
 
 def check_sinusoid(file: GoldenFile) -> Iterator[Claim]:

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from h2a_curation.pretrain import checkpoint
+from h2a_curation.videomae.loop import checkpoint
 
 Meta = Mapping[str, Any]
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, SafetensorError, zipfile.BadZipFile)

@@ -7,13 +7,13 @@ import torch
 
 from bench.golden_claim import Claim
 from bench.golden_file import Contents, GoldenFile, Meta
-from h2a_curation.pretrain import checkpoint
-from h2a_curation.pretrain.convert.shape import shape_of
-from h2a_curation.pretrain.loss import masked_loss, take_tokens, targets, token_errors
-from h2a_curation.pretrain.model import IMAGENET_MEAN, IMAGENET_STD, MaskedAutoencoder, token_indices
-from h2a_curation.pretrain.optim import StepSize, make_optimizer, parameter_groups, update
-from h2a_curation.pretrain.presets import TUBELET, ModelConfig, preset
-from h2a_curation.pretrain.schedule import cosine_schedule
+from h2a_curation.videomae.convert.shape import shape_of
+from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, parameter_groups, update
+from h2a_curation.videomae.loop.schedule import cosine_schedule
+from h2a_curation.videomae.model.autoencoder import IMAGENET_MEAN, IMAGENET_STD, MaskedAutoencoder, token_indices
+from h2a_curation.videomae.model.loss import masked_loss, take_tokens, targets, token_errors
+from h2a_curation.videomae.presets import TUBELET, ModelConfig, preset
 
 FORWARD = (1e-5, 1e-5)
 GRADIENT = (1e-4, 1e-5)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from bench.report import Figure
-from h2a_curation.pretrain.devices import autocast, compile_blocks, matmul_flops_per_s
-from h2a_curation.pretrain.flops import step_flops
-from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
-from h2a_curation.pretrain.masking import dual_masks
-from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
-from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
-from h2a_curation.pretrain.presets import preset
+from h2a_curation.videomae.data.masking import dual_masks
+from h2a_curation.videomae.hardware.devices import autocast, compile_blocks, matmul_flops_per_s
+from h2a_curation.videomae.hardware.flops import step_flops
+from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, step_downhill
+from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder, token_indices
+from h2a_curation.videomae.model.loss import counted_places, masked_loss, take_tokens, targets, token_errors
+from h2a_curation.videomae.presets import preset
 
 SAMPLES = {"vit_b": 256, "vit_l": 128, "vit_g": 64}
 """At a time; halved until they fit."""

@@ -13,20 +13,20 @@ from PIL import Image
 
 from bench.report import Figure
 from h2a_curation import recipes
-from h2a_curation.build import build
-from h2a_curation.catalog import decisions
-from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide.decision import Stages
-from h2a_curation.executor import local_executor
-from h2a_curation.job import reachable
-from h2a_curation.progress import shown
+from h2a_curation.executors.local import local_executor
+from h2a_curation.jobs.build import reachable
+from h2a_curation.jobs.progress import shown
+from h2a_curation.lake import decisions
+from h2a_curation.lake import lake as lakes
+from h2a_curation.pipeline.build import build
 from h2a_curation.recipes import Recipe
-from h2a_curation.sample_world.colour_histogram import fit_colour_histogram
-from h2a_curation.sample_world.score import Score, score
-from h2a_curation.sample_world.training_frames import SIZE_PX, Chunk, chunk_frames
-from h2a_curation.sample_world.world import make_world
-from h2a_curation.video.look import look
+from h2a_curation.sample_world.model.colour_histogram import fit_colour_histogram
+from h2a_curation.sample_world.model.training_frames import SIZE_PX, Chunk, chunk_frames
+from h2a_curation.sample_world.world.score import Score, score
+from h2a_curation.sample_world.world.world import make_world
+from h2a_curation.video.sample_frames import look
 
 _COLOUR_CHUNKS = 4
 _COLOUR_FRAMES = 2

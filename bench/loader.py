@@ -29,11 +29,11 @@ from bench import loader_clips, report
 from bench.loader_clips import Clips
 from bench.plain_loader import NUM_FRAMES, STRIDE, plain_batches
 from bench.report import Figure
-from h2a_curation.pretrain.frames import sample_indices
-from h2a_curation.pretrain.loader import Stream, prefetched
-from h2a_curation.pretrain.presets import preset
-from h2a_curation.pretrain.sampling import random_state
-from h2a_curation.pretrain.shards import read_clip
+from h2a_curation.videomae.data.frames import sample_indices
+from h2a_curation.videomae.data.loader import Stream, prefetched
+from h2a_curation.videomae.data.sampling import random_state
+from h2a_curation.videomae.data.shards import read_clip
+from h2a_curation.videomae.presets import preset
 
 SIZES = {"720p": (1280, 720), "256p": (340, 256)}
 GOALS = {"720p": ">= 3", "256p": ">= 1.5"}

@@ -11,12 +11,12 @@ import av
 
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import Scene
-from h2a_curation.pretrain.shards import Version, open_version
 from h2a_curation.publish import pack
 from h2a_curation.publish.version import write_version
 from h2a_curation.sample_world.clip_spec import ClipSpec, Shot
 from h2a_curation.sample_world.render import render
 from h2a_curation.video import transcode
+from h2a_curation.videomae.data.shards import Version, open_version
 
 MAX_S = 10.0
 """As long as the clips of Kinetics."""

@@ -29,9 +29,9 @@ from bench.mining_rivals import RIVALS
 from bench.mining_truth import WorldSize
 from bench.mining_world import AnyWorld, World
 from bench.report import Figure
-from h2a_curation.acquire.learn import LearnRules
-from h2a_curation.acquire.mine import MineRules, plan
-from h2a_curation.acquire.standing import StandingRules
+from h2a_curation.mining.allocate import MineRules, plan
+from h2a_curation.mining.propose_tags import LearnRules
+from h2a_curation.mining.tag_state import StandingRules
 
 TUNING_SEEDS = range(100, 200)
 """On these, parameters may be chosen; `--seeds` may not name them."""

@@ -15,16 +15,16 @@ import duckdb
 import pyarrow as pa
 
 from bench.mining_world import AnyWorld
-from h2a_curation.acquire.arms import Arms, Key, arm_sql
-from h2a_curation.acquire.learn import LearnRules, count_sql, grounds_sql, learn_tags
 from h2a_curation.acquire.listing import Search, list_pages
-from h2a_curation.acquire.mine import NO_QUOTA, MineRules
 from h2a_curation.acquire.retry import RetryRules
-from h2a_curation.acquire.standing import PAUSED, Evidence, StandingRules, changes, evidence_sql
+from h2a_curation.mining.allocate import NO_QUOTA, MineRules
+from h2a_curation.mining.arms import Arms, Key, arm_sql
+from h2a_curation.mining.propose_tags import LearnRules, count_sql, grounds_sql, learn_tags
+from h2a_curation.mining.tag_state import PAUSED, Evidence, StandingRules, changes, evidence_sql
 from schemas import Allocation, TagClaim
 
 Planner = Callable[..., list[Allocation]]
-"""The signature of h2a_curation.acquire.mine.plan."""
+"""The signature of h2a_curation.mining.allocate.plan."""
 SOURCE = "world"
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _MAX_POLLS = 10

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from random import Random
 
-from h2a_curation.acquire.arms import Arm, Arms
-from h2a_curation.acquire.mine import MineRules
+from h2a_curation.mining.allocate import MineRules
+from h2a_curation.mining.arms import Arm, Arms
 from schemas import Allocation
 
 Index = Callable[[Arm, int, int], float]

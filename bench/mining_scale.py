@@ -14,8 +14,8 @@ from bench.mining_loop import Rows, ask, count, judge, learn
 from bench.mining_truth import WorldSize
 from bench.mining_world import World
 from bench.report import Figure
-from h2a_curation.acquire.learn import LearnRules
-from h2a_curation.acquire.mine import MineRules, plan
+from h2a_curation.mining.allocate import MineRules, plan
+from h2a_curation.mining.propose_tags import LearnRules
 from schemas import Allocation
 
 FULL = WorldSize(num_classes=386, num_tags=50_000, num_posts=20_000_000, dated_within=23_160)

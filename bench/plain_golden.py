@@ -13,7 +13,7 @@ from bench.golden_claim import Claim
 from bench.golden_pretrain import FORWARD, GRADIENT, config_of
 from bench.plain_model import PlainModel, normalised, plain_errors, plain_loss, plain_targets
 from bench.plain_step import plain_optimizer, plain_step
-from h2a_curation.pretrain.schedule import cosine_schedule
+from h2a_curation.videomae.loop.schedule import cosine_schedule
 
 
 def report(folder: Path) -> bool:

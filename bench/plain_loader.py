@@ -19,9 +19,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from h2a_curation.pretrain.augment import multi_scale_box
-from h2a_curation.pretrain.frames import sample_indices
-from h2a_curation.pretrain.masking import dual_masks
+from h2a_curation.videomae.data.augment import multi_scale_box
+from h2a_curation.videomae.data.frames import sample_indices
+from h2a_curation.videomae.data.masking import dual_masks
 
 NUM_FRAMES, STRIDE, SIZE_PX, WINDOW = 16, 4, 224, (8, 14, 14)
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from h2a_curation.pretrain.positions import sinusoid_table
-from h2a_curation.pretrain.presets import ModelConfig
+from h2a_curation.videomae.model.positions import sinusoid_table
+from h2a_curation.videomae.presets import ModelConfig
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

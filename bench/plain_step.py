@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.plain_model import PlainModel, plain_errors, plain_loss
-from h2a_curation.pretrain.optim import parameter_groups
+from h2a_curation.videomae.loop.optim import parameter_groups
 
 
 def plain_optimizer(model: PlainModel, weight_decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:

@@ -26,15 +26,15 @@ from bench.memory import peak_bytes
 from bench.plain_model import PlainModel, normalised
 from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
-from h2a_curation.pretrain.devices import autocast, matmul_flops_per_s
-from h2a_curation.pretrain.flops import step_flops
-from h2a_curation.pretrain.heap import allocate_state, keep_freed_memory
-from h2a_curation.pretrain.loss import counted_places, masked_loss, take_tokens, targets, token_errors
-from h2a_curation.pretrain.masking import dual_masks
-from h2a_curation.pretrain.model import MaskedAutoencoder, token_indices
-from h2a_curation.pretrain.optim import StepSize, make_optimizer, step_downhill
-from h2a_curation.pretrain.precision import multiplies_bfloat16
-from h2a_curation.pretrain.presets import Dtype, preset
+from h2a_curation.videomae.data.masking import dual_masks
+from h2a_curation.videomae.hardware.devices import autocast, matmul_flops_per_s
+from h2a_curation.videomae.hardware.flops import step_flops
+from h2a_curation.videomae.hardware.heap import allocate_state, keep_freed_memory
+from h2a_curation.videomae.hardware.precision import multiplies_bfloat16
+from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, step_downhill
+from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder, token_indices
+from h2a_curation.videomae.model.loss import counted_places, masked_loss, take_tokens, targets, token_errors
+from h2a_curation.videomae.presets import Dtype, preset
 
 THREADS = 2
 SAMPLES = 2

@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import hardness, report
 from bench.report import Figure
 from h2a_curation import recipes
-from h2a_curation.sample_world.score import Score
+from h2a_curation.sample_world.world.score import Score
 
 DEFAULT_SEED = 0
 

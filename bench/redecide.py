@@ -16,9 +16,10 @@ from pathlib import Path
 from bench import report, synthetic_lake
 from bench.memory import peak_bytes
 from bench.report import Figure
-from h2a_curation.catalog import decisions, views
+from h2a_curation.catalog import views
 from h2a_curation.decide.decision import DecideRules, decide
 from h2a_curation.decide.validate import score_clips
+from h2a_curation.lake import decisions
 
 MODELS = dict.fromkeys(["probe", "cut", "hash", "sense", "embed"], synthetic_lake.MODEL)
 

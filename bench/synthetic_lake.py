@@ -15,9 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import schemas
-from h2a_curation.catalog import lake as lakes
-from h2a_curation.catalog import parts
 from h2a_curation.decide.validate import PromptVectors
+from h2a_curation.lake import lake as lakes
+from h2a_curation.lake import parts
 
 NUM_CLIPS = 283_582
 NUM_CLASSES = 386

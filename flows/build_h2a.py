@@ -13,16 +13,16 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.executor import as_tasks
-from h2a_curation import overview
-from h2a_curation.build import Built, build
-from h2a_curation.catalog import lake as lakes
 from h2a_curation.catalog.views import connect
-from h2a_curation.executor import local_executor
-from h2a_curation.job import reachable
+from h2a_curation.executors.local import local_executor
+from h2a_curation.explain import funnel as overview
+from h2a_curation.jobs.build import reachable
+from h2a_curation.lake import lake as lakes
+from h2a_curation.pipeline.build import Built, build
+from h2a_curation.pipeline.part import models_of, source_of
+from h2a_curation.pipeline.rounds.schedule import Wish
 from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
-from h2a_curation.rounds.asked import Wish
-from h2a_curation.work import models_of, source_of
 
 # Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.
 _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=4))

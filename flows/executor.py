@@ -8,9 +8,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.build import Executor
+from h2a_curation.pipeline.build import Executor
+from h2a_curation.pipeline.part import Part
 from h2a_curation.recipes import Recipe
-from h2a_curation.work import Part
 
 
 def is_network_error(_task: object, _run: TaskRun, state: State[int]) -> bool:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from h2a_curation import yaml_file
-from h2a_curation.acquire.audit import ALWAYS_LEFT, AuditRules
 from h2a_curation.acquire.fetch import FetchRules
-from h2a_curation.acquire.learn import LearnRules
-from h2a_curation.acquire.mine import MineRules
-from h2a_curation.acquire.standing import StandingRules
-from h2a_curation.data_folder import data_folder
+from h2a_curation.audit.draw import ALWAYS_LEFT, AuditRules
 from h2a_curation.decide.decision import DecideRules
 from h2a_curation.decide.minor import MinorWords
+from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.hash import HashRules
-from h2a_curation.measure.look import LookRules
+from h2a_curation.measure.frames import LookRules
+from h2a_curation.measure.perceptual_hash import HashRules
 from h2a_curation.measure.probe import ProbeRules
 from h2a_curation.measure.sense import SenseRules
+from h2a_curation.mining.allocate import MineRules
+from h2a_curation.mining.propose_tags import LearnRules
+from h2a_curation.mining.tag_state import StandingRules
 from h2a_curation.publish.pack import PackRules
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import hint, load_classes, load_negatives

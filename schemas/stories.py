@@ -1,6 +1,6 @@
 """What became of a post and of a listing: computed from the facts and the newest decision, and stored nowhere.
 
-The SQL behind these records is h2a_curation/catalog/stories.py.
+The SQL behind these records is h2a_curation/catalog/fates.py.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.acquire.retry import RetryRules, Tries, with_retries
-from h2a_curation.durable import move, sha256_name, sync_folder, written_aside
+from h2a_curation.foundation.atomic_files import move, sha256_name, sync_folder, written_aside
 from schemas import Media, Post
 
 

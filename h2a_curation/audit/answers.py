@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import schemas
-from h2a_curation.catalog import parts
 from h2a_curation.catalog.views import connect
+from h2a_curation.lake import parts
 from schemas import Label
 
 YES = frozenset({"yes", "y", "true", "1", "x"})

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import schemas
-from h2a_curation.catalog import stories
+from h2a_curation.catalog import fates
 
 
 def _ok_then_newest(moment: str) -> str:
@@ -82,7 +82,7 @@ class Catalog:
         DuckDB reads the foot of every file of a view when the view is made. With thousands of parts these would treble
         the time of opening a lake, and a build, which opens one at every step, needs none of them until it ends.
         """
-        for name in stories.named(sql, {n: q for n, q in self._untold.items() if n not in given}):
+        for name in fates.named(sql, {n: q for n, q in self._untold.items() if n not in given}):
             with _in_words():
                 self.connection.execute(f"CREATE VIEW {name} AS {self._untold.pop(name)}")
 
@@ -151,7 +151,7 @@ def connect(
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return Catalog(lake, connection, stories.OF_FACTS | (stories.OF_DECISION if decision is not None else {}))
+    return Catalog(lake, connection, fates.OF_FACTS | (fates.OF_DECISION if decision is not None else {}))
 
 
 def _is_of(models: Mapping[str, str], stage: str) -> str:

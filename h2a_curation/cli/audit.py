@@ -10,8 +10,8 @@ from h2a_curation.cli.catalog import LakePath
 if TYPE_CHECKING:
     from h2a_curation.audit.estimate import Share
     from h2a_curation.audit.score import Scored
-    from h2a_curation.catalog.lake import Lake
     from h2a_curation.catalog.views import Catalog
+    from h2a_curation.lake.lake import Lake
 
 app = typer.Typer(no_args_is_help=True, help="Measure precision and recall on posts that were drawn by lot.")
 RecipeName = Annotated[str | None, typer.Option(help="Whose newest decision; default: the newest of all.")]
@@ -27,8 +27,8 @@ def sheet(
     """Write the questions that have no answer yet: a drawn post, a class, and whether the video shows it."""
     from h2a_curation.audit.pairs import drawn_pairs
     from h2a_curation.audit.sheet import sheet as as_csv
-    from h2a_curation.catalog import decisions
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.lake import decisions
+    from h2a_curation.lake.lake import find
 
     found = find(lake)
     decision = _decision(found, recipe)
@@ -49,8 +49,8 @@ def import_sheet(
     from datetime import UTC, datetime
 
     from h2a_curation.audit.answers import import_answers
-    from h2a_curation.catalog import decisions
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.lake import decisions
+    from h2a_curation.lake.lake import find
 
     found = find(lake)
     decision = _decision(found, recipe)
@@ -71,7 +71,7 @@ def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
 
     from h2a_curation.audit.pairs import drawn_pairs
     from h2a_curation.audit.score import score as estimate
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.lake.lake import find
 
     found = find(lake)
     scored = estimate(drawn_pairs(_opened(found, _decision(found, recipe))))
@@ -123,7 +123,7 @@ def _decision(lake: "Lake", recipe: str | None) -> Path:
 
 
 def _opened(lake: "Lake", decision: Path) -> "Catalog":
-    from h2a_curation.catalog import decisions
     from h2a_curation.catalog.views import connect
+    from h2a_curation.lake import decisions
 
     return connect(lake.path, models=decisions.about(decision)["models"], decision=decision)

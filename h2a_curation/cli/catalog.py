@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from h2a_curation.catalog.lake import Lake
+    from h2a_curation.lake.lake import Lake
 
 LakePath = Annotated[
     Path | None, typer.Option("--lake", help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
@@ -35,9 +35,10 @@ def sql(
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Ask the catalog: every fact, verdict and selected clip is a row."""
-    from h2a_curation.catalog import decisions, render
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.catalog import render
     from h2a_curation.catalog.views import connect
+    from h2a_curation.lake import decisions
+    from h2a_curation.lake.lake import find
 
     if format is Format.PARQUET and out is None and sys.stdout.isatty():
         raise ValueError("Parquet is not for a terminal: add --out FILE or redirect")
@@ -57,7 +58,7 @@ def sql(
 
 def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
     """The newest decision of a recipe, which may be given by its file; without one, of all, where there is any."""
-    from h2a_curation.catalog import decisions
+    from h2a_curation.lake import decisions
 
     if recipe is None:
         return decisions.newest(lake.path)
@@ -70,7 +71,7 @@ def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
 
 def verify(version: Annotated[str, typer.Argument(help="A version's name.")], lake: LakePath = None) -> None:
     """Hash a version's files and shards again and say what is not as it was published."""
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.lake.lake import find
     from h2a_curation.publish.version import verify as problems_of
 
     problems = problems_of(find(lake).path, version)

@@ -56,7 +56,7 @@ def show(class_id: str, classes: ClassPath = None) -> None:
 @app.command()
 def lint(classes: ClassPath = None) -> None:
     """Check the whole contract of the class files: each fault is a line with file, line and remedy; exit 1 if any."""
-    from h2a_curation.data_folder import data_folder
+    from h2a_curation.foundation.shipped_data import data_folder
     from h2a_curation.taxonomy.lint import lint as faults_of
     from h2a_curation.taxonomy.lint import place
     from h2a_curation.taxonomy.load import complete, read_files

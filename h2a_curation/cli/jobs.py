@@ -28,13 +28,13 @@ def quickstart(
     workers: Workers = 0,
 ) -> None:
     """The whole job on the built-in sample world: mine, fetch, measure, decide, pack, pretrain, report."""
-    from h2a_curation.forks import get_ready
+    from h2a_curation.executors.forkserver import get_ready
 
     get_ready()  # beside the imports of this process
     import dataclasses
 
-    from h2a_curation import quickstart as whole_job
     from h2a_curation.cli.panel import show_quickstart
+    from h2a_curation.jobs import quickstart as whole_job
     from h2a_curation.recipes import load
 
     if clips is not None:
@@ -63,12 +63,12 @@ def build(
     workers: Workers = 0,
 ) -> None:
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
-    from h2a_curation.catalog import lake as lakes
     from h2a_curation.catalog.views import connect
     from h2a_curation.cli.panel import show_build, show_left_out
-    from h2a_curation.job import run
-    from h2a_curation.rounds.asked import wish
-    from h2a_curation.work import models_of
+    from h2a_curation.jobs.build import run
+    from h2a_curation.lake import lake as lakes
+    from h2a_curation.pipeline.part import models_of
+    from h2a_curation.pipeline.rounds.schedule import wish
 
     chosen = recipe_of(recipe, table, classes, column or [], model, pretrained, leave_out_risks)
     show_left_out(chosen)
@@ -89,9 +89,9 @@ def decide(
     pretrained: Weights = None,
 ) -> None:
     """Decide anew from the rows at hand, and show which clips come, go and why. Nothing is packed."""
-    from h2a_curation.catalog.lake import find
     from h2a_curation.cli.panel import show_changes, show_left_out
-    from h2a_curation.redecide import redecide
+    from h2a_curation.explain.decision_diff import redecide
+    from h2a_curation.lake.lake import find
 
     chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
     show_left_out(chosen)
@@ -135,8 +135,8 @@ def pretrain(
     import os
 
     from h2a_curation.cli.live import training_shown
-    from h2a_curation.pretrain.run import Means
-    from h2a_curation.pretrain.train import pretrain as train
+    from h2a_curation.videomae.pretrain.run import Means
+    from h2a_curation.videomae.pretrain.train import pretrain as train
 
     folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
     first = os.environ.get("RANK", "0") == "0"

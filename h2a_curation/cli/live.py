@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from h2a_curation.pretrain.train import Live, Progress
+    from h2a_curation.videomae.pretrain.train import Live, Progress
 
 LINE_EVERY_S = 60.0
 """At the latest; and a line after each tenth of the run."""

@@ -12,9 +12,9 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from h2a_curation import children
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.cli import audit, catalog, classes, jobs, mining, models, single, training
+from h2a_curation.foundation import child_processes
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 _PATIENCE_S = 5.0
@@ -75,7 +75,7 @@ def main() -> None:
 
     With $H2A_TRACEBACK set, the place of a mistake or fault is shown before its line.
     """
-    children.keep_safe()
+    child_processes.keep_safe()
     try:
         code = app(standalone_mode=False)  # the code of a typer.Exit, and 130 for Ctrl-C: typer raises neither
     except TyperException as misuse:

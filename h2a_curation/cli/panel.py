@@ -6,14 +6,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from h2a_curation import overview
-from h2a_curation.build import Built
 from h2a_curation.catalog.views import Catalog, connect
-from h2a_curation.quickstart import Quickstart
+from h2a_curation.explain import funnel
+from h2a_curation.explain.decision_diff import ChangedClip, Changes
+from h2a_curation.jobs.quickstart import Quickstart
+from h2a_curation.pipeline.build import Built
+from h2a_curation.pipeline.rounds.schedule import Asked
 from h2a_curation.recipes import Recipe
-from h2a_curation.redecide import ChangedClip, Changes
 from h2a_curation.report.page import FunnelStage
-from h2a_curation.rounds.asked import Asked
 
 _SHOWN_REASONS = 4
 _SHOWN_CLIPS = 40
@@ -47,7 +47,7 @@ def show_quickstart(done: Quickstart) -> None:
 def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     """The summary of a build."""
     console = Console()
-    console.print(_funnel(overview.funnel(decided)))
+    console.print(_funnel(funnel.funnel(decided)))
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
     if num_copies := decided.query("FROM reupload").num_rows:
         console.print(
@@ -70,7 +70,7 @@ def show_mined(rounds: Asked, lake: Path, recipe: str) -> None:
     """What each round of mining brought, and what comes next."""
     console = Console(markup=False, highlight=False, emoji=False)
     table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)
-    for r in overview.rounds(connect(lake), is_decided=False):
+    for r in funnel.rounds(connect(lake), is_decided=False):
         tags = [f"+#{tag}" for tag in r.tags_learnt] + [f"#{tag} {state}" for tag, state in r.tags_changed]
         counts = [str(r.num_pages), str(r.num_new_posts), str(r.num_files)]
         table.add_row(str(r.round), *counts, r.why_nothing or " ".join(tags))

@@ -23,7 +23,7 @@ def try_video(
     from rich.console import Console
 
     from h2a_curation.cli.jobs import recipe_of
-    from h2a_curation.trial import trial
+    from h2a_curation.explain.try_video import trial
 
     console = Console(markup=False, highlight=False)
     chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
@@ -42,9 +42,9 @@ def trace(
     from rich.console import Console
     from rich.table import Table
 
-    from h2a_curation.catalog.lake import find
     from h2a_curation.cli.catalog import decision_of
-    from h2a_curation.trace import trace as trace_all
+    from h2a_curation.explain.trace import trace as trace_all
+    from h2a_curation.lake.lake import find
 
     found = find(lake)
     decision = decision_of(found, recipe)

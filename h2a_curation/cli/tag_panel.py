@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from h2a_curation.tag_history import TagHistory
-from h2a_curation.tag_story import round_lines
+from h2a_curation.explain.tag_history import TagHistory
+from h2a_curation.explain.tag_story import round_lines
 
 _MOST_SHOWN = 200
 _MOST_CLASSES = 3

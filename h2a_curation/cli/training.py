@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.pretrain.plan import DEVICES, PAPER_CLIPS, Plan, known_device
-from h2a_curation.pretrain.plan import plan as on_paper
+from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
+from h2a_curation.videomae.hardware.plan import plan as on_paper
 
 
 def convert(
@@ -21,8 +21,8 @@ def convert(
     ] = None,
 ) -> None:
     """A checkpoint into another layout, every weight kept bit for bit; what it is now is recognised by its names."""
-    from h2a_curation.pretrain.convert.run import convert as written
-    from h2a_curation.pretrain.convert.shape import TRACELESS
+    from h2a_curation.videomae.convert.run import convert as written
+    from h2a_curation.videomae.convert.shape import TRACELESS
 
     asked = {}
     for fact in facts or []:
@@ -55,7 +55,7 @@ def plan(
     from dataclasses import asdict
     from json import dumps
 
-    from h2a_curation.pretrain.presets import preset as named
+    from h2a_curation.videomae.presets import preset as named
 
     chosen = named(preset)
     made = on_paper(chosen, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour)

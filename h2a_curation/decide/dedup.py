@@ -31,7 +31,7 @@ _WINDOW = 16
 """In a crowd of equal keys (one title card under many clips) each is compared with so many neighbours, not with all."""
 _PAIRS_AT_ONCE = 1 << 18
 _FLAT = np.uint64(0)
-"""The hash of a frame without a picture (h2a_curation/measure/hash.py): black, a fade, a plain card."""
+"""The hash of a frame without a picture (h2a_curation/measure/perceptual_hash.py): black, a fade, a plain card."""
 _SEED = 20
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Multiplying by it brings all bits of a key into the high ones; the low ones then carry the key's place."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from h2a_curation.measure.look import Frames, Look
+from h2a_curation.measure.frames import Frames, Look
 from schemas import FrameEmbedding, PromptEmbedding
 from schemas.table import Float16
 

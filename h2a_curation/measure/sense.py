@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from h2a_curation.measure.look import Frames, Look
+from h2a_curation.measure.frames import Frames, Look
 from schemas import Sighting
 
 Detector = Callable[[Frames], NDArray[np.float32]]

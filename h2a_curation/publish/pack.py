@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from h2a_curation.durable import move, plain_name, sync_folder, synced, written_aside
+from h2a_curation.foundation.atomic_files import move, plain_name, sync_folder, synced, written_aside
 from schemas import Member
 
 _BLOCK = tarfile.BLOCKSIZE

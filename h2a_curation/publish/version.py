@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from h2a_curation.durable import move, plain_name, sha256_name, sync_folder, synced, written_aside
+from h2a_curation.foundation.atomic_files import move, plain_name, sha256_name, sync_folder, synced, written_aside
 from schemas import Lineage, Member, from_arrow, to_arrow
 
 SPLITS = ("train", "val", "test")

@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from h2a_curation.durable import replaced
+from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.report.figures import loss_curve
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.base import Source
-from h2a_curation.sources.kinds import KINDS, nearest
-from h2a_curation.sources.opened import Opened
-from h2a_curation.sources.opt_out import OptOuts
+from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.politeness.opt_out import OptOuts
+from h2a_curation.sources.registry import KINDS, nearest
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.settings import as_parameters, tiktok_address
 
@@ -76,7 +76,7 @@ def make_source(kind: str, settings: dict[str, Any]) -> Source:
 
 def _own_options() -> dict[str, Any]:
     """Imported when it is needed, since yt-dlp takes a second."""
-    from h2a_curation.sources.ytdlp_options import own_options
+    from h2a_curation.sources.ytdlp.options import own_options
 
     return own_options()
 

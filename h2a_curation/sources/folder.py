@@ -14,10 +14,10 @@ from typing import Any
 
 from yt_dlp.utils import MEDIA_EXTENSIONS
 
-from h2a_curation import hashtags
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.errors import ErrorKind, FetchError
-from h2a_curation.sources.ytdlp_post import post_of
+from h2a_curation.sources.ytdlp.post import post_of
+from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
 _MAX_SIDECAR_BYTES = 64_000_000

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, PlainValidator
 
-from h2a_curation.sources.kinds import KINDS, nearest
-from h2a_curation.sources.options import DownloadOptions, ExtractorArguments, harmless_arguments
+from h2a_curation.sources.registry import KINDS, nearest
 from h2a_curation.sources.settings import KindSettings, of_kind
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
 
 
 def _known(kind: str) -> str:

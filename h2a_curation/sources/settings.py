@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 
-from h2a_curation import yaml_file
-from h2a_curation.sources.options import proxy_address
+from h2a_curation.foundation import yaml_file
+from h2a_curation.sources.ytdlp.recipe_options import proxy_address
 
 TIKTOK = "https://open.tiktokapis.com"
 TIKTOK_ADDRESS = "H2A_TIKTOK_BASE_URL"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from h2a_curation import hashtags
+from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.errors import ErrorKind, FetchError, Policy
 from h2a_curation.sources.rows import Row, is_empty, read_rows
-from h2a_curation.sources.ytdlp import YtDlp
+from h2a_curation.sources.ytdlp.source import YtDlp
+from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
 COLUMNS = (

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from h2a_curation.data_folder import data_folder
+from h2a_curation.foundation.shipped_data import data_folder
 
 
 @cache

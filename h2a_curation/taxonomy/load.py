@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from h2a_curation import yaml_file
-from h2a_curation.data_folder import data_folder
-from h2a_curation.hashtags import normalise
+from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.taxonomy import history
+from h2a_curation.taxonomy.hashtags import normalise
 from h2a_curation.taxonomy.model import ActionClass, Change, ClassFile, GivenClass, Negative, NegativeFile, refuse_twice
 
 _TEMPLATES = (

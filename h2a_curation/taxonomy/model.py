@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Literal, get_args
 
-from h2a_curation.hashtags import normalise
+from h2a_curation.taxonomy.hashtags import normalise
 
 REASONS = ("generalise", "specify", "noun", "noun-verb", "consolidated", "cultural")
 """The paper's six principles by which a hashtag speaks for a class."""

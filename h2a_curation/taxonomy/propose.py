@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from h2a_curation import yaml_file
-from h2a_curation.hashtags import normalise
+from h2a_curation.foundation import yaml_file
 from h2a_curation.taxonomy.export import COLUMNS, LIST_SEPARATOR
+from h2a_curation.taxonomy.hashtags import normalise
 from h2a_curation.taxonomy.load import prompts_by_rule
 from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass, ClassFile, GivenClass, Mappings
 

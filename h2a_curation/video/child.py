@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 
-from h2a_curation import children
+from h2a_curation.foundation import child_processes
 from h2a_curation.measure.facts import ProbeFacts
 
 _PATIENCE = 20
@@ -80,7 +80,7 @@ def _take() -> subprocess.Popen[str]:
             return child
     # A session of its own, so that Ctrl-C ends the parent, which then closes the pipe, which ends the child.
     return subprocess.Popen(
-        children.command(__name__, "serve"),
+        child_processes.command(__name__, "serve"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import av
 import ffmpeg
 import imageio_ffmpeg
 
-from h2a_curation.durable import remove
+from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, Scene
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from h2a_curation.catalog import decisions, parts
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake import decisions, parts
 from tests import factories
 
 STAGES = ("screen_post", "screen_clip", "validate", "dedup", "select")

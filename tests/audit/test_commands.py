@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 import schemas
-from h2a_curation.catalog import decisions, parts
 from h2a_curation.catalog.views import connect
+from h2a_curation.lake import decisions, parts
 from tests.audit.small_audit import SmallAudit
 
 

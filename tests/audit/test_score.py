@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from h2a_curation.acquire.audit import draw
+from h2a_curation.audit.draw import draw
 from h2a_curation.audit.estimate import Answer, share
 from h2a_curation.audit.pairs import TAKEN, Pair
 from h2a_curation.audit.score import score

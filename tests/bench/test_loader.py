@@ -7,8 +7,8 @@ import pytest
 
 from bench import loader, loader_clips
 from bench.plain_loader import plain_batches, read_sample
-from h2a_curation.pretrain.frames import decode, sample_indices
-from tests.pretrain.world import encode, frames
+from h2a_curation.videomae.data.frames import decode, sample_indices
+from tests.videomae.world import encode, frames
 
 
 @pytest.fixture(scope="module")

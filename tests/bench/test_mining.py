@@ -15,8 +15,8 @@ from bench.mining_rivals import RIVALS
 from bench.mining_scale import figures as scale_figures
 from bench.mining_truth import WorldSize
 from bench.mining_world import World
-from h2a_curation.acquire.learn import LearnRules
-from h2a_curation.acquire.mine import plan
+from h2a_curation.mining.allocate import plan
+from h2a_curation.mining.propose_tags import LearnRules
 
 ROOT = Path(__file__).parents[2]
 SMALL = WorldSize(num_classes=4, num_tags=520, num_posts=40_000, quota=400, dated_within=100)

@@ -3,8 +3,9 @@ import pytest
 from duckdb import Error as DuckError
 
 import schemas
-from h2a_curation.catalog import parts, todo
+from h2a_curation.catalog import todo
 from h2a_curation.catalog.views import connect
+from h2a_curation.lake import parts
 from tests.factories import hit, media, post, request
 
 

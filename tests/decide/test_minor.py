@@ -5,11 +5,12 @@ import unicodedata
 
 import pytest
 
-from h2a_curation import hashtags, recipes
+from h2a_curation import recipes
 from h2a_curation.decide.decision import DecideRules, screen_posts
 from h2a_curation.decide.minor import MinorWords
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.decide.screen import PostRules
+from h2a_curation.taxonomy import hashtags
 from h2a_curation.taxonomy.load import load_classes
 from tests import factories
 from tests.decide.small_lake import CLASSES, open_query

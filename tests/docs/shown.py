@@ -6,8 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from h2a_curation.catalog import decisions, render
+from h2a_curation.catalog import render
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake import decisions
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

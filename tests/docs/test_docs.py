@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from h2a_curation import recipes, yaml_file
-from h2a_curation.catalog import decisions
+from h2a_curation import recipes
 from h2a_curation.catalog.views import connect
+from h2a_curation.foundation import yaml_file
+from h2a_curation.lake import decisions
 from h2a_curation.taxonomy.load import load_classes
 from tests.docs.cli_reference import PAGE, commands, reference
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from h2a_curation import weights
+from h2a_curation.models import weights
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")

@@ -17,17 +17,17 @@ from unittest.mock import patch
 import av
 import numpy as np
 
-from h2a_curation import clip_model
-from h2a_curation.clip_model import ClipModel
-from h2a_curation.data_folder import data_folder
-from h2a_curation.measure import cut, embed, hash, sense
+from h2a_curation.foundation.shipped_data import data_folder
+from h2a_curation.measure import cut, embed, perceptual_hash, sense
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.look import LookRules
+from h2a_curation.measure.frames import LookRules
 from h2a_curation.measure.probe import ProbeRules
-from h2a_curation.sensors import available, letterbox
-from h2a_curation.video import container, look, probe, scenes, transcode
+from h2a_curation.models import clip as clip_model
+from h2a_curation.models.clip import ClipModel
+from h2a_curation.models.sensors import available, letterbox
+from h2a_curation.models.weights import model_folder
+from h2a_curation.video import container, probe, sample_frames, scenes, transcode
 from h2a_curation.video.child import probe_in_child
-from h2a_curation.weights import model_folder
 from tests.measure import looks
 from tests.videos import H264, make, moving, two_scenes
 
@@ -190,7 +190,7 @@ def looked(folder: Path) -> dict[str, Any]:
         "long": clip(folder / "long.mp4", pictures(40, 48, 66), 24),
         "short": clip(folder / "short.mp4", pictures(5, 96, 54, seed=2), 10),
     }
-    seen = {name: look.look(str(file), LookRules(grey_short_side_px=24)) for name, file in inputs.items()}
+    seen = {name: sample_frames.look(str(file), LookRules(grey_short_side_px=24)) for name, file in inputs.items()}
     return {
         name: {
             "frames_sha256": of.frames_sha256,
@@ -211,7 +211,7 @@ def hashed(_: Path) -> dict[str, Any]:
         "flat": pictures(2, 64, 64) // 64 + np.uint8(90),
     }
     given = [(name, looks.look(frames=film, frames_sha256=f"of {name}")) for name, film in films.items()]
-    rows = hash.hash_clips(given, hash.HashRules(), model="")
+    rows = perceptual_hash.hash_clips(given, perceptual_hash.HashRules(), model="")
     return {row.clip_id: [row.frames_sha256, *(f"{value:016x}" for value in row.phash)] for row in rows}
 
 
@@ -281,8 +281,10 @@ MEASURED = {
         cut_out,
         lambda: scenes.scenes_fingerprint() + transcode.ffmpeg_fingerprint(),
     ),
-    "look": Measured("h2a_curation/video/look.py: VERSION", lambda: look.VERSION, looked, lambda: av.__version__),
-    "hash": Measured("h2a_curation/measure/hash.py: VERSION", lambda: hash.VERSION, hashed),
+    "look": Measured(
+        "h2a_curation/video/sample_frames.py: VERSION", lambda: sample_frames.VERSION, looked, lambda: av.__version__
+    ),
+    "hash": Measured("h2a_curation/measure/perceptual_hash.py: VERSION", lambda: perceptual_hash.VERSION, hashed),
     "embed": Measured(
         "h2a_curation/measure/embed.py: VERSION",
         lambda: embed.VERSION,

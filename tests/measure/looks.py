@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from h2a_curation.measure.look import Look
+from h2a_curation.measure.frames import Look
 
 
 def look(**changed: Any) -> Look:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from h2a_curation.decide.screen import ClipRules
-from h2a_curation.measure.look import LookRules
+from h2a_curation.measure.frames import LookRules
 from h2a_curation.measure.sense import SIGNALS, SenseRules, Signal, black, motion, sense
-from h2a_curation.sensors import available
-from h2a_curation.video.look import look as look_at
-from h2a_curation.weights import model_folder
+from h2a_curation.models.sensors import available
+from h2a_curation.models.weights import model_folder
+from h2a_curation.video.sample_frames import look as look_at
 from tests.measure.looks import look
 from tests.videos import CLIPS, H264, make
 

@@ -11,11 +11,11 @@ from typing import TextIO
 
 import uvicorn
 
-from h2a_curation.sample_world.app import make_app
-from h2a_curation.sample_world.cast import FilePlan
-from h2a_curation.sample_world.content import Platform, SamplePlatform
-from h2a_curation.sample_world.files import cached_file
-from h2a_curation.sample_world.world import World
+from h2a_curation.sample_world.site.app import make_app
+from h2a_curation.sample_world.site.content import Platform, SamplePlatform
+from h2a_curation.sample_world.site.files import cached_file
+from h2a_curation.sample_world.world.cast import FilePlan
+from h2a_curation.sample_world.world.world import World
 
 
 class CountingMaker:

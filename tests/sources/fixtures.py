@@ -12,7 +12,7 @@ import pytest
 
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import open_source
-from h2a_curation.sources.opened import Opened
+from h2a_curation.sources.guarded import Opened
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.settings import TIKTOK_ADDRESS, TikTokSettings
 from tests import factories

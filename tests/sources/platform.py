@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from h2a_curation.sources.ytdlp import YtDlp
+from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
 from tests.loopback import Answer, Site
 

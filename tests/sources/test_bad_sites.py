@@ -7,12 +7,12 @@ from urllib.parse import quote
 import pytest
 
 import schemas
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.listing import list_pages
 from h2a_curation.acquire.retry import RetryRules
-from h2a_curation.sources.errors import ErrorKind, FetchError
-from h2a_curation.sources.opened import Opened
-from h2a_curation.sources.opt_out import OptOuts
-from h2a_curation.sources.options import DownloadOptions
+from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.politeness.opt_out import OptOuts
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
 from tests.acquire.pages import together
 from tests.loopback import Answer
@@ -169,7 +169,7 @@ def test_a_site_that_drips_is_left_in_time(site, options):
 
 
 def test_a_page_of_a_hundred_megabytes_is_not_read(site, monkeypatch):
-    monkeypatch.setattr("h2a_curation.sources.ytdlp._MAX_PAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("h2a_curation.sources.ytdlp.source._MAX_PAGE_BYTES", 1_000_000)
     site.answers["/tag/squat"] = lambda _: Answer(body=b" " * 3_000_000, headers=JSON | {"Content-Length": ""})
     requests, _, _ = mined(patient(site), 5)
     assert [r.outcome for r in requests] == ["too_large"]

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import schemas
-from h2a_curation import hashtags
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources import KINDS, make_source
-from h2a_curation.sources.errors import ErrorKind, FetchError
-from h2a_curation.sources.options import DownloadOptions
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
+from h2a_curation.taxonomy import hashtags
 from tests import factories
 from tests.sources.fixtures import CREATOR, FIXTURES, NUM_POSTS, made, opened
 from tests.sources.platform import VIDEO

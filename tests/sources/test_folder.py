@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.folder import FolderOfFiles
 from tests import factories
 from tests.sources.platform import VIDEO, clock

@@ -5,8 +5,8 @@ import pytest
 from h2a_curation import recipes
 from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file
 from h2a_curation.sources import open_source
-from h2a_curation.sources.options import DownloadOptions
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests.loopback import Answer
 from tests.sources.fixtures import CREATOR, NUM_POSTS, opened
 from tests.sources.platform import MP4, VIDEO, clock

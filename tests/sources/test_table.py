@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from h2a_curation.sources.errors import ErrorKind, FetchError
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.table import TableOfUrls
 from tests import factories
 from tests.sources.platform import VIDEO, clock

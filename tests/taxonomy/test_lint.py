@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from h2a_curation import yaml_file
+from h2a_curation.foundation import yaml_file
 from h2a_curation.taxonomy.lint import lint, place
 from h2a_curation.taxonomy.model import ClassFile
 

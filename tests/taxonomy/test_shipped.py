@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from h2a_curation import recipes
-from h2a_curation.data_folder import data_folder
+from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
 from h2a_curation.taxonomy.child_words import word_for_a_child

@@ -1,0 +1,1 @@
+"""Where parts run: worker processes and threads of this machine."""

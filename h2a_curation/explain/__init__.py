@@ -1,0 +1,1 @@
+"""Questions to a finished lake, which nothing here writes."""

@@ -1,0 +1,138 @@
+"""Where each known positive was lost: how we debug our own recall."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake import decisions
+from h2a_curation.lake.lake import Lake
+
+_FATES = f"""
+    WITH matched AS (
+        SELECT number, post_id, 0 AS rank FROM known JOIN post ON post.post_id = known.post
+        UNION ALL SELECT number, post_id, 1 FROM known JOIN post ON post.url = known.post
+        UNION ALL SELECT number, post_id, 2 FROM known
+                         JOIN post ON substr(post.post_id, instr(post.post_id, ':') + 1) = known.post
+    ),
+    found AS (SELECT number, arg_min(post_id, (rank, post_id)) AS post_id FROM matched GROUP BY number),
+    rejected AS ({REJECTED_SQL}),
+    best AS (SELECT clip_id, arg_max(class_id, probability) AS looks_like, max(probability) AS probability
+             FROM score GROUP BY clip_id)
+    SELECT known.post, known.class_id, found.post_id, ground,
+           media.outcome AS media, media.detail, probe.outcome AS probe, clip.outcome AS clip,
+           opted_out.reason AS asked_by,
+           post_rejected.said AS post_said, coalesce(clip_rejected.said, file_rejected.said) AS clip_said,
+           selection.post_id AS chosen_post, selection.split, best.looks_like, best.probability
+    FROM known LEFT JOIN found USING (number)
+         LEFT JOIN candidate ON candidate.post_id = found.post_id AND candidate.class_id = known.class_id
+         LEFT JOIN opted_out ON opted_out.post_id = found.post_id
+         LEFT JOIN media ON media.post_id = found.post_id
+         LEFT JOIN probe ON probe.media_id = media.media_id
+         LEFT JOIN clip ON clip.media_id = media.media_id
+         LEFT JOIN rejected post_rejected
+              ON post_rejected.subject_id = found.post_id AND post_rejected.class_id = known.class_id
+         LEFT JOIN rejected file_rejected
+              ON file_rejected.subject_id = media.media_id AND file_rejected.class_id = known.class_id
+         LEFT JOIN rejected clip_rejected
+              ON clip_rejected.subject_id = clip.clip_id AND clip_rejected.class_id = known.class_id
+         LEFT JOIN selection ON selection.clip_id = clip.clip_id AND selection.class_id = known.class_id
+         LEFT JOIN best ON best.clip_id = clip.clip_id
+    QUALIFY row_number() OVER (PARTITION BY known.number ORDER BY ground) = 1
+    ORDER BY known.number
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """How far one known positive came."""
+
+    post: str
+    """As the user named it."""
+    class_id: str
+    stage: str
+    """`kept`, or the stage at which it was lost."""
+    what: str
+    """In words: the reason, and what was compared with what."""
+
+
+def trace(lake: Lake, known_good: Path, decision: Path) -> Iterator[Fate]:
+    """The fate of each row of a CSV with the columns `class` and `url` or `post_id`; ValueError names a bad line."""
+    known = _known(known_good)
+    decided = connect(lake.path, models=decisions.about(decision)["models"], decision=decision)
+    classes = decided.query("SELECT DISTINCT class_id FROM candidate")["class_id"].to_pylist()
+    for row in _joined(decided, known):
+        stage, what = _fate(row) if row["class_id"] in classes else ("mine", _no_candidate(row["class_id"], classes))
+        yield Fate(post=row["post"], class_id=row["class_id"], stage=stage, what=what)
+
+
+def _joined(decided: Catalog, known: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    posts, class_ids = [post for post, _ in known], [class_id for _, class_id in known]
+    table = pa.table(
+        {
+            "number": pa.array(range(len(known)), pa.int64()),
+            "post": pa.array(posts, pa.string()),
+            "class_id": pa.array(class_ids, pa.string()),
+        }
+    )
+    rows: list[dict[str, Any]] = decided.query(_FATES, {"known": table}).to_pylist()
+    return rows
+
+
+def _fate(row: dict[str, Any]) -> tuple[str, str]:
+    """The stage and what happened there, the earliest loss first."""
+    if row["post_id"] is None:
+        return "mine", "not listed by any page that was asked for"
+    if row["asked_by"] is not None:
+        copy = f"; a copy by another account is kept: {row['chosen_post']}" if row["split"] is not None else ""
+        return "screen_post", f"opt_out: {row['asked_by']}{copy}"
+    if row["split"] is not None:
+        return "kept", row["split"] if row["chosen_post"] == row["post_id"] else f"as a copy: {row['chosen_post']}"
+    if row["ground"] is None:
+        seen = (
+            f"; its frames look most like {row['looks_like']} ({row['probability']:.2f})" if row["looks_like"] else ""
+        )
+        return "mine", f"listed, but none of its tags speaks for the class{seen}"
+    if row["post_said"] is not None:
+        return row["post_said"]["stage"], in_words(row["post_said"])
+    if row["media"] is None:
+        return "fetch", "not fetched: other posts came first in the budget"
+    if row["media"] != "ok":
+        return "fetch", f"{row['media']}: {row['detail']}"
+    for step, table in (("probe", "probe"), ("cut", "clip")):
+        if row[table] != "ok":
+            return step, row[table] or "not measured by this decision's programs: `h2a build` does it"
+    if row["clip_said"] is not None:
+        return row["clip_said"]["stage"], in_words(row["clip_said"])
+    return "validate", "undecided: not measured by this decision's models: `h2a build` does it"
+
+
+def _no_candidate(class_id: str, classes: list[str]) -> str:
+    near = difflib.get_close_matches(class_id, classes, n=1)
+    return "no post is a candidate for this class" + (f": did you mean {near[0]}?" if near else "")
+
+
+def _known(file: Path) -> list[tuple[str, str]]:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (FileNotFoundError, IsADirectoryError) as missing:
+        raise ValueError(f"{file}: there is no such file") from missing
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as broken:
+        raise ValueError(
+            f"{file}: not a CSV table: {broken}; it needs the columns class and url or post_id"
+        ) from broken
+    column = next((c for c in ("post_id", "url") if c in table.columns), None)
+    if column is None or "class" not in table.columns:
+        raise ValueError(f"{file}: needs the columns class and url or post_id; it has {', '.join(table.columns)}")
+    known = list(zip(table[column].str.strip(), table["class"].str.strip(), strict=True))
+    for number, (post, class_id) in enumerate(known, start=2):
+        if not post or not class_id:
+            raise ValueError(f"{file}:{number}: {column} and class must not be empty")
+    return known

@@ -1,0 +1,1 @@
+"""What knows nothing of posts and clips: durable files, interrupts, YAML, shipped data."""

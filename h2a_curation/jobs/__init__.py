@@ -1,0 +1,1 @@
+"""Whole jobs as commands run them, with whatever must be served meanwhile."""

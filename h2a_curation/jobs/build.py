@@ -1,0 +1,50 @@
+"""One build from a recipe to a version, with the sample site served while it runs where the recipe asks for it."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from h2a_curation.executors.local import local_executor
+from h2a_curation.jobs.progress import shown
+from h2a_curation.lake import lake as lakes
+from h2a_curation.pipeline import build as building
+from h2a_curation.pipeline.part import models_of, source_of
+from h2a_curation.pipeline.rounds.schedule import Asked, Wish
+from h2a_curation.recipes import Recipe
+from h2a_curation.sample_world.site.files import default_cache
+from h2a_curation.sample_world.site.serve import serve
+
+
+def run(
+    lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None, rounds: Wish | None = None
+) -> building.Built:
+    """Build on this machine, with `workers` processes (0: one a core)."""
+    with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
+        source_of(ready).check()
+        return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version, rounds)
+
+
+def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: Wish | None = None) -> Asked:
+    """As `run`, but for the decision and the version; returns the rounds that are done by now."""
+    with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
+        source_of(ready).check()
+        made = lakes.create(lake, ready.salt)
+        job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
+        return building.all_rounds(job, rounds)
+
+
+@contextmanager
+def reachable(recipe: Recipe, truth: Path | None = None, log: Path | None = None) -> Iterator[Recipe]:
+    """The recipe with the address of the sample site, which runs as long as the context; other recipes as they are."""
+    if not recipe.source.world:
+        yield recipe
+        return
+    with serve(recipe.seed, recipe.source.world, default_cache(), truth, log=log) as url:
+        yield at(recipe, url)
+
+
+def at(recipe: Recipe, url: str) -> Recipe:
+    """The recipe for a sample site at this address."""
+    arguments = {"h2asample": {"base": [url]}}
+    return dataclasses.replace(recipe, source=dataclasses.replace(recipe.source, extractor_args=arguments))

@@ -1,0 +1,213 @@
+"""The whole job in one command: a sample world, or a folder of real clips, to shards, a checkpoint and a report."""
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.executors.local import local_executor
+from h2a_curation.explain import funnel as overview
+from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.jobs.build import at, reachable
+from h2a_curation.jobs.progress import shown
+from h2a_curation.lake import lake as lakes
+from h2a_curation.lake.lake import Lake
+from h2a_curation.pipeline.build import Built, build, timed
+from h2a_curation.pipeline.part import models_of, sensors_missing
+from h2a_curation.recipes import Recipe, load
+from h2a_curation.report.page import FunnelStage, Pretraining, ReportData, Score, write_report
+from h2a_curation.sample_world.site import real_clips
+from h2a_curation.sample_world.site.serve import serve_clips
+from h2a_curation.sample_world.world.score import Score as TruthScore
+from h2a_curation.sample_world.world.score import score
+from h2a_curation.taxonomy.load import complete
+from h2a_curation.taxonomy.model import ClassFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quickstart:
+    """Where everything lies, and the numbers to show; `summary.json` has them too."""
+
+    summary: dict[str, Any]
+    paths: dict[str, str]
+    notes: list[str]
+    funnel: list[FunnelStage]
+
+
+def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Quickstart:
+    """Build the recipe's sample world, score it against its truth, and train `preset` on its shards."""
+    assert recipe.source.world, "a recipe of a sample world"
+    truth = out / "truth.json"
+    with reachable(recipe, truth) as ready:
+        lake, built = _build(out, ready, workers)
+    decided = connect(lake.path, models=models_of(recipe), decision=built.decision)
+    kept = decided.query("SELECT post_id, class_id FROM selection ORDER BY post_id")
+    pairs = zip(kept["post_id"].to_pylist(), kept["class_id"].to_pylist(), strict=True)
+    found = score(truth, pairs)
+    notes = [
+        "The sample world's small CLIP model knows this world only; docs/real-data.md names models for real video."
+    ]
+    return _conclude(out, recipe, lake, built, decided, preset, notes, found=found)
+
+
+def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
+    """Serve a folder of real clips, build it, and train `preset` on what is kept."""
+    recipe = clips_recipe(folder)
+    with serve_clips(folder) as url:
+        lake, built = _build(out, at(recipe, url), workers)
+    decided = connect(lake.path, models=models_of(recipe), decision=built.decision)
+    notes = ["The CLIP scores are recorded and decide nothing: this small model has never seen the real world."]
+    if missing := sensors_missing(recipe):
+        notes.append(f"The person signal is absent: {missing}.")
+    clips = _clips(decided, folder)
+    notes += _not_looked_at(clips, recipe)
+    return _conclude(out, recipe, lake, built, decided, preset, notes, clips=clips)
+
+
+def clips_recipe(folder: Path) -> Recipe:
+    """The recipe `clips` with the classes that the folder's labels.csv names, and with room for all of its files.
+
+    A first round asks each listing for one page: that has to hold the listing, however long.
+    """
+    labels = real_clips.read_labels(folder)
+    file = yaml_file.check({"classes": real_clips.classes_of(labels)}, ClassFile)
+    recipe = load("clips")
+    listings = real_clips.listings_of(labels).values()
+    page_size = max(recipe.source.page_size, 1 + max(map(len, listings)))  # a page that is not full is the last one
+    post = recipe.decide.post  # a file without an action stands under every tag, and is no spam for that
+    post = dataclasses.replace(post, max_hashtags=max(post.max_hashtags, len(listings)))
+    return dataclasses.replace(
+        recipe,
+        action_classes=tuple(complete([file], str(folder))),
+        source=dataclasses.replace(recipe.source, page_size=page_size),
+        mine=dataclasses.replace(recipe.mine, pages_per_round=max(recipe.mine.pages_per_round, len(listings))),
+        max_files=max(recipe.max_files, len(labels)),
+        decide=dataclasses.replace(recipe.decide, post=post),
+    )
+
+
+def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:
+    lake = lakes.create(out / "lake", recipe.salt)
+    with local_executor(workers, recipe.lanes) as executor, shown() as progress:
+        return lake, build(lake, recipe, executor, progress)
+
+
+def _conclude(
+    out: Path,
+    recipe: Recipe,
+    lake: Lake,
+    built: Built,
+    decided: Catalog,
+    preset: str,
+    notes: list[str],
+    found: TruthScore | None = None,
+    clips: list[dict[str, Any]] | None = None,
+) -> Quickstart:
+    """Train, report, and write the summary."""
+    seconds = dict(built.seconds)
+    with timed(seconds, "pretrain"):
+        trained = _pretrain(lake, built.version, preset, out / "pretrain")
+    paths = {
+        "lake": str(lake.path),
+        "version": str(lake.path / "versions" / built.version),
+        "shards": str(lake.path / "shards"),
+        "checkpoint": str(trained.checkpoint),
+        "report": str(out / "report.html"),
+        "summary": str(out / "summary.json"),
+    }
+    funnel = overview.funnel(decided)
+    with timed(seconds, "report"):
+        data = ReportData(
+            title=f"Build of {recipe.name}",
+            built_at=datetime.now(UTC),
+            recipe=recipe.name,
+            notes=notes,
+            funnel=funnel,
+            classes=overview.classes(decided, recipe),
+            score=Score(precision=found.precision, recall=found.recall) if found else None,
+            rounds=overview.rounds(decided),
+            tags=overview.tags(lake, recipe),
+            kept=overview.kept_sheets(decided, lake, recipe, out / "report.html"),
+            rejected=overview.rejected_sheets(decided, lake, out / "report.html"),
+            seconds=seconds,
+            pretraining=_pretraining(trained, preset, out / "pretrain"),
+            paths=paths,
+        )
+        write_report(data, out / "report.html")
+    summary: dict[str, Any] = {
+        "precision": found.precision if found else None,
+        "recall": found.recall if found else None,
+        "funnel": [dataclasses.asdict(stage) for stage in funnel],
+        "reasons": {stage.stage: dict(stage.reasons) for stage in funnel if stage.reasons},
+        "seconds": seconds,
+        "num_kept": found.num_kept if found else decided.query("FROM selection").num_rows,
+        "pretrain": {
+            "held_out_ratio": trained.held_out_ratio,
+            "num_steps": trained.num_steps,
+            "wall_s": trained.wall_s,
+        },
+        "notes": notes,
+        "paths": paths,
+    }
+    if found:
+        summary |= {"num_wanted": found.num_wanted, "wrong": found.wrong, "missed": found.missed}
+    if clips is not None:
+        summary["clips"] = clips
+    with replaced(out, out / "summary.json") as file:
+        file.write(json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    return Quickstart(summary=summary, paths=paths, notes=notes, funnel=funnel)
+
+
+def _pretrain(lake: Lake, version: str, preset: str, out: Path) -> Any:
+    from h2a_curation.videomae.pretrain.train import pretrain
+
+    with shown() as progress:
+        return pretrain(
+            lake.path, version, preset, out, progress=lambda done, total, _: progress("pretrain", done, total)
+        )
+
+
+def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
+    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
+    return Pretraining(
+        preset=preset,
+        losses=[(step["step"], step["loss"]) for step in steps],
+        held_out_loss=trained.held_out_after,
+        of_mean_loss=trained.held_out_mean_predictor,
+        picture=trained.picture,
+    )
+
+
+def _not_looked_at(clips: list[dict[str, Any]], recipe: Recipe) -> list[str]:
+    """One line for each setting that left files out, with their number."""
+    why = {
+        _NOT_LISTED: (
+            f"the lake's {recipe.mine.num_rounds} round (mine.num_rounds) was over before they were listed;"
+            " give another --out"
+        ),
+        _NOT_FETCHED: f"the recipe fetches {recipe.max_files} at most (max_files)",
+    }
+    num = Counter(clip["reason"] for clip in clips)
+    return [f"{num[r]} of {len(clips)} files were not looked at ({r}): {said}." for r, said in why.items() if num[r]]
+
+
+_NOT_LISTED = "not_listed"
+"""The reason given for a file that no listing has shown."""
+_NOT_FETCHED = "not_asked"
+"""The reason in `fate` of a file that was listed and wanted, and not asked for."""
+
+
+def _clips(decided: Catalog, folder: Path) -> list[dict[str, Any]]:
+    """Each file of the folder: whether it was kept for a class, else why not (the view `fate`)."""
+    rows = decided.query("SELECT post_id, kept, reason FROM fate").to_pylist()
+    said = {row["post_id"].rpartition(":")[2]: row for row in rows}
+    listed = []
+    for label in real_clips.read_labels(folder):
+        row = said.get(real_clips.clip_id(label.file), {"kept": False, "reason": _NOT_LISTED})
+        listed.append({"file": label.file, "keep": row["kept"], "reason": row["reason"]})
+    return listed

@@ -1,0 +1,1 @@
+"""The lake as bytes on disk: its layout, commits, files and decisions."""

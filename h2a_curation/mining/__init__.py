@@ -1,0 +1,1 @@
+"""What to ask for: arms, what they are believed to bring, and how requests are spent on them."""

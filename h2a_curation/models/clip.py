@@ -1,0 +1,227 @@
+"""The only open_clip: frames and prompts to vectors, the same numbers every time on one kind of device.
+
+One clip is one batch, in fp32 and, on a CPU, on one thread: so a clip's vectors depend neither on other clips nor on
+the number of workers. `fingerprint` and `logit_scale` load no model, for who only compares or decides.
+"""
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+LOCAL = "local-dir:"
+_HUB = "hf-hub:"
+_LOCAL_CONFIG = "open_clip_config.json"
+_LOCAL_WEIGHTS = "open_clip_model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipModel:
+    """A loaded model. Make one by `load`."""
+
+    logit_scale: float
+    """What cosines are multiplied with before a softmax."""
+    fingerprint: str
+    _model: Any
+    _preprocess: Callable[[Any], "torch.Tensor"]
+    _tokenize: Callable[[list[str]], "torch.Tensor"]
+    _device: str
+
+    @classmethod
+    def load(cls, name: str, pretrained: str | None) -> "ClipModel":
+        """Any open_clip model name with a tag or a file of weights, `hf-hub:ORG/REPO`, or `local-dir:FOLDER`.
+
+        Raises ValueError for what the user can mend, ConnectionError when weights must be fetched and cannot.
+        """
+        mark = fingerprint(name, pretrained)
+        open_clip = import_open_clip()
+        try:
+            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained, device=_device())
+            tokenize = open_clip.get_tokenizer(name, **_tokenizer_arguments(name))
+        # open_clip asserts that shapes fit.
+        except (RuntimeError, OSError, AssertionError) as error:
+            raise _explained(name, pretrained, error) from error
+        return cls(
+            logit_scale=model.logit_scale.exp().item(),
+            fingerprint=mark,
+            _model=model.eval(),
+            _preprocess=preprocess,
+            _tokenize=tokenize,
+            _device=_device(),
+        )
+
+    def encode_images(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """[frame, height, width, rgb] to [frame, dim], rows of length 1."""
+        import torch
+        from PIL import Image
+
+        with _one_thread(), torch.inference_mode():
+            pictures = torch.stack([self._preprocess(Image.fromarray(frame)) for frame in frames])
+            return _halves(self._model.encode_image(pictures.to(self._device), normalize=True))
+
+    def encode_texts(self, texts: list[str]) -> NDArray[np.float16]:
+        """[text, dim], rows of length 1. Words past the model's context length are cut off."""
+        import torch
+
+        with _one_thread(), torch.inference_mode():
+            tokens = self._tokenize(texts).to(self._device)
+            return _halves(self._model.encode_text(tokens, normalize=True))
+
+
+@functools.cache
+def fingerprint(name: str, pretrained: str | None) -> str:
+    """What the model's numbers depend on: weights, preprocessing, programs, kind of device.
+
+    Files are hashed; a tag or a hub repository stands for itself. Raises ValueError when there is no such model.
+    """
+    programs = "+".join(f"{package}-{version(package)}" for package in ("open_clip_torch", "timm", "torch"))
+    return f"{_identity(name, pretrained)}+{programs}+{_device()}-fp32+one-thread+batch-of-one-clip"
+
+
+def logit_scale(name: str, pretrained: str | None) -> float:
+    """What cosines are multiplied with: read from the file of weights if one is at hand, else from the loaded model."""
+    from safetensors import safe_open
+
+    file = _file_at_hand(name, pretrained)
+    if file is not None and file.suffix == ".safetensors":
+        with safe_open(file, framework="numpy") as tensors:
+            if "logit_scale" in tensors.keys():  # noqa: SIM118 (not a dict)
+                return float(np.exp(tensors.get_tensor("logit_scale").astype(np.float32)).item())
+    return ClipModel.load(name, pretrained).logit_scale
+
+
+def _identity(name: str, pretrained: str | None) -> str:
+    if name.startswith(LOCAL):
+        folder = Path(name.removeprefix(LOCAL))
+        files = [folder / _LOCAL_CONFIG, folder / _LOCAL_WEIGHTS]
+        if missing := [file.name for file in files if not file.is_file()]:
+            raise ValueError(f"no model in {folder}: {' and '.join(missing)} missing there")
+        files += [Path(file) for file in _tokenizer_arguments(name).values()]
+        return f"{LOCAL}{_hash(files)}"
+    if name.startswith(_HUB):
+        return name
+    _refuse_unknown(name, pretrained)
+    assert pretrained is not None
+    return f"{name}/{_hash([Path(pretrained)]) if Path(pretrained).is_file() else pretrained}"
+
+
+def _refuse_unknown(name: str, pretrained: str | None) -> None:
+    open_clip = import_open_clip()
+    names = open_clip.list_models()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0)
+        raise ValueError(f"open_clip has no model {name}: did you mean {near[0]}? Or give {LOCAL}FOLDER")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained not in tags and not (pretrained and Path(pretrained).is_file()):
+        raise ValueError(
+            f"{pretrained or 'no value'} given as pretrained: for {name} give a file of weights"
+            f" or one of: {', '.join(tags) or 'none'}"
+        )
+
+
+def _explained(name: str, pretrained: str | None, error: Exception) -> Exception:
+    """open_clip reports all that goes wrong as RuntimeError: what is a network's fault is told by its words."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    what = " ".join(filter(None, [name, pretrained]))
+    if isinstance(error, OSError) or "download" in reason or "HF Hub" in reason:
+        return ConnectionError(
+            f"the weights of {what} are not on this machine and could not be fetched: go online once,"
+            f" or give a file of weights ({reason})"
+        )
+    return ValueError(f"the weights of {what} do not fit the model: {reason}")
+
+
+def _file_at_hand(name: str, pretrained: str | None) -> Path | None:
+    if name.startswith(LOCAL):
+        return Path(name.removeprefix(LOCAL)) / _LOCAL_WEIGHTS
+    if pretrained is not None and Path(pretrained).is_file():
+        return Path(pretrained)
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = name.removeprefix(_HUB)
+    if not name.startswith(_HUB):
+        repository = import_open_clip().get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/")
+    found = try_to_load_from_cache(repository, _LOCAL_WEIGHTS) if repository else None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _tokenizer_arguments(name: str) -> dict[str, str]:
+    """A local model's own vocabulary, which its config names relative to its folder: open_clip would look in the
+    working directory.
+    """
+    if not name.startswith(LOCAL):
+        return {}
+    folder = Path(name.removeprefix(LOCAL))
+    text_config = json.loads((folder / _LOCAL_CONFIG).read_text())["model_cfg"]["text_cfg"]
+    vocabulary = text_config.get("tokenizer_kwargs", {}).get("bpe_path")
+    return {"bpe_path": str(folder / vocabulary)} if vocabulary else {}
+
+
+def _hash(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _device() -> str:
+    """The kind of device. A CPU build of torch says so in its version, which spares who only compares its import."""
+    if version("torch").endswith("+cpu"):
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def import_open_clip() -> Any:
+    """The package: some seconds the first time."""
+    from h2a_curation.models.torchvision_compat import make_importable
+
+    make_importable()
+    import open_clip
+
+    return open_clip
+
+
+def _halves(vectors: "torch.Tensor") -> NDArray[np.float16]:
+    return np.asarray(vectors.float().cpu().numpy().astype(np.float16))
+
+
+_encoding = threading.Lock()
+_num_encoding = 0
+_num_threads_before = 0
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch's number of threads is the process's: set while anybody encodes, and given back to training by the last."""
+    global _num_encoding, _num_threads_before
+    import torch
+
+    with _encoding:
+        if _num_encoding == 0:
+            _num_threads_before = torch.get_num_threads()
+        _num_encoding += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _encoding:
+            _num_encoding -= 1
+            if _num_encoding == 0:
+                torch.set_num_threads(_num_threads_before)

@@ -1,0 +1,1 @@
+"""The pure stages, bound to lake, source and model; `build` has their order on one page."""

@@ -1,0 +1,204 @@
+"""What a lane does, a tag's pages or a post's file at a time, until it is through or something stops it.
+
+What came before it stopped is committed all the same; what failed on the way to it is not.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.acquire.breaker import Lane, Probe
+from h2a_curation.acquire.errors import SETTLED, ErrorKind, FetchError
+from h2a_curation.acquire.fetch import fetch_post, try_post
+from h2a_curation.acquire.listing import Listed, list_pages
+from h2a_curation.acquire.retry import with_retries
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake.lake import Lake
+from h2a_curation.recipes import Recipe
+from h2a_curation.sources.guarded import Opened
+
+Committed = tuple[str, str, dict[str, pa.Table]]
+"""Stage, fingerprint and tables of one commit."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Listing:
+    """How far a round has come with one listing that it was granted pages of."""
+
+    granted: schemas.Allocation
+    num_came: int = 0
+    """Of the granted pages."""
+    has_failed: bool = False
+    """A page did not come in this round, and may come yet."""
+    after: dict[str, str | None] = field(default_factory=dict)
+    """Of each page that came in any round, by cursor, the next one's cursor."""
+
+    @property
+    def num_left(self) -> int:
+        """Granted pages that have not come."""
+        return self.granted.num_pages - self.num_came
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Of the first page that has not come; None where the listing has ended or leads back to itself."""
+        return next_cursor(self.after)
+
+
+def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round: int) -> Iterator[Committed]:
+    """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
+    facts = connect(lake.path)
+    name = _attempt(facts, "request", "tag", tags, round)
+    of_round = listings(facts, round)
+    lane = Lane[Listed](source.listing_breaker, _listing_probe(facts, lake, recipe, source))
+    stopped: FetchError | None = None
+    try:
+        with lane:
+            for tag in lane.over(tags):
+                for page in _pages(of_round[tag], source, recipe, round):
+                    lane.add(page, page.request.outcome)
+    except FetchError as error:
+        stopped = error
+    if lane.kept:
+        yield "mine", name, _page_tables(lane.kept, lake)
+    if stopped is not None:
+        raise stopped
+
+
+def fetch(lake: Lake, recipe: Recipe, source: Opened, post_ids: Sequence[str], round: int) -> Iterator[Committed]:
+    """Fetch the files of these posts, but for those that have one; FetchError where the lane stopped."""
+    facts = connect(lake.path)
+    name = _attempt(facts, "media", "post_id", post_ids, round)
+    lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
+    stopped: FetchError | None = None
+    try:
+        with lane:
+            for post in lane.over(_posts(facts, post_ids)):
+                media = fetch_post(
+                    post, round, source.fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch
+                )
+                lane.add(media, media.outcome)
+    except FetchError as error:
+        stopped = error
+    if lane.kept:
+        tables = {"media": schemas.to_arrow(schemas.Media, lane.kept)}
+        yield "fetch", name, tables
+    if stopped is not None:
+        raise stopped
+
+
+def listings(facts: Catalog, round: int) -> dict[str, Listing]:
+    """By tag, all that the round was granted pages of."""
+    granted = facts.query(f"FROM allocation WHERE round = {round} ORDER BY tag")
+    found = {a.tag: Listing(granted=a) for a in schemas.from_arrow(schemas.Allocation, granted)}
+    asked = facts.query(f"""
+        SELECT tag, cursor, next_cursor, round, outcome FROM request
+        SEMI JOIN (FROM allocation WHERE round = {round}) USING (source, tag)
+    """)
+    for row in asked.to_pylist():
+        listing = found[row["tag"]]
+        if row["outcome"] in SETTLED:
+            listing.after[row["cursor"]] = row["next_cursor"]
+            listing.num_came += row["round"] == round
+        else:
+            listing.has_failed |= row["round"] == round
+    return found
+
+
+def next_cursor(after: Mapping[str, str | None]) -> str | None:
+    """The cursor at which a listing goes on, following its pages from the first: None where it does not.
+
+    >>> next_cursor({}), next_cursor({"": "a"}), next_cursor({"": "a", "a": None}), next_cursor({"": "a", "a": ""})
+    ('', 'a', None, None)
+    """
+    cursor: str | None = ""
+    seen = set()
+    while cursor is not None and cursor in after and cursor not in seen:
+        seen.add(cursor)
+        cursor = after[cursor]
+    return None if cursor in seen else cursor
+
+
+def _pages(listing: Listing, source: Opened, recipe: Recipe, round: int) -> Iterable[Listed]:
+    cursor = listing.next_cursor
+    if cursor is None or listing.num_left <= 0:
+        return ()
+    return list_pages(
+        replace(listing.granted, num_pages=listing.num_left),
+        cursor,
+        source.search,
+        _now,
+        round,
+        sleep=time.sleep,
+        retry=recipe.fetch,
+        known=listing.after,
+    )
+
+
+def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
+    posts = {post.post_id: post for page in pages for post in page.posts}
+    rows = [_pseudonymous(posts[post_id], lake) for post_id in sorted(posts)]
+    return {
+        "request": schemas.to_arrow(schemas.Request, [page.request for page in pages]),
+        "post": schemas.to_arrow(schemas.Post, rows),
+        "hit": schemas.to_arrow(schemas.Hit, [hit for page in pages for hit in page.hits]),
+    }
+
+
+def _attempt(facts: Catalog, table: str, key: str, keys: Sequence[str], round: int) -> str:
+    """Names a commit with the keys: those that were asked for before may be asked for again, which is another part.
+
+    Taken before anything is read or asked for, so that of two workers on one part the second to end drops its rows.
+    """
+    wanted = pa.table({key: pa.array(keys, pa.string())})
+    sql = f"SELECT count(*) AS n FROM {table}_try SEMI JOIN wanted USING ({key}) WHERE round = {round}"
+    num_tries = facts.query(sql, {"wanted": wanted})["n"][0].as_py()
+    return f"{round} after {num_tries}" if num_tries else str(round)
+
+
+def _posts(facts: Catalog, post_ids: Sequence[str]) -> list[schemas.Post]:
+    """In the order of the ids."""
+    wanted = pa.table({"post_id": pa.array(post_ids, pa.string())})
+    sql = f"""
+        FROM post SEMI JOIN wanted USING (post_id) ANTI JOIN (FROM media WHERE outcome IN {SETTLED}) USING (post_id)
+    """
+    by_id = {post.post_id: post for post in schemas.from_arrow(schemas.Post, facts.query(sql, {"wanted": wanted}))}
+    return [by_id[post_id] for post_id in post_ids if post_id in by_id]
+
+
+def _canary(lake: Lake, recipe: Recipe, source: Opened) -> Probe | None:
+    canary = source.canary()
+    if canary is None:
+        return None
+    return Probe("the canary", lambda: try_post(canary, source.fetch, lake.path, sleep=time.sleep, rules=recipe.fetch))
+
+
+def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: Opened) -> Probe | None:
+    """A listing that gave posts before. Until there is one, the canary: where it comes, it says little of listings."""
+    sql = """
+        SELECT min(tag) AS tag FROM request WHERE source = $source AND cursor = '' AND outcome = 'ok' AND num_posts > 0
+    """
+    tag = facts.query(sql, params={"source": source.name})["tag"][0].as_py()
+    if tag is None:
+        canary = _canary(lake, recipe, source)
+        return canary and replace(canary, clears=False)
+
+    def ask() -> FetchError | None:
+        try:
+            page = with_retries(lambda: source.search(tag, ""), key=tag, rules=recipe.fetch, sleep=time.sleep)
+        except FetchError as error:
+            return error
+        return None if page.posts else FetchError(ErrorKind.EXTRACTOR_BROKEN, "it lists nothing any more")
+
+    return Probe(f"the listing of #{tag}, which gave posts before,", ask)
+
+
+def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:
+    return replace(post, creator=None if post.creator is None else lake.pseudonym(post.creator))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,290 @@
+"""The whole job on one page: posts found by hashtag in, a decision and a version of finished shards out.
+
+    each round   plan -> mine -> screen posts -> fetch -> probe -> cut -> look (hash, embed, sense)
+    at the end   decide (screen, validate, dedup, select) -> pack -> version
+
+Acquiring and measuring add rows and skip what has rows; a decision between rounds serves the next plan and is dropped;
+the last one is kept, and is what is published. So the same command after a kill goes on, and after an end does nothing.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow as pa
+from more_itertools import chunked
+
+import schemas
+from h2a_curation.catalog import todo
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.decide import decision as deciding
+from h2a_curation.decide.rules import fingerprint
+from h2a_curation.lake import decisions, parts
+from h2a_curation.lake.lake import Lake
+from h2a_curation.pipeline import publish
+from h2a_curation.pipeline.part import Part, models_of, prompts_of, unmeasured
+from h2a_curation.pipeline.rounds import fetch as files
+from h2a_curation.pipeline.rounds import findings as rows_say
+from h2a_curation.pipeline.rounds import plan as pages
+from h2a_curation.pipeline.rounds import retries
+from h2a_curation.pipeline.rounds import schedule as asked
+from h2a_curation.pipeline.rounds.findings import Known
+from h2a_curation.pipeline.rounds.schedule import Asked, Wish
+from h2a_curation.recipes import Recipe
+from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
+
+Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
+"""`run(lake, recipe, parts)` does each part's work somewhere and yields the number of rows that each added."""
+Progress = Callable[[str, int, int], None]
+"""`progress(step, done, total)`: keys done of a step's keys."""
+
+
+class NothingKeptError(RuntimeError):
+    """A step had input and kept none: there is nothing to go on with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every step needs: the lake, the recipe, who does the work, and whom to tell."""
+
+    lake: Lake
+    recipe: Recipe
+    run: Executor
+    progress: Progress
+    models: dict[str, str]
+    """Fingerprint of the program or model by measuring stage."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall seconds by step, filled as they end."""
+    known: dict[int, Known] = field(default_factory=dict)
+    """What the rounds before the round at hand show, worked out once: it takes a decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Where a build's result lies."""
+
+    decision: Path
+    version: str
+    seconds: dict[str, float]
+    """Wall seconds by step."""
+
+
+def build(
+    lake: Lake,
+    recipe: Recipe,
+    run: Executor,
+    progress: Progress,
+    version: str | None = None,
+    rounds: Wish | None = None,
+) -> Built:
+    """Do all that is not done yet: the recipe's rounds or those that are wished for, a decision, a version.
+
+    Raises NothingKeptError where a step had input and kept none, FetchError where a source must not be asked any more,
+    ValueError for what the user can mend.
+    """
+    job = Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe))
+    all_rounds(job, rounds)
+    path = decide(job)
+    decided = connect(lake.path, models=job.models, decision=path)
+    if not decided.query("FROM selection LIMIT 1").num_rows:
+        raise NothingKeptError(f"no clip was accepted: {rows_say.reasons(decided)}")
+    with timed(job.seconds, "publish"):
+        name = publish.publish(lake, recipe, path, job.models, version, progress)
+    return Built(decision=path, version=name, seconds=dict(job.seconds))
+
+
+def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
+    """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
+    good. Returns which rounds that were.
+    """
+    opt_outs_of(job.lake, job.recipe)  # a list that cannot be read stops all before anything is asked for
+    facts = _facts(job)
+    rounds = asked.asked(facts, job.recipe.mine.num_rounds, wanted)
+    _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
+    for round in range(asked.first_to_walk(facts, rounds.until), rounds.until):
+        plan_round(job, round, rounds)
+        mine(job, round)
+        fetch(job, round, job.recipe.files_by(rounds.until - 1))
+        measure(job)
+        if not asked.is_done(_facts(job), round):
+            end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round)])
+            parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round)]), {"round_end": end})
+    return rounds
+
+
+def plan_round(job: Job, round: int, rounds: Asked) -> None:
+    """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
+    if asked.is_planned(_facts(job), round):
+        return
+    with timed(job.seconds, "plan"):
+        facts, known = _facts(job, before_round=round), _known(job, round)
+        rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
+        recipe = dataclasses.replace(job.recipe, mine=rules)
+        tables = pages.plan(facts, known, recipe, round, lambda texts: _do(job, "prompt", texts))
+        num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
+        wants = any(rows_say.short(known, job.recipe).values())
+        plan = schemas.RoundPlan(
+            round=round,
+            first=rounds.first,
+            until=rounds.until,
+            num_pages=num_pages,
+            reason="granted" if num_pages else "dry" if wants else "quota",
+        )
+        tables["round_plan"] = schemas.to_arrow(schemas.RoundPlan, [plan])
+        parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round)]), tables)
+
+
+def mine(job: Job, round: int) -> None:
+    """Ask for the pages that the round's plan grants and that have not come yet."""
+    _do(job, "mine", retries.tags_left(_facts(job), round, job.recipe.fetch.max_runs), round)
+    if not _facts(job).query("FROM post LIMIT 1").num_rows:
+        raise NothingKeptError(f"mining listed no post: {rows_say.outcomes(_facts(job), 'request')}")
+
+
+def fetch(job: Job, round: int, max_files: int) -> None:
+    """Fetch the files of the posts drawn for the audit, then of posts that the post screen keeps, the most promising
+    first, as far as the budget goes; `max_files` is that of all rounds.
+    """
+    facts = _facts(job, before_round=round + 1)
+    left_alone = _opted_out(job, facts)
+    screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes, left_alone)
+    known = _known(job, round)
+    put_off = known.put_off & retries.posts_done(_facts(job), job.recipe.fetch.max_runs)
+    order = files.promising(facts, screened, known, put_off, job.recipe, round)
+    if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
+        tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
+        parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)
+    wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round, left_alone)
+    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round)
+    after = _facts(job)
+    if (
+        after.query("FROM media LIMIT 1").num_rows
+        and not after.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
+    ):
+        raise NothingKeptError(f"no file came: {rows_say.outcomes(after, 'media')}")
+
+
+def measure(job: Job) -> None:
+    """Probe, cut and look at every file that came and has no row of these programs and models, but for those that
+    only posts have which are to be left alone.
+
+    Raises NothingKeptError where none could be cut.
+    """
+    _measure_left(job)
+    facts = _facts(job)
+    measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
+    if measured["n"][0].as_py() and not measured["kept"][0].as_py():
+        raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
+
+
+def _measure_left(job: Job) -> None:
+    file = "(SELECT DISTINCT media_id FROM media ANTI JOIN opted_out USING (post_id) WHERE outcome = 'ok')"
+    steps = {
+        "probe": ("probe", f"SELECT media_id AS key FROM {file}"),
+        "cut": ("clip", f"SELECT media_id AS key FROM probe SEMI JOIN {file} USING (media_id) WHERE outcome = 'ok'"),
+    }
+    tables = {"opted_out": _opted_out(job, _facts(job))}
+    for step, (table, wanted) in steps.items():
+        facts = _facts(job)
+        _do(job, step, todo.missing(facts, table, facts.query(wanted, tables)["key"].to_pylist()))
+    facts = _facts(job)
+    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe, tables["opted_out"]).values())))
+
+
+def clips_unmeasured(facts: Catalog, recipe: Recipe, opted_out: pa.Table) -> dict[str, list[str]]:
+    """By what a look gives, the clips without a row of it: what `measure` still has to look at.
+
+    Clips that only posts in `opted_out` have are left alone.
+    """
+    sql = """
+        SELECT DISTINCT clip_id AS key
+        FROM clip SEMI JOIN (FROM media ANTI JOIN opted_out USING (post_id)) USING (media_id) WHERE clip_id IS NOT NULL
+    """
+    return unmeasured(facts, recipe, facts.query(sql, {"opted_out": opted_out})["key"].to_pylist())
+
+
+def decide(job: Job) -> Path:
+    """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
+    with timed(job.seconds, "decide"):
+        facts = _facts(job)
+        left_alone = _opted_out(job, facts)
+        name = _decision_name(job.lake.path, job.recipe, job.models, left_alone)
+        path = job.lake.path / "decisions" / name
+        if not path.exists():
+            tables = _decided(job, facts, left_alone)
+            about = {
+                "recipe": job.recipe.name,
+                "models": job.models,
+                "decided_at": datetime.now(UTC).isoformat(),
+                "classes": {c.id: c.definition for c in job.recipe.action_classes},
+            }
+            decisions.save(job.lake.path, name, tables, about)
+        decisions.name(job.lake.path, job.recipe.name, name)
+    return path
+
+
+def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str], left_alone: pa.Table) -> str:
+    """Fingerprint of all that a decision depends on: rules, classes, models, the facts at hand, and which posts are
+    left alone, of which it tells nothing.
+    """
+    no_input = ("round", "draw", "label")  # what says how far or how good a decision is, and changes none
+    stages = [stage for stage in (lake / "parts").glob("*") if stage.name not in no_input]
+    facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
+    inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+    asked = sorted(left_alone["post_id"].to_pylist())
+    opted_out = [blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()] if asked else []
+    return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs, *opted_out])
+
+
+def _known(job: Job, round: int) -> Known:
+    if round not in job.known:
+        earlier = _facts(job, before_round=round)
+        job.known.clear()
+        decided = _decided(job, earlier, _opted_out(job, earlier)) if round else None
+        job.known[round] = rows_say.of(earlier, decided)
+    return job.known[round]
+
+
+def _opted_out(job: Job, facts: Catalog) -> pa.Table:
+    return opted_out(facts, opt_outs_of(job.lake, job.recipe))
+
+
+def _decided(job: Job, facts: Catalog, left_alone: pa.Table) -> dict[str, pa.Table]:
+    """The tables of a decision on these facts."""
+    recipe = job.recipe
+    prompts = prompts_of(recipe, facts, lambda texts: _do(job, "prompt", texts))
+    vectors = facts.vectors(job.models["embed"])
+    return deciding.decide(facts.query, vectors, prompts, recipe.decide, recipe.action_classes, left_alone)
+
+
+def _facts(job: Job, before_round: int | None = None) -> Catalog:
+    return connect(job.lake.path, models=job.models, before_round=before_round)
+
+
+def _do(job: Job, step: str, keys: Iterable[str], round: int = 0) -> None:
+    """Have the keys' work done in parts."""
+    keys = list(keys)
+    if not keys:
+        return
+    with timed(job.seconds, step):
+        todo_parts = [Part(step, tuple(chunk), round) for chunk in chunked(keys, job.recipe.part_size)]
+        done = 0
+        job.progress(step, 0, len(keys))
+        for part, _ in zip(todo_parts, job.run(job.lake.path, job.recipe, todo_parts), strict=True):
+            done += len(part.keys)
+            job.progress(step, done, len(keys))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Add the wall seconds of the block to the step's."""
+    start_s = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[step] = seconds.get(step, 0.0) + time.monotonic() - start_s

@@ -1,0 +1,289 @@
+"""The work of one part: a pure stage, bound to the decoder, model or source that it needs, and committed.
+
+A part carries ids. Workers may be threads, processes or hosts: what they share is the lake.
+"""
+
+import functools
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+import schemas
+from h2a_curation.acquire.fetch import media_file
+from h2a_curation.catalog import todo
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.decide.rules import fingerprint
+from h2a_curation.decide.validate import PromptVectors, mean_prompts
+from h2a_curation.foundation.atomic_files import written_aside
+from h2a_curation.lake import lake as lakes
+from h2a_curation.lake import parts
+from h2a_curation.lake.lake import Lake
+from h2a_curation.measure import sense
+from h2a_curation.pipeline import acquire
+from h2a_curation.pipeline.acquire import Committed
+from h2a_curation.recipes import Recipe
+
+if TYPE_CHECKING:
+    from h2a_curation.models.clip import ClipModel
+    from h2a_curation.models.sensors import Sensors
+    from h2a_curation.sources.guarded import Opened
+
+WAITING_STAGES = frozenset({"mine", "fetch"})
+"""Stages that wait on a network: threads serve them, all others compute."""
+_SOURCES: "dict[str, Opened]" = {}
+_SOURCES_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one worker does before it commits."""
+
+    stage: str
+    keys: tuple[str, ...]
+    """Tags to list, posts to fetch, media to probe and cut, clips to look at, prompts to embed."""
+    round: int = 0
+    """Of mining, where the stage belongs to one."""
+
+
+def do_part(lake: Path, recipe: Recipe, part: Part) -> int:
+    """Do one part's work and commit it; returns the number of rows that were added."""
+    num_rows = 0
+    for stage, fingerprint_of, tables in _STAGES[part.stage](lakes.open_lake(lake), recipe, part):
+        parts.commit(lake, stage, parts.part_name(stage, fingerprint_of, part.keys), tables)
+        num_rows += sum(table.num_rows for table in tables.values())
+    return num_rows
+
+
+def models_of(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of the program or model, of its rules and of our own version, by measuring stage; and by
+    `sense.SIGNAL` for each signal that has one of its own. Nothing is loaded.
+    """
+    import av
+
+    from h2a_curation.measure import cut, embed, perceptual_hash
+    from h2a_curation.models import clip as clip_model
+    from h2a_curation.video import probe, sample_frames, scenes, transcode
+
+    programs = [scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut]
+    cuts = fingerprint([*programs, *_raised(scenes=scenes.VERSION, transcode=transcode.VERSION, cut=cut.VERSION)])
+    looks = [cuts, av.__version__, recipe.look, *_raised(look=sample_frames.VERSION)]
+    clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
+    senses = fingerprint([looks, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint])
+    return {
+        "probe": fingerprint(["av", av.__version__, recipe.probe, *_raised(probe=probe.VERSION)]),
+        "cut": cuts,
+        "hash": fingerprint([looks, recipe.hash, *_raised(hash=perceptual_hash.VERSION)]),
+        "embed": fingerprint([looks, clip, *_raised(embed=embed.VERSION)]),
+        "sense": senses,
+        "prompt": fingerprint([clip, *_raised(prompt=embed.PROMPT_VERSION)]),
+        **{
+            f"sense.{signal.name}": fingerprint([senses, signal.name, signal.version])
+            for signal in sense.SIGNALS
+            if signal.has_own_fingerprint
+        },
+    }
+
+
+def signals_of(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of each signal that can be had here for this recipe: without a detector, none that needs it."""
+    models = models_of(recipe)
+    signals = sense.measurable(_sensors(_needs_sensors(recipe)).detectors)
+    return {signal.name: models.get(f"sense.{signal.name}", models["sense"]) for signal in signals}
+
+
+def unmeasured(facts: Catalog, recipe: Recipe, clips: Iterable[str]) -> dict[str, list[str]]:
+    """By what a look gives (`fingerprint`, `frame_embedding` and each signal's name), the clips without a row of it."""
+    clips = list(clips)
+    left = {table: todo.missing(facts, table, clips) for table in ("fingerprint", "frame_embedding")}
+    return left | todo.missing_signals(facts, clips, signals_of(recipe))
+
+
+def prompts_of(recipe: Recipe, facts: Catalog, embed: Callable[[list[str]], None]) -> PromptVectors:
+    """The classes and negatives as the text tower sees them; prompts without a row are embedded first."""
+    from h2a_curation.models import clip as clip_model
+
+    groups = [(c.id, c.prompts) for c in recipe.action_classes] + [(n.id, n.prompts) for n in recipe.negatives]
+    vectors = embedded(recipe, facts, {prompt for _, prompts in groups for prompt in prompts}, embed)
+    means = mean_prompts([np.stack([vectors[p] for p in prompts]) for _, prompts in groups])
+    return PromptVectors(
+        model=models_of(recipe)["prompt"],
+        class_ids=tuple(c.id for c in recipe.action_classes),
+        negative_ids=tuple(n.id for n in recipe.negatives),
+        matrix=means,
+        logit_scale=clip_model.logit_scale(recipe.embed.model, recipe.embed.pretrained),
+    )
+
+
+def embedded(
+    recipe: Recipe, facts: Catalog, texts: Iterable[str], embed: Callable[[list[str]], None]
+) -> dict[str, NDArray[np.float32]]:
+    """Vectors by text; texts without a row are embedded first."""
+    wanted = pa.table({"prompt": pa.array(sorted(set(texts)), pa.string())})
+    model = models_of(recipe)["prompt"]
+    if left := todo.missing(_prompts(facts.lake, model), "prompt_embedding", wanted["prompt"].to_pylist()):
+        embed(left)
+    sql = "SELECT prompt, vector FROM prompt_embedding SEMI JOIN wanted USING (prompt)"
+    rows = _prompts(facts.lake, model).query(sql, {"wanted": wanted})
+    vectors = np.array(rows["vector"].to_pylist(), np.float32)
+    return dict(zip(rows["prompt"].to_pylist(), vectors, strict=True))
+
+
+def sensors_missing(recipe: Recipe) -> str:
+    """Why a signal that the recipe asks for cannot be had, and which command adds it; empty where all can."""
+    return _sensors(_needs_sensors(recipe)).reason if _needs_sensors(recipe) else ""
+
+
+def source_of(recipe: Recipe, lake: Lake | None = None) -> "Opened":
+    """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count.
+
+    Made anew where an opt-out list has changed.
+    """
+    lists = [(file.stat().st_mtime_ns, file.stat().st_size) for file in recipe.source.opt_outs if file.exists()]
+    key = repr((recipe.source, recipe.fetch, lake and lake.path, lists))
+    with _SOURCES_LOCK:
+        if key not in _SOURCES:
+            from h2a_curation.sources import open_source
+
+            state, pseudonym = (lake.path, lake.pseudonym) if lake else (None, None)
+            _SOURCES[key] = open_source(recipe.source, recipe.fetch, state=state, pseudonym=pseudonym)
+        return _SOURCES[key]
+
+
+def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    return acquire.mine(lake, recipe, source_of(recipe, lake), part.keys, part.round)
+
+
+def _fetch(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    return acquire.fetch(lake, recipe, source_of(recipe, lake), part.keys, part.round)
+
+
+def _probe(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.probe import probe
+    from h2a_curation.video.child import probe_in_child
+
+    model = models_of(recipe)["probe"]
+    rows = probe(_media(lake, part), recipe.probe, model=model, read=probe_in_child)
+    yield "probe", model, {"probe": schemas.to_arrow(schemas.Probe, rows)}
+
+
+def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.cut import cut
+    from h2a_curation.video import transcode
+    from h2a_curation.video.scenes import longest_scene
+
+    model = models_of(recipe)["cut"]
+    with written_aside(lake.path) as folder:
+        rows = cut(
+            _media(lake, part),
+            recipe.cut,
+            model=model,
+            find_scene=longest_scene,
+            transcode=functools.partial(transcode.cut, folder=folder),
+            keep=lambda file, clip_id: parts.keep_file(lake.path, file, lake.clip_file(clip_id)),
+        )
+        table = schemas.to_arrow(schemas.Clip, rows)
+    yield "cut", model, {"clip": table}
+
+
+def _look(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    """One decode of each clip serves its fingerprint, its vectors and its signals, whichever have no row yet."""
+    from h2a_curation.measure import embed, perceptual_hash
+    from h2a_curation.video.sample_frames import look
+
+    models, signals = models_of(recipe), signals_of(recipe)
+    detectors = _sensors(_needs_sensors(recipe)).detectors
+    left = unmeasured(connect(lake.path, models=models), recipe, part.keys)
+    rows: defaultdict[tuple[type, str], list[Any]] = defaultdict(list)
+    for clip_id in sorted(set().union(*left.values())):
+        lacks = {what for what, clips in left.items() if clip_id in clips}
+        wanted = {signal: model for signal, model in signals.items() if signal in lacks}
+        seen = [(clip_id, look(str(lake.clip_file(clip_id)), recipe.look))]
+        made: list[Any] = []
+        if "fingerprint" in lacks:
+            made += perceptual_hash.hash_clips(seen, recipe.hash, model=models["hash"])
+        if "frame_embedding" in lacks:
+            made += embed.embed(seen, model=models["embed"], encode=_clip(recipe).encode_images)
+        made += sense.sense(seen, recipe.sense, models=wanted, detectors=detectors)
+        for row in made:
+            rows[type(row), row.model].append(row)
+    for (record, model), made in rows.items():
+        stage, table = _LOOKED[record]
+        yield stage, model + _which(made, signals), {table: schemas.to_arrow(record, made)}
+
+
+_LOOKED: Mapping[type, tuple[str, str]] = {
+    schemas.Fingerprint: ("hash", "fingerprint"),
+    schemas.FrameEmbedding: ("embed", "frame_embedding"),
+    schemas.Sighting: ("sense", "sighting"),
+}
+"""Stage and table of what a look gives."""
+
+
+def _which(rows: list[Any], signals: Mapping[str, str]) -> str:
+    """The signals of these rows where some of their fingerprint are not among them, else nothing: a part's name tells
+    it from one that holds the other signals of the same clips, which would have it taken for there already.
+    """
+    made = {row.signal for row in rows if isinstance(row, schemas.Sighting)}
+    whole = {signal for signal, model in signals.items() if made and model == rows[0].model}
+    return "" if made == whole else "".join(f"+{signal}" for signal in sorted(made))
+
+
+def _prompt(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
+    from h2a_curation.measure.embed import embed_prompts
+
+    model = models_of(recipe)["prompt"]
+    rows = embed_prompts(part.keys, model=model, encode=_clip(recipe).encode_texts)
+    yield "prompt", model, {"prompt_embedding": schemas.to_arrow(schemas.PromptEmbedding, rows)}
+
+
+_STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
+    "mine": _mine,
+    "fetch": _fetch,
+    "probe": _probe,
+    "cut": _cut,
+    "look": _look,
+    "prompt": _prompt,
+}
+
+
+def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
+    return [(media_id, str(media_file(lake.path, media_id))) for media_id in part.keys]
+
+
+def _raised(**versions: int) -> list[str]:
+    """What our own versions add to a fingerprint: version 1 adds nothing, so that no older lake is measured anew."""
+    return [f"{name}-{version}" for name, version in versions.items() if version > 1]
+
+
+def _needs_sensors(recipe: Recipe) -> bool:
+    return recipe.decide.clip.person != "off"
+
+
+@functools.cache
+def _sensors(wanted: bool) -> "Sensors":
+    from h2a_curation.models.sensors import Sensors, available
+    from h2a_curation.models.weights import model_folder
+
+    return available(model_folder()) if wanted else Sensors(detectors={}, fingerprint="none", reason="off")
+
+
+@functools.cache
+def _clip_by_name(model: str, pretrained: str | None) -> "ClipModel":
+    from h2a_curation.models.clip import ClipModel
+
+    return ClipModel.load(model, pretrained)
+
+
+def _clip(recipe: Recipe) -> "ClipModel":
+    return _clip_by_name(recipe.embed.model, recipe.embed.pretrained)
+
+
+def _prompts(lake: Path, model: str) -> Catalog:
+    return connect(lake, models={"prompt": model})

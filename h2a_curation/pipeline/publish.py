@@ -1,0 +1,61 @@
+"""From a decision to a version: its clips packed into shards, listed, named."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from h2a_curation.catalog.views import connect
+from h2a_curation.lake.lake import Lake
+from h2a_curation.publish import pack
+from h2a_curation.publish.version import next_name, same_as, version_names, write_version
+from h2a_curation.recipes import Recipe
+from schemas import Lineage
+
+_CLIPS = """
+    SELECT s.clip_id, s.class_id, s.label, s.split, s.post_id, s.media_id, s.creator,
+           c.start_s, c.end_s, c.width_px, c.height_px, c.fps, c.num_frames, c.num_bytes
+    FROM selection s JOIN clip c USING (clip_id, media_id) ORDER BY clip_id
+"""
+_LINEAGE = """
+    SELECT s.clip_id, s.class_id, s.post_id, p.url, s.media_id, v.stage, v.reason, v.value, v.threshold, v.rules
+    FROM selection s JOIN post p USING (post_id)
+    JOIN verdict v ON v.class_id = s.class_id AND v.subject_id IN (s.clip_id, s.post_id)
+    ORDER BY s.class_id, s.clip_id, v.stage
+"""
+
+
+def publish(
+    lake: Lake,
+    recipe: Recipe,
+    decision: Path,
+    models: Mapping[str, str],
+    name: str | None,
+    progress: Callable[[str, int, int], None],
+) -> str:
+    """Pack the selection and write the version; a selection that the newest version holds already makes none.
+
+    Returns the version's name.
+    """
+    catalog = connect(lake.path, models=models, decision=decision)
+    names = {c.id: c.name for c in recipe.action_classes}
+    rows = catalog.query(_CLIPS).to_pylist()
+    clips = [pack.PackClip(**row, class_name=names[row["class_id"]]) for row in rows]
+    shards = pack.plan(clips, recipe.pack)
+    members = [member for shard in shards for member in pack.members(shard)]
+    if (name is None or name in version_names(lake.path)) and (same := same_as(lake.path, members)):
+        return same
+    for done, shard in enumerate(shards, start=1):
+        pack.write_shard(shard, lambda clip_id: lake.clip_file(clip_id).read_bytes(), lake.path)
+        progress("pack", done, len(shards))
+    name = name or next_name(lake.path)
+    write_version(
+        lake.path,
+        name,
+        members=members,
+        lineage=[Lineage(**row) for row in catalog.query(_LINEAGE).to_pylist()],
+        decision=decision.name,
+        recipe=recipe.text,
+        labels={c.id: c.label for c in recipe.action_classes},
+        now=lambda: datetime.now(UTC),
+    )
+    return name

@@ -1,0 +1,57 @@
+"""A round's plan: which listings get how many pages, which are left alone, and the tags learnt for it."""
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.audit.reward import without_wrong
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.mining.allocate import plan as plan_pages
+from h2a_curation.mining.arms import Arms, Key, arm_sql
+from h2a_curation.mining.backoff import Failing, failing_sql, waiting
+from h2a_curation.mining.tag_state import LEFT_OUT, Evidence, changes, evidence_sql
+from h2a_curation.pipeline.rounds import tags
+from h2a_curation.pipeline.rounds.findings import Known, pairs, short
+from h2a_curation.pipeline.rounds.proposals import Embed
+from h2a_curation.recipes import Recipe
+
+
+def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> dict[str, pa.Table]:
+    """A round's allocations, changes of arms and newly learnt tags, as the tables of one commit."""
+    claims = tags.learn(facts, known, recipe, round, embed) if recipe.adapt and recipe.source.by_tag else []
+    learnt = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
+    wanted = short(known, recipe)
+    arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])
+    states = _states(facts)
+    failing = [Failing(**row) for row in facts.query(failing_sql(), params={"round": round}).to_pylist()]
+    evidence = _evidence(facts, known)
+    changed = changes(arms, evidence, states, wanted, round, recipe.standing, waiting(failing, round))
+    states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
+    left_out = {key for key, (state, _) in states.items() if state in LEFT_OUT}
+    allocations = plan_pages(
+        arms, recipe.mine, round, recipe.seed, wanted, left_out=left_out, reliability=known.reliability
+    )
+    return {
+        "allocation": schemas.to_arrow(schemas.Allocation, allocations),
+        "arm_change": schemas.to_arrow(schemas.ArmChange, changed),
+        "tag_claim": schemas.to_arrow(schemas.TagClaim, claims),
+    }
+
+
+def _arms(facts: Catalog, known: Known, arm_tag: pa.Table, wanted: list[str]) -> Arms:
+    tables = {
+        "arm_tag": arm_tag,
+        "accepted": pairs("post_id", "class_id", without_wrong(facts, known.accepted)),
+        "judged": pa.table({"post_id": pa.array(sorted(known.judged), pa.string())}),
+        "wanted": pa.table({"class_id": pa.array(wanted, pa.string())}),
+    }
+    return Arms(table=facts.query(arm_sql(), tables))
+
+
+def _evidence(facts: Catalog, known: Known) -> list[Evidence]:
+    return [Evidence(**row) for row in facts.query(evidence_sql(), {"fate": known.fates}).to_pylist()]
+
+
+def _states(facts: Catalog) -> dict[Key, tuple[str, str]]:
+    """(state, reason) by arm, as the newest change says."""
+    rows = facts.query("FROM arm_change ORDER BY round").to_pylist()
+    return {(row["source"], row["tag"]): (row["state"], row["reason"]) for row in rows}

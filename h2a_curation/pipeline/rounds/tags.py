@@ -1,0 +1,53 @@
+"""Which tags may be mined for which class: those of the class files, and those that are proposed from the rows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.mining.propose_tags import count_sql, grounds_sql, learn_tags
+from h2a_curation.pipeline.rounds.findings import Known, pairs
+from h2a_curation.pipeline.rounds.proposals import Embed, proposals
+from h2a_curation.recipes import Recipe
+
+
+def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> list[schemas.TagClaim]:
+    """Tags that are proposed for this round: none for the first, which has seen nothing."""
+    if round == 0:
+        return []
+    claims = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
+    seeds = {(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags}
+    excluded = {(tag, c.id) for c in recipe.action_classes for tag in c.excluded_hashtags}
+    tables = {
+        "known": pairs("tag", "class_id", frozenset(seeds | _claimed(recipe, claims))),
+        "excluded": pairs("tag", "class_id", frozenset(excluded)),
+    }
+    accepted = pairs("post_id", "class_id", known.accepted)
+    tables["counted"] = facts.query(count_sql(recipe.learn), {**tables, "accepted": accepted})
+    tables["proposal"] = proposals(facts, tables["counted"], recipe, round, embed)
+    grounds = facts.query(grounds_sql(recipe.learn), tables)
+    return learn_tags(grounds, round=round, rules=recipe.learn)
+
+
+def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
+    """Which listings speak for which class; a source without tags has one listing, which speaks for all."""
+    source = recipe.source.name
+    if not recipe.source.by_tag:
+        rows = [(source, "", c.id, "seed", 0) for c in recipe.action_classes]
+    else:
+        rows = [(source, tag, c.id, "seed", n) for c in recipe.action_classes for n, tag in enumerate(c.seed_hashtags)]
+        seeds = {(tag, class_id) for _, tag, class_id, _, _ in rows}
+        learnt = _claimed(recipe, claims) - seeds
+        rows += [(source, tag, class_id, "learnt", 0) for tag, class_id in sorted(learnt)]
+    columns = zip(*rows, strict=True)
+    return pa.table(dict(zip(("source", "tag", "class_id", "origin", "rank"), map(pa.array, columns), strict=True)))
+
+
+def _claimed(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> set[tuple[str, str]]:
+    """(tag, class id) of learnt tags, each for the living classes that it was claimed for or that took over."""
+    tags: dict[str, set[str]] = defaultdict(set)
+    for claim in claims:
+        tags[claim.class_id].add(claim.tag)
+    return {(tag, c.id) for c in recipe.action_classes for name in (c.id, *c.former_ids) for tag in tags[name]}

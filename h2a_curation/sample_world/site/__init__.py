@@ -1,0 +1,1 @@
+"""The sample world as a site on loopback."""

@@ -1,0 +1,1 @@
+"""The sample world's truth: who posts what, with which tags."""

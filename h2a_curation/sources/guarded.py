@@ -1,0 +1,85 @@
+"""A source as the build uses it: what it lists is fit for rows, opt-outs are honoured, another may fetch."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from h2a_curation.acquire.breaker import Breaker
+from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources.base import Page, Source
+from h2a_curation.sources.politeness.opt_out import OptOuts
+from h2a_curation.sources.sanitise import tidy
+from schemas import Post
+
+
+class Opened:
+    """One source that lists and one that fetches, often the same."""
+
+    def __init__(
+        self,
+        lists: Source,
+        fetches: Source,
+        *,
+        fetch_url: str,
+        opt_outs: OptOuts,
+        canary_url: str,
+        clock: Callable[[], datetime],
+        canary_after: int = 5,
+    ) -> None:
+        """`fetch_url` holds `{id}`, or is empty where the listed address is the one to fetch."""
+        self.listing_breaker = Breaker(canary_after, "page")
+        self.file_breaker = Breaker(canary_after, "post")
+        self._lists = lists
+        self._fetches = fetches
+        self._fetch_url = fetch_url
+        self._opt_outs = opt_outs
+        self._canary_url = canary_url
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The prefix of its posts' ids."""
+        return self._lists.name
+
+    def check(self) -> None:
+        """ValueError when this cannot work as it is configured; no network request."""
+        self._lists.check()
+        if self._fetches is not self._lists:
+            self._fetches.check()
+
+    def search(self, tag: str, cursor: str) -> Page:
+        """One page of the tag's listing, without the posts that are to be left alone: nothing of them is kept."""
+        page = self._lists.search(tag, cursor)
+        posts = [tidy(post) for post in page.posts]
+        left = zip(posts, self._opt_outs.reasons(posts), strict=True)
+        return replace(page, posts=list({post.post_id: post for post, reason in left if not reason}.values()))
+
+    def fetch(self, post: Post, target: Path) -> None:
+        """Write the post's file to `target`, unless it is to be left alone."""
+        if reason := self._opt_outs.reason(post):
+            raise FetchError(ErrorKind.OPT_OUT, reason)
+        if self._fetch_url and post.url != self._canary_url:
+            post = replace(post, url=self._fetch_url.replace("{id}", post.post_id.partition(":")[2]))
+        self._fetches.fetch(post, target)
+
+    def canary(self) -> Post | None:
+        """The post that the recipe knows to be good, to be fetched where others fail; None where it names none."""
+        if not self._canary_url:
+            return None
+        return Post(
+            post_id=f"{self.name}:canary",
+            source=self.name,
+            url=self._canary_url,
+            creator=None,
+            caption="",
+            hashtags=[],
+            posted_at=None,
+            language=None,
+            duration_s=None,
+            width_px=None,
+            height_px=None,
+            num_views=None,
+            num_likes=None,
+            seen_at=self._clock(),
+        )

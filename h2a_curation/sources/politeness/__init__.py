@@ -1,0 +1,1 @@
+"""What a polite client heeds: pace, robots, Retry-After, opt-outs."""

@@ -1,0 +1,23 @@
+"""Where the recipe's opt-outs meet the lake's rows: which posts are to be left alone by now."""
+
+import pyarrow as pa
+
+import schemas
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.lake.lake import Lake
+from h2a_curation.recipes import Recipe
+from h2a_curation.sources import read_opt_outs
+from h2a_curation.sources.politeness.opt_out import COLUMNS, MARKS, OptOuts
+
+
+def opt_outs_of(lake: Lake, recipe: Recipe) -> OptOuts:
+    """Who is to be left alone, from the files as they are now; ValueError for one that cannot be read."""
+    return read_opt_outs(recipe.source, lake.pseudonym)
+
+
+def opted_out(facts: Catalog, opt_outs: OptOuts) -> pa.Table:
+    """The posts to leave alone (rows of OptedOut, by post), candidates or not."""
+    if not opt_outs.has_entries and not opt_outs.by_marks:
+        return schemas.to_arrow(schemas.OptedOut, [])
+    marked = "" if opt_outs.has_entries else f"WHERE list_has_any(hashtags, {sorted(MARKS)})"
+    return opt_outs.among(facts.query(f"SELECT {', '.join(COLUMNS)} FROM post {marked}")).sort_by("post_id")

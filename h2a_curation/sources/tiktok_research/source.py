@@ -1,0 +1,208 @@
+"""TikTok's Research API: lists public videos by hashtag and region, and gives no files.
+
+After developers.tiktok.com/doc: research-api-specs-query-videos, research-api-faq. Access is for approved research
+only, and its terms forbid downloading through it: another source fetches (`fetch_with`), where you may.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.sources.base import Cost, Page
+from h2a_curation.sources.politeness.pace import Pace
+from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS, moment
+from h2a_curation.sources.settings import TIKTOK
+from h2a_curation.sources.tiktok_research.api import Credentials, TikTokApi
+from h2a_curation.sources.tiktok_research.quota import DailyQuota
+from h2a_curation.taxonomy import hashtags
+from schemas import Post
+
+_FIELDS = "id,video_description,create_time,view_count,like_count,hashtag_names,username,video_duration"
+"""No more than is kept: nothing is asked about a creator but the name, which becomes a pseudonym."""
+_MAX_COUNT = 100
+_WINDOW_DAYS = 30
+_NO_SUCH_SEARCH = re.compile(r"search.?id|cursor", re.IGNORECASE)
+_LENGTHS = ("SHORT", "MID", "LONG", "EXTRA_LONG")
+
+
+class TikTokResearch:
+    """A tag's listing goes back in windows of 30 days; a cursor names window, offset and TikTok's cached search."""
+
+    def __init__(
+        self,
+        *,
+        name: str = "tiktok",
+        regions: Sequence[str] = (),
+        video_lengths: Sequence[str] = (),
+        until: str | date | None = None,
+        num_windows: int = 12,
+        page_size: int = _MAX_COUNT,
+        requests_per_day: int = 1000,
+        min_interval_s: float = 1.0,
+        max_per_host: int = 4,
+        max_retry_after_s: float = 120.0,
+        timeout_s: float = 60.0,
+        base_url: str = TIKTOK,
+        proxy: str | None = None,
+        state: Path | None = None,
+        credentials: Credentials | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`regions`: two-letter codes of the creators' countries; empty for all. `video_lengths`: of SHORT (under
+        15 s), MID (to 1 min), LONG (to 5 min), EXTRA_LONG; empty for all. `until`: the last day of the first window;
+        today where there is none. `state`: the folder that holds the day's count. `credentials`: the environment's.
+        """
+        if unknown := [length for length in video_lengths if length not in _LENGTHS]:
+            raise ValueError(f"source {name}: video_lengths has {unknown[0]!r}; known are {', '.join(_LENGTHS)}")
+        if bad := [code for code in regions if not re.fullmatch("[A-Z]{2}", code)]:
+            raise ValueError(f"source {name}: regions has {bad[0]!r}; give two-letter codes such as US")
+        if num_windows < 1 or not 1 <= page_size <= _MAX_COUNT:
+            raise ValueError(f"source {name}: num_windows starts at 1, and page_size is from 1 to {_MAX_COUNT}")
+        self.name = name
+        self._regions = list(regions)
+        self._video_lengths = list(video_lengths)
+        self._until = date.fromisoformat(until) if isinstance(until, str) else until
+        self._num_windows = num_windows
+        self._page_size = page_size
+        self._clock = clock
+        self._base_url = base_url
+        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
+        held = credentials or Credentials.of()
+        quota = DailyQuota(requests_per_day, account=held.key, folder=state, clock=clock, name=name)
+        self._api = TikTokApi(base_url, held, quota, timeout_s=timeout_s, proxy=proxy)
+
+    def check(self) -> None:
+        """The credentials were there when the source was made; whether they hold, only TikTok can say."""
+
+    def search(self, tag: str, cursor: str) -> Page:
+        """One request: at most 100 videos, fewer where TikTok has removed some since."""
+        place = _Place.of(cursor) if cursor else _Place(self._until or self._clock().astimezone(UTC).date())
+        try:
+            with self._pace.seat() as seat:
+                seat.take(self._base_url)
+                self._pace.wait(self._base_url)
+                data, cost = self._api.post("/v2/research/video/query/", _FIELDS, self._body(tag, place))
+        except FetchError as error:
+            if error.kind is not ErrorKind.QUOTA and error.retry_after_s:
+                self._pace.pause(self._base_url, error.retry_after_s)
+            if not place.offset or error.kind is not ErrorKind.GONE or not _NO_SUCH_SEARCH.search(error.detail):
+                raise
+            return self._again(tag, place)
+        return _page(self._posts(data), self._after(data, place), cost)
+
+    def fetch(self, post: Post, target: Path) -> None:
+        """Never: the API gives no files."""
+        raise ValueError(f"the Research API gives no files: source {self.name} needs fetch_with in the recipe")
+
+    def _again(self, tag: str, place: "_Place") -> Page:
+        """TikTok forgets a search after a while: its window is asked from the start once, then left."""
+        refused = Cost(num_requests=1, num_bytes=0)
+        restart = replace(place, offset=0, search_id="", num_restarts=place.num_restarts + 1)
+        other = restart if restart.num_restarts == 1 else self._older(place)
+        if other is None:
+            return _page([], None, refused)
+        page = self.search(tag, str(other))
+        cost = Cost(num_requests=page.cost.num_requests + 1, num_bytes=page.cost.num_bytes)
+        return replace(page, cost=cost)
+
+    def _body(self, tag: str, place: "_Place") -> dict[str, Any]:
+        conditions = [("EQ", "hashtag_name", [tag])]
+        if self._regions:
+            conditions.append(("IN", "region_code", self._regions))
+        if self._video_lengths:
+            conditions.append(("IN", "video_length", self._video_lengths))
+        query = [{"operation": o, "field_name": f, "field_values": v} for o, f, v in conditions]
+        body = {
+            "query": {"and": query},
+            "start_date": f"{place.end - timedelta(days=_WINDOW_DAYS):%Y%m%d}",
+            "end_date": f"{place.end:%Y%m%d}",
+            "max_count": self._page_size,
+            "cursor": place.offset,
+        }
+        return body | ({"search_id": place.search_id} if place.search_id else {})
+
+    def _posts(self, data: dict[str, Any]) -> list[Post]:
+        videos = data.get("videos")
+        if not isinstance(videos, list) or not all(isinstance(v, dict) and v.get("id") for v in videos):
+            raise SourceChanged(f"TikTok lists no videos with ids: {sorted(data)}")
+        posts = [self._post(video) for video in videos]
+        return list({post.post_id: post for post in posts}.values())
+
+    def _post(self, video: dict[str, Any]) -> Post:
+        caption = video.get("video_description")
+        caption = caption if isinstance(caption, str) else ""
+        named = video.get("hashtag_names")
+        tags = [tag for tag in named if isinstance(tag, str)] if isinstance(named, list) else []
+        return Post(
+            post_id=f"{self.name}:{video['id']}",
+            source=self.name,
+            url=f"https://www.tiktok.com/@_/video/{video['id']}",
+            creator=str(video["username"]) if video.get("username") else None,
+            caption=caption,
+            hashtags=hashtags.unique([*tags, *hashtags.in_text(caption[:MAX_CAPTION_CHARACTERS])]),
+            posted_at=moment(_number(video.get("create_time"))),
+            language=None,
+            duration_s=_number(video.get("video_duration")),
+            width_px=None,
+            height_px=None,
+            num_views=_whole(video.get("view_count")),
+            num_likes=_whole(video.get("like_count")),
+            seen_at=self._clock(),
+        )
+
+    def _after(self, data: dict[str, Any], place: "_Place") -> "_Place | None":
+        """The next page of this window; where it has none, or does not go forward, the window before."""
+        offset, search_id = _whole(data.get("cursor")), data.get("search_id")
+        if data.get("has_more") is True and offset is not None and offset > place.offset:
+            return replace(place, offset=offset, search_id=str(search_id or ""))
+        return self._older(place)
+
+    def _older(self, place: "_Place") -> "_Place | None":
+        """Windows share a day, since the documentation leaves open whether the last day is within."""
+        if place.window + 1 >= self._num_windows:
+            return None
+        return _Place(place.end - timedelta(days=_WINDOW_DAYS), window=place.window + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in a tag's listing; as text, a cursor that another process can go on from on another day."""
+
+    end: date
+    """Last day of the window."""
+    window: int = 0
+    """How many windows lie before this one in the listing."""
+    offset: int = 0
+    num_restarts: int = 0
+    search_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.end:%Y%m%d}.{self.window}.{self.offset}.{self.num_restarts}.{self.search_id}"
+
+    @classmethod
+    def of(cls, cursor: str) -> "_Place":
+        """Of a cursor that this source gave."""
+        end, window, offset, num_restarts, search_id = cursor.split(".", 4)
+        day = datetime.strptime(end, "%Y%m%d").replace(tzinfo=UTC).date()
+        return cls(day, int(window), int(offset), int(num_restarts), search_id)
+
+
+def _page(posts: list[Post], place_after: _Place | None, cost: Cost) -> Page:
+    return Page(posts=posts, next_cursor=None if place_after is None else str(place_after), cost=cost)
+
+
+def _number(value: Any) -> float | None:
+    """None for what is no number: the API's text is not ours to trust."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        return float(value) if is_number else None
+    except OverflowError:
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,76 @@
+"""Options for yt-dlp's Python interface, from the two who give some: a recipe, and whoever runs the build."""
+
+import io
+import optparse
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from yt_dlp import parse_options
+from yt_dlp.networking.impersonate import ImpersonateTarget
+
+from h2a_curation.sources.ytdlp.recipe_options import OWN_OPTIONS, DownloadOptions, ExtractorArguments
+
+
+def recipe_options(name: str, options: DownloadOptions) -> dict[str, Any]:
+    """What the recipe sets, as the Python interface wants it. ValueError for a browser that cannot be."""
+    given = {key: value for key, value in asdict(options).items() if value not in (None, (), {})}
+    if target := given.get("impersonate"):
+        try:
+            given["impersonate"] = ImpersonateTarget.from_str(target.lower())
+        except ValueError:
+            raise ValueError(
+                f"source {name}: impersonate is {target!r}; give a browser, such as chrome, or chrome-131:macos-14"
+            ) from None
+    if "format_sort" in given:
+        given["format_sort"] = list(given["format_sort"])
+    return given
+
+
+def own_options(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """What $H2A_YTDLP_OPTIONS sets, in the words of yt-dlp's command line. ValueError where yt-dlp refuses it."""
+    try:
+        words = shlex.split(environment.get(OWN_OPTIONS, ""))
+        if not words:
+            return {}
+        said, plain = parse_options(["--ignore-config", *words]), parse_options(["--ignore-config"])
+    except (ValueError, optparse.OptParseError) as error:
+        reason = str(error).strip().splitlines()[-1].removeprefix("-: error: ")
+        raise ValueError(f"${OWN_OPTIONS}: {reason}; write options of yt-dlp's command line") from None
+    except SystemExit:  # --help, --version
+        raise ValueError(f"${OWN_OPTIONS} asks yt-dlp for its help; write options that a download takes") from None
+    if said.urls:
+        raise ValueError(f"${OWN_OPTIONS} holds {said.urls[0]!r}, which is no option; mend it there")
+    return {key: value for key, value in said.ydl_opts.items() if value != plain.ydl_opts.get(key)}
+
+
+def joined_arguments(recipe: ExtractorArguments, own: ExtractorArguments) -> ExtractorArguments:
+    """Extractor arguments of both; of one that both set, that of whoever runs the build."""
+    return {key: recipe.get(key, {}) | own.get(key, {}) for key in {**recipe, **own}}
+
+
+def check_cookies(name: str, params: dict[str, Any]) -> None:
+    """ValueError where the file is missing: yt-dlp would go on without, and make one."""
+    file = params.get("cookiefile")
+    if file is not None and not Path(file).is_file():
+        raise ValueError(f"source {name}: there is no cookiefile {file}; export one from your browser, or leave it out")
+
+
+def with_own_cookies(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters for one client: it reads cookies from memory, since yt-dlp writes them back to their file."""
+    file = params.get("cookiefile")
+    return dict(params) if file is None else {**params, "cookiefile": _Cookies(Path(file))}
+
+
+class _Cookies(io.StringIO):
+    """The text of a file of cookies, called by the file's name in what yt-dlp says."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file.read_text(encoding="utf-8"))
+        self._file = file
+
+    def __repr__(self) -> str:
+        return str(self._file)

@@ -1,0 +1,247 @@
+"""Any listing and any post that yt-dlp can read: by URL template, through one YoutubeDL a thread.
+
+A YoutubeDL costs 59 ms to make and 7.5 ms to call (../shared/design/stack.md), so each thread keeps its own.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
+
+from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.sources.base import Cost, Page
+from h2a_curation.sources.politeness.pace import Pace
+from h2a_curation.sources.politeness.robots import Robots
+from h2a_curation.sources.ytdlp.client import Client, Meter, SilentLogger
+from h2a_curation.sources.ytdlp.errors import fetch_error
+from h2a_curation.sources.ytdlp.options import check_cookies, joined_arguments, recipe_options, with_own_cookies
+from h2a_curation.sources.ytdlp.post import post_of
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments
+from schemas import Post
+
+_MAX_REDIRECTS = 5
+_MAX_PAGE_BYTES = 64_000_000
+_WHAT_EXTRACTORS_RAISE = (
+    YoutubeDLError, OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError,
+    RecursionError, SyntaxError,
+)  # fmt: skip
+"""An answer of another shape fails wherever the extractor happens to notice; XML's error is a SyntaxError."""
+
+
+class YtDlp:
+    """A platform as yt-dlp sees it. Cursors are offsets into the listing; post ids `<name>:<the platform's id>`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        listing_url: str = "",
+        post_url: str = "",
+        page_size: int = 30,
+        min_interval_s: float = 0.0,
+        max_per_host: int = 4,
+        max_file_bytes: int = 200_000_000,
+        timeout_s: float = 120.0,
+        socket_timeout_s: float = 20.0,
+        max_retry_after_s: float = 120.0,
+        extractor_args: ExtractorArguments | None = None,
+        options: DownloadOptions | None = None,
+        own_options: dict[str, Any] | None = None,
+        honour_robots: bool = True,
+        canary_url: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`listing_url` holds `{tag}`, and `post_url`, where the listed address is not the one to fetch, `{id}`.
+
+        `timeout_s` bounds one call, `socket_timeout_s` silence within it. `min_interval_s` is kept between requests to
+        one host, which at most `max_per_host` threads ask at a time; none does while it wants a pause, and nobody waits
+        for one of more than `max_retry_after_s`. `own_options` are any of yt-dlp's parameters, from whoever runs the
+        build, and stand over the recipe's `options`.
+        `honour_robots`: a file on a plain web host is left alone where robots.txt or the answer's headers ask for it.
+        """
+        if page_size < 1 or max_file_bytes < 1 or timeout_s <= 0 or socket_timeout_s <= 0:
+            raise ValueError(f"source {name}: page_size, max_file_bytes and the timeouts must be above 0")
+        if listing_url and "{tag}" not in listing_url:
+            raise ValueError(f"source {name}: listing_url needs {{tag}} where the hashtag belongs: {listing_url}")
+        self.name = name
+        self._listing_url = listing_url
+        self._post_url = post_url
+        self._page_size = page_size
+        self._max_file_bytes = max_file_bytes
+        self._timeout_s = timeout_s
+        self._params = _params(
+            socket_timeout_s,
+            recipe_options(name, options or DownloadOptions()) | {"extractor_args": extractor_args or {}},
+            own_options or {},
+        )
+        self._robots = Robots()
+        self._honour_robots = honour_robots
+        self._canary_url = canary_url
+        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
+        self._clock = clock
+        self._of_thread = threading.local()
+
+    def check(self) -> None:
+        """ValueError where yt-dlp cannot do this: an address that it has no working extractor for, or a bad option."""
+        check_cookies(self.name, self._params)
+        try:
+            client = self._client()  # loads yt-dlp's plugins
+            _ = client.cookiejar
+        except (YoutubeDLError, UnicodeDecodeError, SyntaxError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"source {self.name}: {reason}; mend its options") from None
+        if self._canary_url:
+            self._check_extractor(self._canary_url, "fetched", "canary")
+        if self._listing_url:
+            self._check_extractor(self._listing_url_of("dance"), "listed", "listing_url")
+
+    def _check_extractor(self, url: str, done: str, setting: str) -> None:
+        extractor = _extractor(url)
+        if extractor is None or extractor.IE_NAME == "generic":
+            raise ValueError(f"source {self.name}: yt-dlp has no extractor for {url}; correct {setting}")
+        if not extractor.working():
+            raise ValueError(
+                f"source {self.name}: yt-dlp marks its extractor {extractor.IE_NAME} as broken, so {url} cannot be"
+                f" {done}; use a table of URLs or another source"
+            )
+
+    def search(self, tag: str, cursor: str) -> Page:
+        """Asks for the entries of this page alone, as far as the extractor can skip."""
+        assert self._listing_url, f"{self.name} has no listing_url"
+        start = int(cursor or 0)
+        client = self._client()
+        client.meter = self._meter(_MAX_PAGE_BYTES)
+        listing, self._of_thread.listing = getattr(self._of_thread, "listing", None), None
+        with _translated(client), client.seated():
+            if listing is None or listing.tag != tag or not cursor:
+                listing = _Listing(tag, self._resolve(client, self._listing_url_of(tag)))
+            entries = listing.slice(start, start + self._page_size)
+            listed = [post_of(entry, self.name, self._post_url, self._clock()) for entry in entries]
+            is_end = len(entries) < self._page_size or listing.ends_by(start + self._page_size)
+        self._of_thread.listing = listing
+        posts = {post.post_id: post for post in listed if post is not None}
+        return Page(
+            posts=list(posts.values()),
+            next_cursor=None if is_end else str(start + self._page_size),
+            cost=Cost(num_requests=client.meter.num_requests, num_bytes=client.meter.num_bytes),
+        )
+
+    def fetch(self, post: Post, target: Path) -> None:
+        """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
+        client = self._client()
+        extractor = _extractor(post.url)
+        client.meter = self._meter(self._max_file_bytes)
+        client.target = target.absolute()
+        honours_host = self._honour_robots and extractor is not None and extractor.IE_NAME == "generic"
+        with _translated(client), client.seated(), client.refusing_reserved(honours_host):
+            if honours_host:
+                self._robots.check(post.url, client.small_text)
+            client.extract_info(post.url, download=True, ie_key=extractor and extractor.ie_key())
+
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._of_thread, "client", None)
+        if client is None:
+            client = self._of_thread.client = Client(with_own_cookies(self._params), self._pace)
+        return client
+
+    def _meter(self, max_bytes: int) -> Meter:
+        return Meter(max_bytes=max_bytes, deadline_s=time.monotonic() + self._timeout_s)
+
+    def _listing_url_of(self, tag: str) -> str:
+        return self._listing_url.replace("{tag}", quote(tag, safe=""))
+
+    def _resolve(self, client: Client, url: str) -> dict[str, Any]:
+        """The extractor's own answer: nothing of the listing has been asked for beyond what the extractor needed."""
+        key = None
+        for _ in range(_MAX_REDIRECTS):
+            info: dict[str, Any] | None = client.extract_info(url, download=False, process=False, ie_key=key)
+            if info is None:
+                raise SourceChanged(f"yt-dlp gave nothing for {url}")
+            if info.get("_type") not in ("url", "url_transparent"):
+                return info
+            url, key = info["url"], info.get("ie_key")
+        raise SourceChanged(f"more than {_MAX_REDIRECTS} redirects from {url}")
+
+
+class _Listing:
+    """A listing that is read slice by slice: entries that came are kept, so that going on asks for nothing twice."""
+
+    def __init__(self, tag: str, info: dict[str, Any]) -> None:
+        self.tag = tag
+        entries = info.get("entries", [info])
+        self._entries = entries if isinstance(entries, list | PagedList | LazyList) else LazyList(entries)
+        self._num_entries = len(entries) if isinstance(entries, list) else int_or_none(info.get("playlist_count"))
+
+    def slice(self, start: int, end: int) -> list[dict[str, Any] | None]:
+        if isinstance(self._entries, PagedList):
+            return list(self._entries.getslice(start, end))
+        return list(islice(self._entries, start, end))
+
+    def ends_by(self, end: int) -> bool:
+        return self._num_entries is not None and self._num_entries <= end
+
+
+def _extractor(url: str) -> Any:
+    """The extractor class that yt-dlp picks for an address; `generic` takes any web address, None is for no address."""
+    return next((e for e in gen_extractor_classes() if e.suitable(url)), None)
+
+
+@contextmanager
+def _translated(client: Client) -> Iterator[None]:
+    """Whatever yt-dlp and its 1,800 extractors raise leaves as a FetchError; a programming error of ours does not."""
+    try:
+        yield
+    except FetchError:
+        raise
+    except _WHAT_EXTRACTORS_RAISE as error:
+        raise fetch_error(error, client.meter.last_error) from error
+    finally:
+        client.meter.last_error = None  # its traceback would keep the callers' frames alive
+
+
+def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """yt-dlp's parameters. All retries are ours, but those of a stream's fragments."""
+    return {
+        "quiet": True,
+        "no_warnings": True,
+        "noprogress": True,
+        "logger": SilentLogger(),
+        "color": "never",
+        "cachedir": False,
+        "socket_timeout": socket_timeout_s,
+        "retries": 0,
+        "extractor_retries": 0,
+        "file_access_retries": 0,
+        "fragment_retries": 2,
+        "skip_unavailable_fragments": False,
+        "format": "bv*/b",
+        "format_sort": ["res:720"],
+        "fixup": "never",
+        "nopart": True,
+        "continuedl": False,
+        "overwrites": True,
+        "updatetime": False,
+        "noplaylist": True,
+        "playlist_items": "1",
+        "extract_flat": False,
+        "match_filter": _refuse_live,
+        **recipe,
+        **own,
+        "extractor_args": joined_arguments(recipe["extractor_args"], own.get("extractor_args", {})),
+    }
+
+
+def _refuse_live(info: dict[str, Any], *, incomplete: bool) -> str | None:
+    if info.get("live_status") == "is_upcoming":
+        raise FetchError(ErrorKind.NOT_YET, "announced, and not begun")
+    if info.get("is_live") or info.get("live_status") == "is_live":
+        raise FetchError(ErrorKind.NO_VIDEO, "a live stream has no end")
+    return None

@@ -1,0 +1,69 @@
+"""Reads clips: all that the measurements need in one sequential decode."""
+
+import hashlib
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from h2a_curation.measure.frames import Look, LookRules
+from h2a_curation.video.container import make_strict, opened, shown_size, video_stream
+
+VERSION = 1
+"""Of what a look shows. Clips are hashed, embedded and sensed anew when it rises.
+Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+
+
+def look(file: str, rules: LookRules) -> Look:
+    """Decode the clip once. Raises ValueError when it does not decode from end to end: a lake's clip always should."""
+    digest = hashlib.sha256()
+    shown: list[tuple[float, NDArray[np.uint8]]] = []
+    grey: list[NDArray[np.uint8]] = []
+    shrink = VideoReformatter()
+    try:
+        with opened(file) as container:
+            stream = video_stream(container)
+            if stream is None or not stream.frames:
+                raise ValueError(f"{file} is not a clip of a lake: it declares no frames")
+            make_strict(stream)
+            wanted = _centres(stream.frames, rules.num_frames)
+            grey_size = _short_side(*shown_size(stream), rules.grey_short_side_px)
+            for index, frame in enumerate(container.decode(stream)):
+                _add_planes(digest, frame)
+                time_s = frame.time or 0.0
+                if index in wanted:
+                    shown.append((time_s, _rgb(frame)))
+                if time_s >= len(grey) / rules.grey_fps:
+                    small = shrink.reformat(frame, *grey_size, format="gray", interpolation="AREA", threads=1)
+                    grey.append(np.asarray(small.to_ndarray(), np.uint8))
+    except av.FFmpegError as error:
+        raise ValueError(f"{file} does not decode: {error.strerror}. Remove it, and build again") from error
+    return Look(
+        frames_sha256=digest.hexdigest(),
+        times_s=[time_s for time_s, _ in shown],
+        frames=np.stack([picture for _, picture in shown]),
+        grey=np.stack(grey),
+    )
+
+
+def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def _centres(num_frames: int, num_wanted: int) -> set[int]:
+    """Frame numbers at the centres of equal spans, so that black first and last frames are avoided."""
+    return {int(num_frames * (i + 0.5) / num_wanted) for i in range(num_wanted)}
+
+
+def _short_side(width_px: int, height_px: int, short_side_px: int) -> tuple[int, int]:
+    scale = short_side_px / min(width_px, height_px)
+    return round(width_px * scale), round(height_px * scale)
+
+
+def _add_planes(digest: "hashlib._Hash", frame: VideoFrame) -> None:
+    """Add the picture without the padding at the end of each line, which depends on the decoder's buffers."""
+    for plane in frame.planes:
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        digest.update(np.ascontiguousarray(lines).data)

@@ -1,0 +1,136 @@
+"""Reads weights of any layout, recognised by their names, and writes either. Nothing in a file is ever run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from h2a_curation.foundation.atomic_files import move, scratch
+from h2a_curation.videomae.convert import shape
+from h2a_curation.videomae.convert.names import Tensors, from_hugging_face, to_hugging_face, unwrapped
+from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.presets import ModelConfig
+
+_CONFIG = "config.json"
+_INDEX = "model.safetensors.index.json"
+_HEAD = ("head.", "fc_norm.")
+_PIXELS = {
+    "image_processor_type": "VideoMAEImageProcessor",
+    "do_resize": True,
+    "do_center_crop": True,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a file holds."""
+
+    layout: str
+    tensors: Tensors
+    """By the names of the official pretraining model."""
+    said: Mapping[str, Any]
+    """Fields of the model that the file tells besides its weights."""
+    left_out: list[str]
+    """What else was in it, such as `optimizer`."""
+
+
+def read(source: Path) -> Found:
+    """A checkpoint file, or a file or folder of Hugging Face's; ValueError in one line for anything else."""
+    content, config = _content(source)
+    inner = next((content[key] for key in ("model", "module") if key in content), content)
+    tensors = {key: value for key, value in inner.items() if isinstance(value, Tensor)}
+    tensors = unwrapped(tensors) if tensors else {}
+    left_out = [] if inner is content else [key for key in content if content[key] is not inner]
+    try:
+        if any("embeddings.patch_embeddings." in key for key in tensors):
+            renamed, said = from_hugging_face(tensors), shape.said_by_hugging_face(config)
+            return Found(layout="huggingface", tensors=renamed, said=said, left_out=left_out)
+    except ValueError as refused:
+        raise ValueError(f"{source}: {refused}") from refused
+    said = shape.said_by_arguments(content.get("args"))
+    if "encoder.patch_embed.proj.weight" in tensors:
+        return Found(layout="official pretraining", tensors=tensors, said=said, left_out=left_out)
+    if "patch_embed.proj.weight" in tensors:
+        renamed = {key if key.startswith(_HEAD) else f"encoder.{key}": value for key, value in tensors.items()}
+        return Found(layout="official fine-tuning", tensors=renamed, said=said, left_out=left_out)
+    begins = f": its weights begin with {next(iter(tensors))}" if tensors else ": it holds no weights"
+    raise ValueError(f"{source} is no VideoMAE in a layout known here{begins}")
+
+
+def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -> None:
+    """A `.pth` that the official code and ours load; without a decoder, by the names of the fine-tuning model.
+
+    Our own reader finds the number of heads and the like in `args`; the official one has them from its command line.
+    """
+    if "mask_token" not in tensors:
+        tensors = {key.removeprefix("encoder."): value for key, value in tensors.items()}
+    args = {"args": {"preset": {"model": asdict(config)}}} if config is not None else {}
+    checkpoint.save(target, {"model": tensors, **args})
+
+
+def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> None:
+    """A folder for `from_pretrained`, written aside and renamed; ValueError for what Hugging Face does not have."""
+    described = shape.hugging_face_config(config, tensors)
+    side = config.image_px
+    pixels = {**_PIXELS, "size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}}
+    renamed = {key: value.contiguous() for key, value in to_hugging_face(tensors).items()}
+    if described["architectures"] == ["VideoMAEModel"]:
+        renamed = {key.removeprefix("videomae."): value for key, value in renamed.items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch(target.parent, f".{target.name}.") as aside:
+        (unfinished := aside / target.name).mkdir()
+        save_file(
+            {key: t.contiguous() for key, t in renamed.items()}, unfinished / "model.safetensors", {"format": "pt"}
+        )
+        for name, content in ((_CONFIG, described), ("preprocessor_config.json", pixels)):
+            (unfinished / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        move(target.parent, unfinished, target)
+
+
+def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is in the file, or all files of the folder, and the config.json beside it, if there is one."""
+    folder = source if source.is_dir() else source.parent
+    config = folder / _CONFIG
+    described = _json(config) if config.exists() and (source.is_dir() or source.suffix == ".safetensors") else {}
+    if not source.is_dir():
+        return _weights(source), described
+    if (folder / _INDEX).exists():
+        parts = sorted(set(_json(folder / _INDEX)["weight_map"].values()))
+    else:
+        parts = [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()][:1]
+    if not parts:
+        raise ValueError(f"{source} holds no model.safetensors: it is no folder of Hugging Face's")
+    return {key: value for part in parts for key, value in _weights(folder / part).items()}, described
+
+
+def _weights(file: Path) -> dict[str, Any]:
+    if file.suffix != ".safetensors":
+        content = checkpoint.load(file)
+        if not isinstance(content, Mapping):
+            raise ValueError(f"{file} holds no weights by name")
+        return dict(content)
+    try:
+        tensors: dict[str, Any] = load_file(file)
+    except safetensors.SafetensorError as broken:
+        raise ValueError(f"{file} is no readable safetensors file: damaged or cut short") from broken
+    return tensors
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as broken:
+        raise ValueError(f"{file} is no readable JSON") from broken
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no settings by name")
+    return content

@@ -1,0 +1,1 @@
+"""Devices, processes, precision, memory and speed of a training run."""

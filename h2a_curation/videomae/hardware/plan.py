@@ -1,0 +1,155 @@
+"""A training run on paper: what fits on which devices, how long it takes, what it costs."""
+
+from dataclasses import dataclass
+
+from h2a_curation.videomae.hardware.flops import step_flops
+from h2a_curation.videomae.hardware.memory import CHECKPOINT_BYTES, num_parameters, sample_bytes, state_bytes
+from h2a_curation.videomae.presets import Preset
+
+PAPER_CLIPS = 283_582
+"""Clips that the Hashtag2Action paper trains on."""
+USABLE = 0.9
+"""Share of a device's memory that a run may plan with: the rest is CUDA's, NCCL's, the allocator's gaps and what
+the backward pass holds for a moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A GPU, by its maker's data sheet."""
+
+    memory_gib: float
+    bfloat16_tflops: float
+    """Dense, as all the figures here."""
+    float32_tflops: float
+
+
+# NVIDIA's data sheets, without their figures for sparse matrices; memory as the driver reports it.
+DEVICES = {
+    "a10": Device(memory_gib=22, bfloat16_tflops=125, float32_tflops=31.2),
+    "l40s": Device(memory_gib=45, bfloat16_tflops=362, float32_tflops=91.6),
+    "a100-40": Device(memory_gib=39, bfloat16_tflops=312, float32_tflops=19.5),
+    "a100": Device(memory_gib=79, bfloat16_tflops=312, float32_tflops=19.5),
+    "h100": Device(memory_gib=79, bfloat16_tflops=989, float32_tflops=67),
+    "h200": Device(memory_gib=139, bfloat16_tflops=989, float32_tflops=67),
+    "b200": Device(memory_gib=179, bfloat16_tflops=2250, float32_tflops=80),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One way to hold a model on the devices."""
+
+    parallel: str
+    """`ddp` or `fsdp`."""
+    recompute: bool
+    state_bytes: int
+    clip_bytes: int
+    """Activations of one clip with all its views."""
+    micro_clips: int
+    """The most clips a device can hold at a time and still make up the batch; 0 where not even one fits."""
+
+    @property
+    def bytes(self) -> int:
+        """On each device, with `micro_clips`, or with one where none fits."""
+        return self.state_bytes + max(1, self.micro_clips) * self.clip_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run on paper."""
+
+    num_parameters: int
+    layouts: list[Layout]
+    chosen: Layout | None
+    """Of those that recompute as the preset does, the first that fits."""
+    usable_bytes: int
+    num_micro_steps: int
+    """Forward and backward passes of each device for one step; 0 where nothing fits."""
+    step_tflops: float
+    """Of all devices together."""
+    steps_per_epoch: int
+    num_steps: int
+    step_s: float
+    hours: float
+    device_hours: float
+    clips_s: float
+    """Clips that each device's loader must decode a second, to keep up."""
+    checkpoint_bytes: int
+    kept_checkpoints: int
+    cost: float | None
+
+
+def plan(
+    preset: Preset,
+    device: Device,
+    num_devices: int,
+    *,
+    num_clips: int = PAPER_CLIPS,
+    mfu: float = 0.45,
+    price_per_hour: float | None = None,
+) -> Plan:
+    """Of that preset's recipe. `mfu` is the share of a device's peak that the model's own operations reach, and
+    `price_per_hour` that of one device.
+
+    ValueError in one line for devices among which the batch does not divide, or numbers that make no run.
+    """
+    recipe, config = preset.recipe, preset.model
+    if num_devices < 1 or num_clips < 1 or not 0 < mfu <= 1:
+        raise ValueError(f"no run: {num_devices} devices, {num_clips} clips and an MFU of {mfu}, which is from 0 to 1")
+    share, rest = divmod(recipe.batch_clips, num_devices)
+    if rest:
+        raise ValueError(f"{recipe.batch_clips} clips a step cannot be divided among {num_devices} devices alike")
+    usable = int(USABLE * device.memory_gib * 2**30)
+    layouts = [
+        _layout(preset, num_devices, usable, parallel, recompute)
+        for recompute in (False, True)
+        for parallel in ("ddp", "fsdp")
+    ]
+    chosen = next((layout for layout in layouts if layout.micro_clips and layout.recompute == recipe.recompute), None)
+    flops = step_flops(config, recipe.batch_clips * recipe.views, recipe.encoder_mask, recipe.decoder_mask)
+    peak = 1e12 * (device.bfloat16_tflops if recipe.dtype == "bfloat16" else device.float32_tflops)
+    step_s = flops / (num_devices * peak * mfu)
+    steps_per_epoch = max(1, num_clips // recipe.batch_clips)
+    num_steps = recipe.num_steps(steps_per_epoch)
+    hours = num_steps * step_s / 3600
+    return Plan(
+        num_parameters=num_parameters(config),
+        layouts=layouts,
+        chosen=chosen,
+        usable_bytes=usable,
+        num_micro_steps=share // chosen.micro_clips if chosen else 0,
+        step_tflops=flops / 1e12,
+        steps_per_epoch=steps_per_epoch,
+        num_steps=num_steps,
+        step_s=step_s,
+        hours=hours,
+        device_hours=hours * num_devices,
+        clips_s=share / step_s,
+        checkpoint_bytes=CHECKPOINT_BYTES * num_parameters(config),
+        kept_checkpoints=-(-num_steps // (steps_per_epoch * recipe.save_epochs)),
+        cost=None if price_per_hour is None else price_per_hour * hours * num_devices,
+    )
+
+
+def known_device(name: str) -> Device:
+    """The device of that name; ValueError names the known ones."""
+    if name not in DEVICES:
+        raise ValueError(f"no GPU {name!r}; known: {', '.join(DEVICES)}")
+    return DEVICES[name]
+
+
+def _layout(preset: Preset, num_devices: int, usable_bytes: int, parallel: str, recompute: bool) -> Layout:
+    recipe, config = preset.recipe, preset.model
+    sharded = parallel == "fsdp"
+    state = state_bytes(config, recipe.dtype, num_devices=num_devices, sharded=sharded, recompute=recompute)
+    sample = sample_bytes(config, recipe.dtype, recipe.encoder_mask, recipe.decoder_mask, recompute)
+    clip = sample * recipe.views
+    share, room = recipe.batch_clips // num_devices, max(0, usable_bytes - state) // clip
+    fitting = [n for n in range(1, min(share, room) + 1) if share % n == 0]
+    return Layout(
+        parallel=parallel,
+        recompute=recompute,
+        state_bytes=state,
+        clip_bytes=clip,
+        micro_clips=max(fitting, default=0),
+    )

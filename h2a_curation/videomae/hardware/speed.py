@@ -1,0 +1,93 @@
+"""How fast a run is: clips and samples a second, utilisation, memory, and the share of its time spent waiting."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from h2a_curation.videomae.hardware.devices import matmul_flops_per_s, peak_memory_bytes, used_dtype
+from h2a_curation.videomae.hardware.flops import step_flops
+from h2a_curation.videomae.hardware.parallel import World
+from h2a_curation.videomae.presets import Preset
+
+T = TypeVar("T")
+
+WARM_UP_STEPS = 3
+"""Steps that do not count, where there are more: the first ones compile and fill caches."""
+RECENT_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Over all devices of a run."""
+
+    step_s: float
+    """Mean time a step, the wait for its batch included."""
+    clips_s: float
+    """Clips decoded a second."""
+    samples_s: float
+    """Views trained on a second."""
+    mfu: float
+    """Operations that the model asks for (flops.py), over what a plain matrix product reaches on the same devices."""
+    loader_share: float
+    """Part of the steps' time spent waiting for batches, in the first process."""
+    peak_memory_bytes: int
+    """Of the first process's device; without one, of that process."""
+
+
+class Meter:
+    """Times the steps of one process."""
+
+    def __init__(self, preset: Preset, world: World) -> None:
+        recipe = preset.recipe
+        samples = recipe.batch_clips * recipe.views
+        self._recipe, self._device = recipe, world.device
+        self._flops = step_flops(preset.model, samples, recipe.encoder_mask, recipe.decoder_mask)
+        self._peak_flops_per_s = world.size * matmul_flops_per_s(world.device, used_dtype(world.device, recipe.dtype))
+        self._num_steps, self._counted_s, self._counted_waits_s = 0, 0.0, 0.0
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS)
+        self._waited_s, self._began_s = 0.0, time.monotonic()
+
+    def waiting(self, batches: Iterator[T]) -> Iterator[T]:
+        """The batches; the time that each takes to come is time waited."""
+        while True:
+            asked_s = time.monotonic()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            self._waited_s += time.monotonic() - asked_s
+            yield batch
+
+    def end_step(self) -> None:
+        """A step is done: it began where the one before it ended."""
+        now_s = time.monotonic()
+        self._num_steps += 1
+        self._recent.append((now_s - self._began_s, self._waited_s))
+        if self._num_steps > WARM_UP_STEPS:
+            self._counted_s += now_s - self._began_s
+            self._counted_waits_s += self._waited_s
+        self._began_s, self._waited_s = now_s, 0.0
+
+    def recent(self) -> Speed:
+        """Over the last few steps."""
+        return self._speed(len(self._recent), *(sum(parts) for parts in zip(*self._recent, strict=True)))
+
+    def overall(self) -> Speed:
+        """Over all steps but the first few; all are 0 where no step was done."""
+        if self._num_steps <= WARM_UP_STEPS:
+            return self.recent() if self._recent else self._speed(0, math.inf, 0.0)
+        return self._speed(self._num_steps - WARM_UP_STEPS, self._counted_s, self._counted_waits_s)
+
+    def _speed(self, num_steps: int, seconds: float, waited_s: float) -> Speed:
+        steps_per_s = num_steps / seconds
+        return Speed(
+            step_s=seconds / num_steps if num_steps else 0.0,
+            clips_s=self._recipe.batch_clips * steps_per_s,
+            samples_s=self._recipe.batch_clips * self._recipe.views * steps_per_s,
+            mfu=self._flops * steps_per_s / self._peak_flops_per_s,
+            loader_share=waited_s / seconds,
+            peak_memory_bytes=peak_memory_bytes(self._device),
+        )

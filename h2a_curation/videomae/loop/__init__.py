@@ -1,0 +1,1 @@
+"""What any training task needs around its step: optimiser, schedule, checkpoints, records."""

@@ -1,0 +1,83 @@
+"""What a run writes of its course: steps.jsonl with one line a step, log.txt with one an epoch, in the official keys.
+
+An epoch's line is made of its steps' lines, so a run that was killed and went on has the same log.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from h2a_curation.foundation.atomic_files import replaced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A line of steps.jsonl."""
+
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    weight_decay: float
+    grad_norm: float
+    """Before clipping."""
+
+
+class History:
+    """Appends to the two files. Opening it at a step of an epoch drops what a killed run wrote beyond that."""
+
+    def __init__(self, folder: Path, first_step: int, first_epoch: int, num_parameters: int) -> None:
+        self._num_parameters = num_parameters
+        self._steps_file = folder / "steps.jsonl"
+        self._log_file = folder / "log.txt"
+        self._steps = [Step(**row) for row in _rows(self._steps_file) if row["step"] < first_step]
+        _rewrite(self._steps_file, [asdict(step) for step in self._steps])
+        _rewrite(self._log_file, [row for row in _rows(self._log_file) if row["epoch"] < first_epoch])
+
+    @property
+    def losses(self) -> list[float]:
+        """Of all steps so far, those before a restart included."""
+        return [step.loss for step in self._steps]
+
+    def add(self, step: Step) -> None:
+        """Append a step's line."""
+        self._steps.append(step)
+        _append(self._steps_file, asdict(step))
+
+    def end_epoch(self, epoch: int) -> None:
+        """Append the means over an epoch's steps; without a gradient scaler its scale is 1."""
+        steps = [step for step in self._steps if step.epoch == epoch]
+        rate = fmean(step.learning_rate for step in steps)
+        line = {
+            "train_lr": rate,
+            "train_min_lr": rate,
+            "train_loss": fmean(step.loss for step in steps),
+            "train_loss_scale": 1.0,
+            "train_weight_decay": fmean(step.weight_decay for step in steps),
+            "train_grad_norm": fmean(step.grad_norm for step in steps),
+            "epoch": epoch,
+            "n_parameters": self._num_parameters,
+        }
+        _append(self._log_file, line)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The whole lines: a last one without its end was cut off by a kill."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
+    with replaced(path.parent, path) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as failed:  # a full disk does not say whose write failed
+        raise OSError(failed.errno, failed.strerror, str(path)) from failed

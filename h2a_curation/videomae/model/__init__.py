@@ -1,0 +1,1 @@
+"""VideoMAE V2 as a network: encoder, decoder, positions, loss."""

@@ -1,0 +1,1 @@
+"""Masked pre-training: its step, its loop and its result."""

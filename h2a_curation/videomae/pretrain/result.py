@@ -1,0 +1,59 @@
+"""What a finished run has to show, and `summary.json`, by which the same run is known again."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from h2a_curation.foundation.atomic_files import plain_name, replaced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a finished run has to show; also written to `summary.json`."""
+
+    checkpoint: Path
+    picture: Path
+    num_steps: int
+    num_clips: int
+    num_parameters: int
+    first_loss: float
+    final_loss: float
+    held_out_before: float
+    held_out_after: float
+    held_out_mean_predictor: float
+    held_out_ratio: float
+    """`held_out_after` over `held_out_mean_predictor`."""
+    device: str
+    num_devices: int
+    wall_s: float
+    """Of the call that finished the run, as all below."""
+    step_s: float
+    """Mean time a step, the wait for its batch included."""
+    clips_s: float
+    samples_s: float
+    mfu: float
+    """Operations that the model asks for, over what a plain matrix product reaches on the same devices."""
+    peak_memory_bytes: int
+    """Of one device; on a CPU of the process."""
+    loader_share: float
+    """Part of the steps' time spent waiting for batches."""
+
+
+def write_result(out: Path, result: Result, settings: dict[str, Any]) -> None:
+    """Write `summary.json`: the result, with files by their names, and the settings that it follows from."""
+    files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
+    with replaced(out, out / "summary.json") as file:
+        file.write((json.dumps(asdict(result) | files | {"settings": settings}, indent=2) + "\n").encode())
+
+
+def finished_result(out: Path, settings: dict[str, Any]) -> Result | None:
+    """The result that a finished run with the same settings left in the folder."""
+    path = out / "summary.json"
+    if not path.exists():
+        return None
+    summary = json.loads(path.read_text())
+    files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
+    if summary.pop("settings") != settings or not files["checkpoint"].exists():
+        return None
+    return Result(**summary | files)

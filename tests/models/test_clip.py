@@ -1,0 +1,134 @@
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from h2a_curation.models import clip
+from h2a_curation.models.clip import ClipModel
+from h2a_curation.models.torchvision_compat import make_importable
+
+CONFIG = {
+    "model_cfg": {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+        "text_cfg": {
+            "context_length": 16,
+            "vocab_size": 531,
+            "width": 32,
+            "heads": 2,
+            "layers": 1,
+            "tokenizer_kwargs": {"bpe_path": "words.txt.gz"},
+        },
+    },
+    "preprocess_cfg": {"resize_mode": "squash"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A random open_clip model with a vocabulary of its own, as the sample world's is laid out."""
+    make_importable()
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "open_clip_config.json").write_text(json.dumps(CONFIG))
+    source = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
+    with gzip.open(source, "rt") as full, gzip.open(folder / "words.txt.gz", "wt") as own:
+        own.writelines(line for _, line in zip(range(17), full, strict=False))
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**CONFIG["model_cfg"])
+    halves = {name: value.half() for name, value in model.state_dict().items()}
+    save_file(halves, folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return ClipModel.load(f"local-dir:{folder}", None)
+
+
+@pytest.fixture
+def frames():
+    return np.random.default_rng(0).integers(0, 256, (3, 48, 40, 3), np.uint8)
+
+
+def test_vectors_have_length_1(model, frames):
+    for vectors in (model.encode_images(frames), model.encode_texts(["a person", "a cat"])):
+        assert vectors.dtype == np.float16
+        assert np.linalg.norm(vectors.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_same_clip_gives_the_same_vectors_and_leaves_the_number_of_threads(model, frames):
+    import torch
+
+    torch.set_num_threads(2)
+    assert (model.encode_images(frames) == model.encode_images(frames)).all()
+    assert torch.get_num_threads() == 2
+
+
+def test_the_scale_is_read_without_the_model(model, folder):
+    assert clip.logit_scale(f"local-dir:{folder}", None) == pytest.approx(model.logit_scale)
+
+
+def test_comparing_models_does_not_import_torch(folder):
+    code = (
+        "import sys; from h2a_curation import clip_model as c;"
+        f"c.fingerprint('local-dir:{folder}', None); c.logit_scale('local-dir:{folder}', None);"
+        "print('torch' in sys.modules and c._device() == 'cpu')"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"
+
+
+def test_the_fingerprint_is_the_contents_and_not_the_place(folder, tmp_path):
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    changed = shutil.copytree(folder, tmp_path / "changed")
+    other = {**CONFIG, "preprocess_cfg": {"resize_mode": "shortest"}}
+    (changed / "open_clip_config.json").write_text(json.dumps(other))
+    marks = [clip.fingerprint(f"local-dir:{place}", None) for place in (folder, moved, changed)]
+    assert marks[0] == marks[1] != marks[2]
+    assert str(folder) not in marks[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "says"),
+    [
+        ("ViT-L-41", "openai", "did you mean ViT-"),
+        ("ViT-L-14", "no_such_tag", "datacomp_xl"),
+        ("ViT-L-14", None, "datacomp_xl"),
+        ("local-dir:/nowhere", None, "open_clip_model.safetensors missing"),
+    ],
+)
+def test_a_wrong_name_says_what_would_be_right(name, pretrained, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        ClipModel.load(name, pretrained)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_model_are_refused(folder):
+    with pytest.raises(ValueError, match="do not fit"):
+        ClipModel.load("RN50", str(folder / "open_clip_model.safetensors"))
+
+
+def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConnectionError, match="the weights of hf-hub:h2a/none are not on this machine") as caught:
+        ClipModel.load("hf-hub:h2a/none", None)
+    assert "\n" not in str(caught.value)
+
+
+def test_torchvision_still_needs_the_compatibility_module():
+    """When this fails, torchvision imports by itself: delete h2a_curation/models/torchvision_compat.py."""
+    import torch
+
+    if torch.version.cuda:
+        pytest.skip("torch is not a CPU build")
+    done = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, check=False)
+    assert "torchvision::nms" in done.stderr

@@ -1,0 +1,92 @@
+"""Two processes that train together, as torchrun would start them: all jobs one after the other in the same two."""
+
+import json
+import multiprocessing
+import os
+import socket
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from h2a_curation.videomae import presets
+from h2a_curation.videomae.hardware import parallel
+from h2a_curation.videomae.pretrain import run as run_module
+from h2a_curation.videomae.pretrain import step, train
+from h2a_curation.videomae.pretrain.run import Means
+from h2a_curation.videomae.pretrain.train import pretrain
+
+STEPS = 10
+CLIPS = 4
+MEANS = Means(device="cpu", threads=1, workers=1)
+
+
+def use_preset() -> None:
+    """`many`: as micro, with clipped gradients and frequent checkpoints."""
+    micro = presets.PRESETS["micro"]
+    recipe = replace(micro.recipe, batch_clips=CLIPS, clip_grad=0.2, save_steps=3, steps=STEPS)
+    presets.PRESETS["many"] = replace(micro, name="many", recipe=recipe)
+
+
+def run(lake: Path, out: Path, progress=None, **means):
+    use_preset()
+    return pretrain(lake, "v1", "many", out, means=replace(MEANS, **means), progress=progress)
+
+
+def run_together(lake: Path, folder: Path, jobs: list[dict], limit_s: float = 300) -> list[list[dict]]:
+    """What each process says of each job; see `_do`."""
+    ports = [_free_port() for _ in jobs]
+    spawn = multiprocessing.get_context("spawn")
+    both = [spawn.Process(target=_serve, args=(rank, ports, lake, folder, jobs), daemon=True) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(limit_s)
+    hung = [process for process in both if process.is_alive()]
+    for process in hung:
+        process.kill()
+    assert not hung
+    return [[json.loads(line) for line in (folder / f"said-{rank}").read_text().splitlines()] for rank in range(2)]
+
+
+def _serve(rank: int, ports: list[int], lake: Path, folder: Path, jobs: list[dict]) -> None:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    (folder / f"pid-{rank}").write_text(str(os.getpid()))
+    for port, job in zip(ports, jobs, strict=True):
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        said = _do(rank, lake, folder, **job)
+        with (folder / f"said-{rank}").open("a") as file:
+            file.write(json.dumps(said) + "\n")
+
+
+def _do(
+    rank: int, lake: Path, folder: Path, out: str, *, send: int | None = None, broken: int | None = None,
+    recompute: bool = False, stuck_s: float = 0, **means,
+) -> dict:  # fmt: skip
+    """Train; `send` is a signal for process 1 after step 4, `broken` the process whose errors are no numbers, `stuck_s`
+    how long process 0 hangs after step 4, a third of which the other one waits."""
+
+    def progress(done, _total, _live):
+        if done == 4:
+            time.sleep(stuck_s)
+        if send is not None and done == 4:
+            os.kill(int((folder / "pid-1").read_text()), send)
+
+    use_preset()
+    many = presets.PRESETS["many"]
+    presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute))
+    run_module.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
+        step.patch_errors
+    )  # fmt: skip
+    train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
+    try:
+        result = pretrain(lake, "v1", "many", folder / out, means=replace(MEANS, **means), progress=progress)
+    except (SystemExit, FloatingPointError, OSError, ValueError) as ended:
+        return {"ended": type(ended).__name__, "says": str(ended)}
+    return {"after": result.held_out_after, "devices": result.num_devices}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
