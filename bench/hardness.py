@@ -24,7 +24,7 @@ from h2a_curation.pipeline.build import build
 from h2a_curation.recipes import Recipe
 from h2a_curation.sample_world.model.colour_histogram import fit_colour_histogram
 from h2a_curation.sample_world.model.training_frames import SIZE_PX, Chunk, chunk_frames
-from h2a_curation.sample_world.world.score import Score, score
+from h2a_curation.sample_world.world.score import TruthScore, score
 from h2a_curation.sample_world.world.world import make_world
 from h2a_curation.video.sample_frames import look
 
@@ -37,7 +37,7 @@ def recipe(seed: int) -> Recipe:
     return dataclasses.replace(recipes.load("sample"), seed=seed)
 
 
-def built(out: Path, of: Recipe) -> Score:
+def built(out: Path, of: Recipe) -> TruthScore:
     """Build a recipe's world in `out` (a lake that is there goes on) and score it."""
     truth = out / "truth.json"
     with reachable(of, truth) as ready, local_executor(0, ready.lanes) as executor, shown() as progress:
@@ -45,13 +45,13 @@ def built(out: Path, of: Recipe) -> Score:
     return scored(out / "lake", truth, of)
 
 
-def scored(lake: Path, truth: Path, of: Recipe) -> Score:
+def scored(lake: Path, truth: Path, of: Recipe) -> TruthScore:
     """The score of the recipe's newest decision."""
     chosen = _newest(lake, of).query("SELECT post_id, class_id FROM selection ORDER BY post_id")
     return score(truth, zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True))
 
 
-def figures(work: Path, lake: Path, truth: Path, whole: Score) -> list[Figure]:
+def figures(work: Path, lake: Path, truth: Path, whole: TruthScore) -> list[Figure]:
     """The rows for the default world, whose whole method scores `whole`."""
     default = recipe(0)
     seeds_only = built(work / "seeds-only", dataclasses.replace(default, adapt=False))
@@ -72,7 +72,7 @@ def figures(work: Path, lake: Path, truth: Path, whole: Score) -> list[Figure]:
     ]
 
 
-def _lost(whole: Score, without: Score) -> float:
+def _lost(whole: TruthScore, without: TruthScore) -> float:
     """Points of precision or recall, whichever suffers more."""
     return max(whole.precision - without.precision, whole.recall - without.recall)
 

@@ -120,7 +120,7 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
     seeds = [(t, c, "seed", n) for c in world.classes for n, t in enumerate(world.seed_tags(c))]
     curve: list[tuple[int, int]] = []
     states: dict[Key, tuple[str, str]] = {}
-    for round in range(rules.num_rounds):
+    for round_no in range(rules.num_rounds):
         claims = [(claim.tag, claim.class_id, "learnt", 0) for claim in rows.claims]
         have = Counter(c for _, c in rows.accepted)
         short = {c: max(0, quota - have[c]) if quota else NO_QUOTA for c in world.classes}
@@ -129,16 +129,16 @@ def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: in
         left = budget - len(rows.requests)
         told = {}
         if miner.standing:
-            changed = changes(arms, rows.evidence(), states, short, round, miner.standing)
+            changed = changes(arms, rows.evidence(), states, short, round_no, miner.standing)
             states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
             told = {"left_out": {key for key, (state, _) in states.items() if state == PAUSED}}
-        for granted in miner.planner(arms, rules, round, seed, short, **told):
+        for granted in miner.planner(arms, rules, round_no, seed, short, **told):
             num_pages = min(granted.num_pages, left)
             if num_pages > 0:
-                left -= ask(world, rows, replace(granted, num_pages=num_pages), cursors[granted.tag] or "", round)
+                left -= ask(world, rows, replace(granted, num_pages=num_pages), cursors[granted.tag] or "", round_no)
         judge(world, rows)
         if miner.learn:
-            rows.claims += learn(rows, miner.learn, {(t, c) for t, c, *_ in seeds + claims}, round + 1)
+            rows.claims += learn(rows, miner.learn, {(t, c) for t, c, *_ in seeds + claims}, round_no + 1)
         curve.append((len(rows.requests), _worth(rows, quota)))
     for _ in range(_MAX_POLLS):
         judge(world, rows)
@@ -160,10 +160,10 @@ def count(tables: Mapping[str, pa.Table], num_threads: int = 1) -> Arms:
         return Arms(table=connection.sql(arm_sql()).to_arrow_table())
 
 
-def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round: int) -> int:
+def ask(world: AnyWorld, rows: Rows, granted: Allocation, cursor: str, round_no: int) -> int:
     """List the granted pages from `cursor` on; the number asked for."""
     search = cast("Search", world.search)  # its posts have only what mining reads
-    pages = list(list_pages(granted, cursor, search, lambda: _DAY, round, sleep=lambda _: None, retry=RetryRules()))
+    pages = list(list_pages(granted, cursor, search, lambda: _DAY, round_no, sleep=lambda _: None, retry=RetryRules()))
     rows.requests += [{name: getattr(page.request, name) for name in _REQUEST.names} for page in pages]
     hits = [hit for page in pages for hit in page.hits]
     rows.hits.append(pa.table([[getattr(hit, name) for hit in hits] for name in _HIT.names], schema=_HIT))
@@ -185,7 +185,7 @@ def judge(world: AnyWorld, rows: Rows) -> None:
 
 
 def learn(
-    rows: Rows, rules: LearnRules, known: set[tuple[str, str]], round: int, num_threads: int = 1
+    rows: Rows, rules: LearnRules, known: set[tuple[str, str]], round_no: int, num_threads: int = 1
 ) -> list[TagClaim]:
     """Claims that the posts and verdicts so far allow; the world's tags are no words."""
     tables = {
@@ -201,7 +201,7 @@ def learn(
             connection.register(name, table)
         connection.register("counted", connection.sql(count_sql(rules)).to_arrow_table())
         grounds = connection.sql(grounds_sql(rules)).to_arrow_table()
-    return learn_tags(grounds, round=round, rules=rules)
+    return learn_tags(grounds, round_no=round_no, rules=rules)
 
 
 def _worth(rows: Rows, quota: int | None) -> int:

@@ -21,47 +21,47 @@ Index = Callable[[Arm, int, int], float]
 def by_index(index: Index, name: str) -> Callable[..., list[Allocation]]:
     """Pages one by one to the arm of the highest index, ties by lot."""
 
-    def plan(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+    def plan(arms: Arms, rules: MineRules, round_no: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
         live = _live(arms, short)
         num_asked = int(arms.num_pages.sum())
         granted = [0] * len(live)
-        lots = [_lot(seed, round, arm) for arm in live]
+        lots = [_lot(seed, round_no, arm) for arm in live]
         values = [index(arm, arm.num_pages, num_asked) for arm in live]
-        for n in range(max(0, rules.pages_per_round * (round + 1) - num_asked)):
+        for n in range(max(0, rules.pages_per_round * (round_no + 1) - num_asked)):
             free = [i for i in range(len(live)) if granted[i] < rules.max_pages_per_arm]
             if not free:
                 break
             best = max(free, key=lambda i: (values[i], lots[i]))
             granted[best] += 1
             values[best] = index(live[best], live[best].num_pages + granted[best], num_asked + n + 1)
-        return _allocations(live, granted, round, name)
+        return _allocations(live, granted, round_no, name)
 
     return plan
 
 
-def seeds_in_turn(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+def seeds_in_turn(arms: Arms, rules: MineRules, round_no: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
     """Fixed seed tags: the pages of those that class files name, in turn."""
     return by_index(_fewest, "seed tags")(
-        Arms.of([a for a in arms.rows() if a.origin == "seed"]), rules, round, seed, short
+        Arms.of([a for a in arms.rows() if a.origin == "seed"]), rules, round_no, seed, short
     )
 
 
 def epsilon_greedy(epsilon: float) -> Callable[..., list[Allocation]]:
     """The best mean so far, but with probability epsilon any arm."""
 
-    def plan(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
-        rng = Random(f"{seed} {round}")
-        live = sorted(_live(arms, short), key=lambda arm: (-_mean(arm), _lot(seed, round, arm)))
+    def plan(arms: Arms, rules: MineRules, round_no: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+        rng = Random(f"{seed} {round_no}")
+        live = sorted(_live(arms, short), key=lambda arm: (-_mean(arm), _lot(seed, round_no, arm)))
         granted = [0] * len(live)
         free = list(range(len(live)))
-        for _ in range(max(0, rules.pages_per_round * (round + 1) - int(arms.num_pages.sum()))):
+        for _ in range(max(0, rules.pages_per_round * (round_no + 1) - int(arms.num_pages.sum()))):
             if not free:
                 break
             chosen = rng.choice(free) if rng.random() < epsilon else free[0]
             granted[chosen] += 1
             if granted[chosen] == rules.max_pages_per_arm:
                 free.remove(chosen)
-        return _allocations(live, granted, round, "epsilon-greedy")
+        return _allocations(live, granted, round_no, "epsilon-greedy")
 
     return plan
 
@@ -127,13 +127,13 @@ def _live(arms: Arms, short: Mapping[str, int]) -> list[Arm]:
     return [a for a in arms.rows() if not a.is_dry and any(short.get(c, 0) > 0 for c in a.class_ids)]
 
 
-def _allocations(live: Sequence[Arm], granted: Sequence[int], round: int, reason: str) -> list[Allocation]:
+def _allocations(live: Sequence[Arm], granted: Sequence[int], round_no: int, reason: str) -> list[Allocation]:
     return [
-        Allocation(round=round, source=arm.source, tag=arm.tag, num_pages=num, belief=_mean(arm), reason=reason)
+        Allocation(round=round_no, source=arm.source, tag=arm.tag, num_pages=num, belief=_mean(arm), reason=reason)
         for arm, num in zip(live, granted, strict=True)
         if num
     ]
 
 
-def _lot(seed: int, round: int, arm: Arm) -> bytes:
-    return blake2b(f"{seed} {round} {arm.source} {arm.tag}".encode(), digest_size=8).digest()
+def _lot(seed: int, round_no: int, arm: Arm) -> bytes:
+    return blake2b(f"{seed} {round_no} {arm.source} {arm.tag}".encode(), digest_size=8).digest()

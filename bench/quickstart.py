@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import hardness, report
 from bench.report import Figure
 from h2a_curation import recipes
-from h2a_curation.sample_world.world.score import Score
+from h2a_curation.sample_world.world.score import TruthScore
 
 DEFAULT_SEED = 0
 
@@ -68,7 +68,7 @@ def rendered_mini(work: Path) -> float:
     return whole_job(work / "mini", *options)
 
 
-def scores(name: str, found: Score) -> list[Figure]:
+def scores(name: str, found: TruthScore) -> list[Figure]:
     """The two figures of one world."""
     return [
         Figure(name=f"{name}_precision", value=found.precision, unit="", goal=">= 0.95"),

@@ -20,7 +20,7 @@ from h2a_curation.jobs.build import reachable
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline.build import Built, build
 from h2a_curation.pipeline.part import models_of, source_of
-from h2a_curation.pipeline.rounds.schedule import Wish
+from h2a_curation.pipeline.rounds.schedule import RoundsRequest
 from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
 
@@ -44,7 +44,7 @@ def build_h2a(
     """
     if more_rounds < 0:
         raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
-    wanted = Wish(num=more_rounds, is_more=True) if more_rounds else None
+    wanted = RoundsRequest(num=more_rounds, is_more=True) if more_rounds else None
     logger = get_run_logger()
 
     def progress(step: str, done: int, total: int) -> None:

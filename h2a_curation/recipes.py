@@ -92,11 +92,11 @@ class RecipeFile:
                 f" they give {', '.join(sorted(reasons - {'ok'}))}"
             )
 
-    def files_by(self, round: int) -> int:
+    def files_by(self, round_no: int) -> int:
         """Files to have at most when this round ends; it does not depend on whether there are later ones."""
-        if round + 1 >= self.mine.num_rounds:
-            return math.ceil(self.max_files * (round + 1) / self.mine.num_rounds)
-        later = (1 - self.first_files_share) * round / (self.mine.num_rounds - 1)
+        if round_no + 1 >= self.mine.num_rounds:
+            return math.ceil(self.max_files * (round_no + 1) / self.mine.num_rounds)
+        later = (1 - self.first_files_share) * round_no / (self.mine.num_rounds - 1)
         return math.ceil(self.max_files * (self.first_files_share + later))
 
 

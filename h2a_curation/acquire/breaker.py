@@ -32,7 +32,7 @@ _LONG = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class KnownGood:
     """Something known to be good, to be asked for where all else fails."""
 
     name: str
@@ -107,7 +107,7 @@ class Breaker:
             self._streak.append(kind)
             return self._num_failed
 
-    def judge(self, probe: Probe | None, *, now: bool = False) -> None:
+    def judge(self, probe: KnownGood | None, *, now: bool = False) -> None:
         """Ask for the probe where the streak is long enough: then the lane stops, or the streak is the items' own.
 
         `now`: whatever its length. Only one thread asks; others that come meanwhile wait for what it finds.
@@ -137,7 +137,7 @@ class Breaker:
             self._streak.popleft()
             self._num_sure += 1
 
-    def _with_probe(self, failed: Counter[ErrorKind], probe: Probe, error: FetchError) -> LaneStopped:
+    def _with_probe(self, failed: Counter[ErrorKind], probe: KnownGood, error: FetchError) -> LaneStopped:
         return LaneStopped(
             error.kind,
             f"{self._told(failed)}, and {probe.name} failed too ({error}):"
@@ -160,7 +160,7 @@ class Breaker:
 class Lane(Generic[Row]):
     """One thread's items and rows; to be used as a context, after which `kept` says what to commit."""
 
-    def __init__(self, breaker: Breaker, probe: Probe | None) -> None:
+    def __init__(self, breaker: Breaker, probe: KnownGood | None) -> None:
         self.kept: list[Row] = []
         """All rows; where the lane was stopped, those alone that are sure."""
         self._rows: list[tuple[Row, str, int]] = []

@@ -32,7 +32,7 @@ class FetchRules(RetryRules):
 
 def fetch_post(
     post: Post,
-    round: int,
+    round_no: int,
     fetch: Callable[[Post, Path], None],
     lake: Path,
     *,
@@ -54,8 +54,8 @@ def fetch_post(
     except FetchError as error:
         if error.policy is Policy.STOP:
             raise
-        return _row(post, round, clock(), tries.num, outcome=error.kind, detail=error.detail)
-    return _row(post, round, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
+        return _row(post, round_no, clock(), tries.num, outcome=error.kind, detail=error.detail)
+    return _row(post, round_no, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
 
 
 def try_post(
@@ -121,7 +121,7 @@ def _keep(file: Path, lake: Path) -> str:
 
 def _row(
     post: Post,
-    round: int,
+    round_no: int,
     now: datetime,
     num_tries: int,
     *,
@@ -132,7 +132,7 @@ def _row(
 ) -> Media:
     return Media(
         post_id=post.post_id,
-        round=round,
+        round=round_no,
         outcome=str(outcome),
         detail=detail,
         media_id=media_id,

@@ -57,7 +57,7 @@ def list_pages(
     cursor: str,
     search: Search,
     clock: Callable[[], datetime],
-    round: int,
+    round_no: int,
     *,
     sleep: Callable[[float], None],
     retry: RetryRules,
@@ -73,10 +73,10 @@ def list_pages(
     for _ in range(allocation.num_pages):
         page = _ask(allocation, cursor, search, sleep, retry)
         if isinstance(page, FetchError):
-            yield Listed(_request(allocation, cursor, round, clock(), outcome=str(page.kind)), [], [])
+            yield Listed(_request(allocation, cursor, round_no, clock(), outcome=str(page.kind)), [], [])
             return
         next_cursor = None if page.next_cursor in asked else page.next_cursor
-        yield _listed(allocation, cursor, round, clock(), page, next_cursor)
+        yield _listed(allocation, cursor, round_no, clock(), page, next_cursor)
         if next_cursor is None:
             return
         cursor = next_cursor
@@ -96,11 +96,11 @@ def _ask(
 
 
 def _listed(
-    allocation: Allocation, cursor: str, round: int, now: datetime, page: ListedPage, next_cursor: str | None
+    allocation: Allocation, cursor: str, round_no: int, now: datetime, page: ListedPage, next_cursor: str | None
 ) -> Listed:
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
-        allocation, cursor, round, now,
+        allocation, cursor, round_no, now,
         next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
     )  # fmt: skip
     hits = [
@@ -113,7 +113,7 @@ def _listed(
 def _request(
     allocation: Allocation,
     cursor: str,
-    round: int,
+    round_no: int,
     now: datetime,
     *,
     outcome: str = "ok",
@@ -125,7 +125,7 @@ def _request(
         source=allocation.source,
         tag=allocation.tag,
         cursor=cursor,
-        round=round,
+        round=round_no,
         next_cursor=next_cursor,
         num_posts=num_posts,
         num_bytes=num_bytes,

@@ -38,13 +38,13 @@ def num_draws(rules: AuditRules, num_files: int, num_posts: int) -> int:
     return min(num_posts, math.ceil(rules.share * num_files))
 
 
-def draw(put_up: Collection[str], num: int, *, seed: int, round: int) -> list[AuditDraw]:
+def draw(put_up: Collection[str], num: int, *, seed: int, round_no: int) -> list[AuditDraw]:
     """Draw `num` of the post ids, all equally likely, whatever order they come in."""
     posts = sorted(set(put_up))
     assert num <= len(posts), "more draws than posts"
-    chosen = sorted(posts, key=lambda post_id: _lot(seed, round, post_id))[:num]
-    return [AuditDraw(round=round, post_id=post_id, probability=num / len(posts)) for post_id in sorted(chosen)]
+    chosen = sorted(posts, key=lambda post_id: _lot(seed, round_no, post_id))[:num]
+    return [AuditDraw(round=round_no, post_id=post_id, probability=num / len(posts)) for post_id in sorted(chosen)]
 
 
-def _lot(seed: int, round: int, post_id: str) -> bytes:
-    return blake2b(f"{seed} {round} {post_id}".encode(), digest_size=16, person=b"audit").digest()
+def _lot(seed: int, round_no: int, post_id: str) -> bytes:
+    return blake2b(f"{seed} {round_no} {post_id}".encode(), digest_size=16, person=b"audit").digest()

@@ -31,7 +31,7 @@ def sql(
     recipe: Annotated[
         str | None, typer.Option(help="Whose newest decision to show; default: the newest of all.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="parquet needs --out or a redirect.")] = Format.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="parquet needs --out or a redirect.")] = Format.TABLE,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Ask the catalog: every fact, verdict and selected clip is a row."""
@@ -40,7 +40,7 @@ def sql(
     from h2a_curation.lake import decisions
     from h2a_curation.lake.lake import find
 
-    if format is Format.PARQUET and out is None and sys.stdout.isatty():
+    if form is Format.PARQUET and out is None and sys.stdout.isatty():
         raise ValueError("Parquet is not for a terminal: add --out FILE or redirect")
     found = find(lake)
     decision = decision_of(found, recipe)
@@ -48,7 +48,7 @@ def sql(
     catalog = connect(found.path, models=models, decision=decision)
     table = render.answer(catalog, query)
     fits = shutil.get_terminal_size().columns if sys.stdout.isatty() and out is None else None
-    content = render.as_bytes(table, format.value, fits)
+    content = render.as_bytes(table, form.value, fits)
     if out is not None:
         out.write_bytes(content)
     else:

@@ -106,9 +106,9 @@ def import_classes(
 @app.command()
 def export(
     classes: ClassPath = None,
-    format: Annotated[ExportFormat, typer.Option(help="yaml is a class file, md the page docs/classes.md.")] = (
-        ExportFormat.JSONL
-    ),
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="yaml is a class file, md the page docs/classes.md.")
+    ] = (ExportFormat.JSONL),
     out: Annotated[Path | None, typer.Option(help="The file to write; default: the terminal.")] = None,
 ) -> None:
     """Write the classes in a form that other programs read."""
@@ -123,7 +123,7 @@ def export(
         ExportFormat.YAML: lambda: forms.as_class_file("exported", chosen),
         ExportFormat.MD: lambda: as_page(chosen, load_history(classes)),
     }
-    text = writers[format]()
+    text = writers[form]()
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -68,11 +68,11 @@ def build(
     from h2a_curation.jobs.build import run
     from h2a_curation.lake import lake as lakes
     from h2a_curation.pipeline.part import models_of
-    from h2a_curation.pipeline.rounds.schedule import wish
+    from h2a_curation.pipeline.rounds.schedule import parse_rounds
 
     chosen = recipe_of(recipe, table, classes, column or [], model, pretrained, leave_out_risks)
     show_left_out(chosen)
-    wanted = None if rounds is None else wish(rounds)
+    wanted = None if rounds is None else parse_rounds(rounds)
     built = run(lake, chosen, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)
@@ -135,7 +135,7 @@ def pretrain(
     import os
 
     from h2a_curation.cli.live import training_shown
-    from h2a_curation.videomae.pretrain.run import Means
+    from h2a_curation.videomae.pretrain.run import Runtime
     from h2a_curation.videomae.pretrain.train import pretrain as train
 
     folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
@@ -153,7 +153,7 @@ def pretrain(
             class_balance=class_balance,
             exact_resize=exact_resize,
             seed=seed,
-            means=Means(
+            means=Runtime(
                 device=device,
                 parallel=parallel,
                 micro_clips=micro_clips,

@@ -52,10 +52,10 @@ def mine(
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
     from h2a_curation.cli.panel import show_left_out, show_mined
     from h2a_curation.jobs.build import mine as run
-    from h2a_curation.pipeline.rounds.schedule import wish
+    from h2a_curation.pipeline.rounds.schedule import parse_rounds
     from h2a_curation.recipes import load
 
-    wanted = None if rounds is None else wish(rounds)
+    wanted = None if rounds is None else parse_rounds(rounds)
     chosen = load(recipe, classes=classes, leave_out_risks=leave_out_risks or ())
     show_left_out(chosen)
     rounds_done = run(lake, chosen, workers=workers, rounds=wanted)
@@ -70,7 +70,7 @@ def tags(
     recipe: RecipeName = None,
     classes: ClassFile = None,
     leave_out_risks: LeaveOutRisks = None,
-    format: Annotated[Format, typer.Option(help="csv and json give all numbers.")] = Format.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="csv and json give all numbers.")] = Format.TABLE,
 ) -> None:
     """Every hashtag that may be mined: its state, what it cost, what it gave and what is believed of it."""
     from h2a_curation.catalog import render
@@ -84,10 +84,10 @@ def tags(
             known = hint(class_id, mined.recipe.action_classes)
             raise ValueError(f"recipe '{mined.recipe.name}' has no class '{class_id}'; {known}")
         found = of_class(found, class_id)
-    if format is Format.TABLE:
+    if form is Format.TABLE:
         _show(found, with_rounds=class_id is not None)
     else:
-        sys.stdout.buffer.write(render.as_bytes(as_table(found, with_rounds=class_id is not None), format.value))
+        sys.stdout.buffer.write(render.as_bytes(as_table(found, with_rounds=class_id is not None), form.value))
         sys.stdout.flush()
 
 

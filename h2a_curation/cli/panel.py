@@ -11,7 +11,7 @@ from h2a_curation.explain import funnel
 from h2a_curation.explain.decision_diff import ChangedClip, Changes
 from h2a_curation.jobs.quickstart import Quickstart
 from h2a_curation.pipeline.build import Built
-from h2a_curation.pipeline.rounds.schedule import Asked
+from h2a_curation.pipeline.rounds.schedule import RoundRange
 from h2a_curation.recipes import Recipe
 from h2a_curation.report.page import FunnelStage
 
@@ -66,7 +66,7 @@ def show_left_out(recipe: Recipe) -> None:
         )
 
 
-def show_mined(rounds: Asked, lake: Path, recipe: str) -> None:
+def show_mined(rounds: RoundRange, lake: Path, recipe: str) -> None:
     """What each round of mining brought, and what comes next."""
     console = Console(markup=False, highlight=False, emoji=False)
     table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)

@@ -11,7 +11,7 @@ import schemas
 from h2a_curation.catalog.views import DECIDED, Catalog, connect
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
-from h2a_curation.pipeline.rounds import findings as rows_say
+from h2a_curation.pipeline.rounds import findings
 from h2a_curation.pipeline.rounds.findings import pairs
 from h2a_curation.recipes import Recipe
 
@@ -47,7 +47,7 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
+class PagesOfRound:
     """What one round's pages of a listing brought."""
 
     num_pages: int
@@ -69,7 +69,7 @@ class RoundOfTag:
     round: int
     claims: Sequence[schemas.TagClaim] = ()
     grant: schemas.Allocation | None = None
-    came: Came | None = None
+    came: PagesOfRound | None = None
     change: schemas.ArmChange | None = None
 
 
@@ -234,30 +234,30 @@ def _rounds(mined: Mined, claims: Sequence[schemas.TagClaim]) -> dict[Key, list[
     """What happened to each listing."""
     happened: dict[Key, dict[int, dict[str, Any]]] = {}
 
-    def note(source: str, tag: str, round: int, **what: Any) -> None:
-        happened.setdefault((source, tag), {}).setdefault(round, {}).update(what)
+    def note(source: str, tag: str, round_no: int, **what: Any) -> None:
+        happened.setdefault((source, tag), {}).setdefault(round_no, {}).update(what)
 
     by_tag: dict[tuple[str, int], list[schemas.TagClaim]] = {}
     for claim in claims:
         by_tag.setdefault((claim.tag, claim.round), []).append(claim)
-    for (tag, round), of_round in by_tag.items():
-        note(mined.recipe.source.name, tag, round, claims=of_round)
+    for (tag, round_no), of_round in by_tag.items():
+        note(mined.recipe.source.name, tag, round_no, claims=of_round)
     for grant in schemas.from_arrow(schemas.Allocation, mined.catalog.query("FROM allocation")):
         note(grant.source, grant.tag, grant.round, grant=grant)
     for change in schemas.from_arrow(schemas.ArmChange, mined.catalog.query("FROM arm_change")):
         note(change.source, change.tag, change.round, change=change)
     for row in _came(mined).to_pylist():
         key = row.pop("source"), row.pop("tag"), row.pop("round")
-        note(*key, came=Came(**row | {"failed": row["failed"] or ()}))
+        note(*key, came=PagesOfRound(**row | {"failed": row["failed"] or ()}))
     return {
-        key: [RoundOfTag(round=round, **what) for round, what in sorted(rounds.items())]
+        key: [RoundOfTag(round=round_no, **what) for round_no, what in sorted(rounds.items())]
         for key, rounds in happened.items()
     }
 
 
 def _came(mined: Mined) -> pa.Table:
     decided = {t: mined.catalog.query(f"FROM {t}") for t in DECIDED} if mined.decision else None
-    known = rows_say.of(mined.catalog, decided)
+    known = findings.from_rows(mined.catalog, decided)
     tables = {
         "accepted": pairs("post_id", "class_id", known.accepted),
         "judged": pa.table({"post_id": pa.array(sorted(known.judged), pa.string())}),

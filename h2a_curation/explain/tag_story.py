@@ -9,7 +9,7 @@ import pyarrow as pa
 import schemas
 from h2a_curation.catalog.fates import place as place_of
 from h2a_curation.catalog.rejections import in_words
-from h2a_curation.explain.tag_history import Came, Ground, Mined, RoundOfTag, TagHistory, histories
+from h2a_curation.explain.tag_history import Ground, Mined, PagesOfRound, RoundOfTag, TagHistory, histories
 from h2a_curation.lake import lake as lakes
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
 from h2a_curation.taxonomy.hashtags import normalise
@@ -132,7 +132,7 @@ def _granted(grant: schemas.Allocation) -> str:
     return f"granted {_num(grant.num_pages, 'page')}: {why}; belief {grant.belief:.2f} a page{parts}{worth}"
 
 
-def _came(came: Came) -> str:
+def _came(came: PagesOfRound) -> str:
     failed = f"; not all came: {', '.join(came.failed)}" if came.failed else ""
     ended = "; the listing ends there" if came.ended and not came.failed else ""
     new = ", none of them new" if came.num_posts else ""

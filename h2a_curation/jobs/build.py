@@ -10,14 +10,14 @@ from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of, source_of
-from h2a_curation.pipeline.rounds.schedule import Asked, Wish
+from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
 from h2a_curation.recipes import Recipe
 from h2a_curation.sample_world.site.files import default_cache
 from h2a_curation.sample_world.site.serve import serve
 
 
 def run(
-    lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None, rounds: Wish | None = None
+    lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None, rounds: RoundsRequest | None = None
 ) -> building.Built:
     """Build on this machine, with `workers` processes (0: one a core)."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
@@ -25,7 +25,7 @@ def run(
         return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version, rounds)
 
 
-def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: Wish | None = None) -> Asked:
+def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: RoundsRequest | None = None) -> RoundRange:
     """As `run`, but for the decision and the version; returns the rounds that are done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         source_of(ready).check()

@@ -20,11 +20,10 @@ from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.build import Built, build, timed
 from h2a_curation.pipeline.part import models_of, sensors_missing
 from h2a_curation.recipes import Recipe, load
-from h2a_curation.report.page import FunnelStage, Pretraining, ReportData, Score, write_report
+from h2a_curation.report.page import FunnelStage, Pretraining, ReportData, ScoreFigures, write_report
 from h2a_curation.sample_world.site import real_clips
 from h2a_curation.sample_world.site.serve import serve_clips
-from h2a_curation.sample_world.world.score import Score as TruthScore
-from h2a_curation.sample_world.world.score import score
+from h2a_curation.sample_world.world.score import TruthScore, score
 from h2a_curation.taxonomy.load import complete
 from h2a_curation.taxonomy.model import ClassFile
 
@@ -129,7 +128,7 @@ def _conclude(
             notes=notes,
             funnel=funnel,
             classes=overview.classes(decided, recipe),
-            score=Score(precision=found.precision, recall=found.recall) if found else None,
+            score=ScoreFigures(precision=found.precision, recall=found.recall) if found else None,
             rounds=overview.rounds(decided),
             tags=overview.tags(lake, recipe),
             kept=overview.kept_sheets(decided, lake, recipe, out / "report.html"),

@@ -70,7 +70,7 @@ class MineRules(BeliefRules):
 def plan(
     arms: Arms,
     rules: MineRules,
-    round: int,
+    round_no: int,
     seed: int,
     short: Mapping[str, int],
     *,
@@ -92,16 +92,16 @@ def plan(
     live = ~arms.is_dry & (by_arm(arms, wanted) > 0)
     live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
     trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
-    progress = (round + 1) / rules.num_rounds
-    num_left = rules.pages_per_round * max(rules.num_rounds, round + 1) - int(arms.num_pages.sum())
+    progress = (round_no + 1) / rules.num_rounds
+    num_left = rules.pages_per_round * max(rules.num_rounds, round_no + 1) - int(arms.num_pages.sum())
     shares = _shares(arms, wanted)
     can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), shares, wanted, num_left)
     need = _lack(arms, wanted, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
     worth = _worth(arms, believed, need * trust, rules)
-    lots = {i: _lot(seed, round, keys[i]) for i in np.flatnonzero(live).tolist()}
+    lots = {i: _lot(seed, round_no, keys[i]) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
-    least = rules.min_belief if round + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
-    saved = rules.pages_per_round * (round + 1) - int(arms.num_pages.sum())
+    least = rules.min_belief if round_no + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
+    saved = rules.pages_per_round * (round_no + 1) - int(arms.num_pages.sum())
     num_pages = max(0, min(saved, _MOST_ROUNDS * rules.pages_per_round))
     grants = _Grants(
         arms, believed, worth, shares, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages
@@ -112,10 +112,10 @@ def plan(
     on_probation = set(unproven)
     proven = [i for i in ranked if not is_small[i]]
     grants.floors(proven, num_pages, least)
-    grants.by_yield(proven, num_pages, 1 if round == 0 else rules.max_pages_per_arm, least)
+    grants.by_yield(proven, num_pages, 1 if round_no == 0 else rules.max_pages_per_arm, least)
     return [
         Allocation(
-            round=round,
+            round=round_no,
             source=keys[i][0],
             tag=keys[i][1],
             num_pages=grants.pages[i],
@@ -264,6 +264,6 @@ def _lack(arms: Arms, wanted: Floats, exponent: float) -> Floats:
     return np.where(wanted < NO_QUOTA, ((1 + num.mean()) / (1 + num)) ** exponent, 1.0) if len(num) else num
 
 
-def _lot(seed: int, round: int, key: Key) -> bytes:
+def _lot(seed: int, round_no: int, key: Key) -> bytes:
     """Drawn anew each round, so that arms of which the same is believed take turns."""
-    return blake2b(f"{seed} {round} {key[0]} {key[1]}".encode(), digest_size=8).digest()
+    return blake2b(f"{seed} {round_no} {key[0]} {key[1]}".encode(), digest_size=8).digest()

@@ -42,6 +42,6 @@ def failing_sql() -> str:
     """
 
 
-def waiting(failing: Sequence[Failing], round: int) -> dict[Key, Failing]:
+def waiting(failing: Sequence[Failing], round_no: int) -> dict[Key, Failing]:
     """Those that this round does not ask for."""
-    return {(f.source, f.tag): f for f in failing if round < f.next_round}
+    return {(f.source, f.tag): f for f in failing if round_no < f.next_round}

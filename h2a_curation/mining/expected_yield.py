@@ -196,9 +196,9 @@ def _novelty(arms: Arms, page: Ints, of_class: Ints, rounds: Ints) -> Floats:
     )
     found = np.ones(shape)
     num_new = num_shown = np.zeros(shape[0])
-    for round in range(shape[1]):
-        num_new, num_shown = _FADING * num_new + new[:, round], _FADING * num_shown + shown[:, round]
-        found[:, round] = (_FEW + num_new) / (_FEW + num_shown)
+    for round_no in range(shape[1]):
+        num_new, num_shown = _FADING * num_new + new[:, round_no], _FADING * num_shown + shown[:, round_no]
+        found[:, round_no] = (_FEW + num_new) / (_FEW + num_shown)
     return np.asarray(np.minimum.accumulate(found, axis=1), np.float64)
 
 

@@ -20,7 +20,7 @@ def fetch_order(
     accepted: Collection[tuple[str, str]],
     judged: Collection[str],
     short: Mapping[str, int],
-    round: int,
+    round_no: int,
     seed: int,
 ) -> list[str]:
     """Post ids, each once, the most promising first; only of posts that are not judged and of classes that are short.
@@ -36,7 +36,7 @@ def fetch_order(
     num_classes = Counter(post_id for post_id, _ in {(c.post_id, c.class_id) for c in waiting})
     return sorted(
         best,
-        key=lambda p: (-best[p], num_classes[p], -(posts[p].num_views or 0), _lot(seed, round, p)),
+        key=lambda p: (-best[p], num_classes[p], -(posts[p].num_views or 0), _lot(seed, round_no, p)),
     )
 
 
@@ -60,5 +60,5 @@ def _promise(
     return [_TRUST * sum(evidence(tag, c.class_id) for tag in set(posts[c.post_id].hashtags)) for c in waiting]
 
 
-def _lot(seed: int, round: int, post_id: str) -> bytes:
-    return blake2b(f"{seed} {round} {post_id}".encode(), digest_size=8).digest()
+def _lot(seed: int, round_no: int, post_id: str) -> bytes:
+    return blake2b(f"{seed} {round_no} {post_id}".encode(), digest_size=8).digest()

@@ -28,7 +28,7 @@ from schemas import TagClaim
 __all__ = ["CO_OCCURS", "SIMILAR", "WORDS", "LearnRules", "count_sql", "grounds_sql", "learn_tags", "unclaimed_sql"]
 
 
-def learn_tags(grounds: pa.Table, *, round: int, rules: LearnRules) -> list[TagClaim]:
+def learn_tags(grounds: pa.Table, *, round_no: int, rules: LearnRules) -> list[TagClaim]:
     """Claims that are new, sorted by class and by how sure they are: co-occurrence, then words, then meaning.
 
     `grounds`: what `grounds_sql` yields. `round`: the one from which on the claims may be mined.
@@ -48,7 +48,7 @@ def learn_tags(grounds: pa.Table, *, round: int, rules: LearnRules) -> list[TagC
         for row in new:
             num[row["class_id"]] += 1
             if num[row["class_id"]] <= rules.max_claims_per_class:
-                claims.append(_claim(row, round))
+                claims.append(_claim(row, round_no))
     return sorted(claims, key=lambda claim: claim.class_id)
 
 
@@ -71,10 +71,10 @@ def _counts(rows: pa.Table) -> tuple[NDArray[np.int64], ...]:
     return tuple(rows[name].to_numpy().astype(np.int64) for name in names)
 
 
-def _claim(row: Mapping[str, Any], round: int) -> TagClaim:
+def _claim(row: Mapping[str, Any], round_no: int) -> TagClaim:
     share = row["support"] / row["num_accepted"] if row["support"] else 0.0
     return TagClaim(
-        round=round,
+        round=round_no,
         tag=row["tag"],
         class_id=row["class_id"],
         lift=share * row["num_posts"] / row["seen"] if share else 0.0,

@@ -135,7 +135,7 @@ def changes(
     evidence: Sequence[Evidence],
     before: Mapping[Key, tuple[str, str]],
     short: Mapping[str, int],
-    round: int,
+    round_no: int,
     rules: StandingRules,
     waiting: Mapping[Key, Failing] | None = None,
 ) -> list[ArmChange]:
@@ -153,11 +153,11 @@ def changes(
         failing = (waiting or {}).get(key)
         if told is None and spent is None and failing is None and was[0] == OPEN:
             continue
-        now = _retired(key, spent, told, round) if spent else _judged(key, told, float(usual[i]), round, rules)
+        now = _retired(key, spent, told, round_no) if spent else _judged(key, told, float(usual[i]), round_no, rules)
         if failing and (now is None or now.state == DRIFTED):
-            now = _waiting(key, failing, told, round)
+            now = _waiting(key, failing, told, round_no)
         if now is None:
-            now = _opened(key, was, told, round)
+            now = _opened(key, was, told, round_no)
         if (now.state, now.reason) != was and not (now.state == OPEN and was[0] == OPEN):
             found.append(now)
     return found
@@ -184,30 +184,30 @@ def _spent(class_ids: Sequence[str], is_dry: bool, short: Mapping[str, int]) -> 
     return None
 
 
-def _retired(key: Key, spent: tuple[str, str] | None, told: Evidence | None, round: int) -> ArmChange:
+def _retired(key: Key, spent: tuple[str, str] | None, told: Evidence | None, round_no: int) -> ArmChange:
     assert spent
     num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
-    return _row(key, round, RETIRED, spent[0], num_judged, num_valid, 0.0, 0.0, None, spent[1])
+    return _row(key, round_no, RETIRED, spent[0], num_judged, num_valid, 0.0, 0.0, None, spent[1])
 
 
-def _waiting(key: Key, failing: Failing, told: Evidence | None, round: int) -> ArmChange:
+def _waiting(key: Key, failing: Failing, told: Evidence | None, round_no: int) -> ArmChange:
     num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
     detail = (
         f"its next page failed in {failing.num_rounds} rounds, last in round {failing.last_round}: "
         f"not asked for again before round {failing.next_round}"
     )
     num_rounds, next_round = float(failing.num_rounds), float(failing.next_round)
-    return _row(key, round, WAITING, failing.outcome, num_judged, num_valid, num_rounds, next_round, None, detail)
+    return _row(key, round_no, WAITING, failing.outcome, num_judged, num_valid, num_rounds, next_round, None, detail)
 
 
-def _opened(key: Key, was: tuple[str, str], told: Evidence | None, round: int) -> ArmChange:
+def _opened(key: Key, was: tuple[str, str], told: Evidence | None, round_no: int) -> ArmChange:
     reason = {RETIRED: "wanted", WAITING: "due"}.get(was[0], "verdicts")
     num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
     detail = f"{num_valid} of {num_judged} judged posts are accepted: no longer {was[0]} ({was[1]})"
-    return _row(key, round, OPEN, reason, num_judged, num_valid, 0.0, 0.0, None, detail)
+    return _row(key, round_no, OPEN, reason, num_judged, num_valid, 0.0, 0.0, None, detail)
 
 
-def _judged(key: Key, told: Evidence | None, usual: float, round: int, rules: StandingRules) -> ArmChange | None:
+def _judged(key: Key, told: Evidence | None, usual: float, round_no: int, rules: StandingRules) -> ArmChange | None:
     """Paused or drifted, where the evidence suffices; None: open."""
     if told is None:
         return None
@@ -219,12 +219,21 @@ def _judged(key: Key, told: Evidence | None, usual: float, round: int, rules: St
         since = told.since if drift else None
         detail = ", ".join(_words(told, drift))
         return _row(
-            key, round, PAUSED, reason, told.num_judged, told.num_valid, doubt, rules.pause_doubt, since, detail
+            key, round_no, PAUSED, reason, told.num_judged, told.num_valid, doubt, rules.pause_doubt, since, detail
         )
     if drift:
         chance, detail = _chance_of_drift(told), ", ".join(_words(told, drift))
         return _row(
-            key, round, DRIFTED, "drift", told.num_judged, told.num_valid, chance, rules.drift_doubt, told.since, detail
+            key,
+            round_no,
+            DRIFTED,
+            "drift",
+            told.num_judged,
+            told.num_valid,
+            chance,
+            rules.drift_doubt,
+            told.since,
+            detail,
         )
     return None
 
@@ -254,7 +263,7 @@ def _words(told: Evidence, drift: bool) -> Iterator[str]:
 
 def _row(
     key: Key,
-    round: int,
+    round_no: int,
     state: str,
     reason: str,
     num_judged: int,
@@ -265,7 +274,7 @@ def _row(
     detail: str,
 ) -> ArmChange:
     return ArmChange(
-        round=round,
+        round=round_no,
         source=key[0],
         tag=key[1],
         state=state,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 import schemas
-from h2a_curation.acquire.breaker import Lane, Probe
+from h2a_curation.acquire.breaker import KnownGood, Lane
 from h2a_curation.acquire.errors import SETTLED, ErrorKind, FetchError
 from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, list_pages
@@ -19,7 +19,7 @@ from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake.lake import Lake
 from h2a_curation.recipes import Recipe
-from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.guarded import GuardedSource
 
 Committed = tuple[str, str, dict[str, pa.Table]]
 """Stage, fingerprint and tables of one commit."""
@@ -48,17 +48,17 @@ class Listing:
         return next_cursor(self.after)
 
 
-def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round: int) -> Iterator[Committed]:
+def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str], round_no: int) -> Iterator[Committed]:
     """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
     facts = connect(lake.path)
-    name = _attempt(facts, "request", "tag", tags, round)
-    of_round = listings(facts, round)
+    name = _attempt(facts, "request", "tag", tags, round_no)
+    of_round = listings(facts, round_no)
     lane = Lane[Listed](source.listing_breaker, _listing_probe(facts, lake, recipe, source))
     stopped: FetchError | None = None
     try:
         with lane:
             for tag in lane.over(tags):
-                for page in _pages(of_round[tag], source, recipe, round):
+                for page in _pages(of_round[tag], source, recipe, round_no):
                     lane.add(page, page.request.outcome)
     except FetchError as error:
         stopped = error
@@ -68,17 +68,19 @@ def mine(lake: Lake, recipe: Recipe, source: Opened, tags: Sequence[str], round:
         raise stopped
 
 
-def fetch(lake: Lake, recipe: Recipe, source: Opened, post_ids: Sequence[str], round: int) -> Iterator[Committed]:
+def fetch(
+    lake: Lake, recipe: Recipe, source: GuardedSource, post_ids: Sequence[str], round_no: int
+) -> Iterator[Committed]:
     """Fetch the files of these posts, but for those that have one; FetchError where the lane stopped."""
     facts = connect(lake.path)
-    name = _attempt(facts, "media", "post_id", post_ids, round)
+    name = _attempt(facts, "media", "post_id", post_ids, round_no)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
     stopped: FetchError | None = None
     try:
         with lane:
             for post in lane.over(_posts(facts, post_ids)):
                 media = fetch_post(
-                    post, round, source.fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch
+                    post, round_no, source.fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch
                 )
                 lane.add(media, media.outcome)
     except FetchError as error:
@@ -90,21 +92,21 @@ def fetch(lake: Lake, recipe: Recipe, source: Opened, post_ids: Sequence[str], r
         raise stopped
 
 
-def listings(facts: Catalog, round: int) -> dict[str, Listing]:
+def listings(facts: Catalog, round_no: int) -> dict[str, Listing]:
     """By tag, all that the round was granted pages of."""
-    granted = facts.query(f"FROM allocation WHERE round = {round} ORDER BY tag")
+    granted = facts.query(f"FROM allocation WHERE round = {round_no} ORDER BY tag")
     found = {a.tag: Listing(granted=a) for a in schemas.from_arrow(schemas.Allocation, granted)}
     asked = facts.query(f"""
         SELECT tag, cursor, next_cursor, round, outcome FROM request
-        SEMI JOIN (FROM allocation WHERE round = {round}) USING (source, tag)
+        SEMI JOIN (FROM allocation WHERE round = {round_no}) USING (source, tag)
     """)
     for row in asked.to_pylist():
         listing = found[row["tag"]]
         if row["outcome"] in SETTLED:
             listing.after[row["cursor"]] = row["next_cursor"]
-            listing.num_came += row["round"] == round
+            listing.num_came += row["round"] == round_no
         else:
-            listing.has_failed |= row["round"] == round
+            listing.has_failed |= row["round"] == round_no
     return found
 
 
@@ -122,7 +124,7 @@ def next_cursor(after: Mapping[str, str | None]) -> str | None:
     return None if cursor in seen else cursor
 
 
-def _pages(listing: Listing, source: Opened, recipe: Recipe, round: int) -> Iterable[Listed]:
+def _pages(listing: Listing, source: GuardedSource, recipe: Recipe, round_no: int) -> Iterable[Listed]:
     cursor = listing.next_cursor
     if cursor is None or listing.num_left <= 0:
         return ()
@@ -131,7 +133,7 @@ def _pages(listing: Listing, source: Opened, recipe: Recipe, round: int) -> Iter
         cursor,
         source.search,
         _now,
-        round,
+        round_no,
         sleep=time.sleep,
         retry=recipe.fetch,
         known=listing.after,
@@ -148,15 +150,15 @@ def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
     }
 
 
-def _attempt(facts: Catalog, table: str, key: str, keys: Sequence[str], round: int) -> str:
+def _attempt(facts: Catalog, table: str, key: str, keys: Sequence[str], round_no: int) -> str:
     """Names a commit with the keys: those that were asked for before may be asked for again, which is another part.
 
     Taken before anything is read or asked for, so that of two workers on one part the second to end drops its rows.
     """
     wanted = pa.table({key: pa.array(keys, pa.string())})
-    sql = f"SELECT count(*) AS n FROM {table}_try SEMI JOIN wanted USING ({key}) WHERE round = {round}"
+    sql = f"SELECT count(*) AS n FROM {table}_try SEMI JOIN wanted USING ({key}) WHERE round = {round_no}"
     num_tries = facts.query(sql, {"wanted": wanted})["n"][0].as_py()
-    return f"{round} after {num_tries}" if num_tries else str(round)
+    return f"{round_no} after {num_tries}" if num_tries else str(round_no)
 
 
 def _posts(facts: Catalog, post_ids: Sequence[str]) -> list[schemas.Post]:
@@ -169,14 +171,16 @@ def _posts(facts: Catalog, post_ids: Sequence[str]) -> list[schemas.Post]:
     return [by_id[post_id] for post_id in post_ids if post_id in by_id]
 
 
-def _canary(lake: Lake, recipe: Recipe, source: Opened) -> Probe | None:
+def _canary(lake: Lake, recipe: Recipe, source: GuardedSource) -> KnownGood | None:
     canary = source.canary()
     if canary is None:
         return None
-    return Probe("the canary", lambda: try_post(canary, source.fetch, lake.path, sleep=time.sleep, rules=recipe.fetch))
+    return KnownGood(
+        "the canary", lambda: try_post(canary, source.fetch, lake.path, sleep=time.sleep, rules=recipe.fetch)
+    )
 
 
-def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: Opened) -> Probe | None:
+def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: GuardedSource) -> KnownGood | None:
     """A listing that gave posts before. Until there is one, the canary: where it comes, it says little of listings."""
     sql = """
         SELECT min(tag) AS tag FROM request WHERE source = $source AND cursor = '' AND outcome = 'ok' AND num_posts > 0
@@ -193,7 +197,7 @@ def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: Opened) -
             return error
         return None if page.posts else FetchError(ErrorKind.EXTRACTOR_BROKEN, "it lists nothing any more")
 
-    return Probe(f"the listing of #{tag}, which gave posts before,", ask)
+    return KnownGood(f"the listing of #{tag}, which gave posts before,", ask)
 
 
 def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:

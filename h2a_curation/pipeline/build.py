@@ -29,12 +29,10 @@ from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline import publish
 from h2a_curation.pipeline.part import Part, models_of, prompts_of, unmeasured
 from h2a_curation.pipeline.rounds import fetch as files
-from h2a_curation.pipeline.rounds import findings as rows_say
+from h2a_curation.pipeline.rounds import findings, retries, schedule
 from h2a_curation.pipeline.rounds import plan as pages
-from h2a_curation.pipeline.rounds import retries
-from h2a_curation.pipeline.rounds import schedule as asked
-from h2a_curation.pipeline.rounds.findings import Known
-from h2a_curation.pipeline.rounds.schedule import Asked, Wish
+from h2a_curation.pipeline.rounds.findings import Findings
+from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
 
@@ -60,7 +58,7 @@ class Job:
     """Fingerprint of the program or model by measuring stage."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, filled as they end."""
-    known: dict[int, Known] = field(default_factory=dict)
+    known: dict[int, Findings] = field(default_factory=dict)
     """What the rounds before the round at hand show, worked out once: it takes a decision."""
 
 
@@ -80,7 +78,7 @@ def build(
     run: Executor,
     progress: Progress,
     version: str | None = None,
-    rounds: Wish | None = None,
+    rounds: RoundsRequest | None = None,
 ) -> Built:
     """Do all that is not done yet: the recipe's rounds or those that are wished for, a decision, a version.
 
@@ -92,81 +90,83 @@ def build(
     path = decide(job)
     decided = connect(lake.path, models=job.models, decision=path)
     if not decided.query("FROM selection LIMIT 1").num_rows:
-        raise NothingKeptError(f"no clip was accepted: {rows_say.reasons(decided)}")
+        raise NothingKeptError(f"no clip was accepted: {findings.reasons(decided)}")
     with timed(job.seconds, "publish"):
         name = publish.publish(lake, recipe, path, job.models, version, progress)
     return Built(decision=path, version=name, seconds=dict(job.seconds))
 
 
-def all_rounds(job: Job, wanted: Wish | None = None) -> Asked:
+def all_rounds(job: Job, wanted: RoundsRequest | None = None) -> RoundRange:
     """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
     good. Returns which rounds that were.
     """
     opt_outs_of(job.lake, job.recipe)  # a list that cannot be read stops all before anything is asked for
     facts = _facts(job)
-    rounds = asked.asked(facts, job.recipe.mine.num_rounds, wanted)
+    rounds = schedule.rounds_to_walk(facts, job.recipe.mine.num_rounds, wanted)
     _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
-    for round in range(asked.first_to_walk(facts, rounds.until), rounds.until):
-        plan_round(job, round, rounds)
-        mine(job, round)
-        fetch(job, round, job.recipe.files_by(rounds.until - 1))
+    for round_no in range(schedule.first_to_walk(facts, rounds.until), rounds.until):
+        plan_round(job, round_no, rounds)
+        mine(job, round_no)
+        fetch(job, round_no, job.recipe.files_by(rounds.until - 1))
         measure(job)
-        if not asked.is_done(_facts(job), round):
-            end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round)])
-            parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round)]), {"round_end": end})
+        if not schedule.is_done(_facts(job), round_no):
+            end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round_no)])
+            parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round_no)]), {"round_end": end})
     return rounds
 
 
-def plan_round(job: Job, round: int, rounds: Asked) -> None:
+def plan_round(job: Job, round_no: int, rounds: RoundRange) -> None:
     """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
-    if asked.is_planned(_facts(job), round):
+    if schedule.is_planned(_facts(job), round_no):
         return
     with timed(job.seconds, "plan"):
-        facts, known = _facts(job, before_round=round), _known(job, round)
+        facts, known = _facts(job, before_round=round_no), _known(job, round_no)
         rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
         recipe = dataclasses.replace(job.recipe, mine=rules)
-        tables = pages.plan(facts, known, recipe, round, lambda texts: _do(job, "prompt", texts))
+        tables = pages.plan(facts, known, recipe, round_no, lambda texts: _do(job, "prompt", texts))
         num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
-        wants = any(rows_say.short(known, job.recipe).values())
+        wants = any(findings.short(known, job.recipe).values())
         plan = schemas.RoundPlan(
-            round=round,
+            round=round_no,
             first=rounds.first,
             until=rounds.until,
             num_pages=num_pages,
             reason="granted" if num_pages else "dry" if wants else "quota",
         )
         tables["round_plan"] = schemas.to_arrow(schemas.RoundPlan, [plan])
-        parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round)]), tables)
+        parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round_no)]), tables)
 
 
-def mine(job: Job, round: int) -> None:
+def mine(job: Job, round_no: int) -> None:
     """Ask for the pages that the round's plan grants and that have not come yet."""
-    _do(job, "mine", retries.tags_left(_facts(job), round, job.recipe.fetch.max_runs), round)
+    _do(job, "mine", retries.tags_left(_facts(job), round_no, job.recipe.fetch.max_runs), round_no)
     if not _facts(job).query("FROM post LIMIT 1").num_rows:
-        raise NothingKeptError(f"mining listed no post: {rows_say.outcomes(_facts(job), 'request')}")
+        raise NothingKeptError(f"mining listed no post: {findings.outcomes(_facts(job), 'request')}")
 
 
-def fetch(job: Job, round: int, max_files: int) -> None:
+def fetch(job: Job, round_no: int, max_files: int) -> None:
     """Fetch the files of the posts drawn for the audit, then of posts that the post screen keeps, the most promising
     first, as far as the budget goes; `max_files` is that of all rounds.
     """
-    facts = _facts(job, before_round=round + 1)
+    facts = _facts(job, before_round=round_no + 1)
     left_alone = _opted_out(job, facts)
     screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes, left_alone)
-    known = _known(job, round)
+    known = _known(job, round_no)
     put_off = known.put_off & retries.posts_done(_facts(job), job.recipe.fetch.max_runs)
-    order = files.promising(facts, screened, known, put_off, job.recipe, round)
-    if not files.has_begun(_facts(job), round) and (drawn := files.drawn(facts, screened, order, job.recipe, round)):
+    order = files.promising(facts, screened, known, put_off, job.recipe, round_no)
+    if not files.has_begun(_facts(job), round_no) and (
+        drawn := files.drawn(facts, screened, order, job.recipe, round_no)
+    ):
         tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
-        parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round)]), tables)
-    wanted = files.fetch_plan(_facts(job, before_round=round + 1), order, job.recipe, round, left_alone)
-    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round)
+        parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round_no)]), tables)
+    wanted = files.fetch_plan(_facts(job, before_round=round_no + 1), order, job.recipe, round_no, left_alone)
+    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round_no)
     after = _facts(job)
     if (
         after.query("FROM media LIMIT 1").num_rows
         and not after.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
     ):
-        raise NothingKeptError(f"no file came: {rows_say.outcomes(after, 'media')}")
+        raise NothingKeptError(f"no file came: {findings.outcomes(after, 'media')}")
 
 
 def measure(job: Job) -> None:
@@ -179,7 +179,7 @@ def measure(job: Job) -> None:
     facts = _facts(job)
     measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
     if measured["n"][0].as_py() and not measured["kept"][0].as_py():
-        raise NothingKeptError(f"no file could be cut into a clip: {rows_say.outcomes(facts, 'probe')}")
+        raise NothingKeptError(f"no file could be cut into a clip: {findings.outcomes(facts, 'probe')}")
 
 
 def _measure_left(job: Job) -> None:
@@ -241,13 +241,13 @@ def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str], left_a
     return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs, *opted_out])
 
 
-def _known(job: Job, round: int) -> Known:
-    if round not in job.known:
-        earlier = _facts(job, before_round=round)
+def _known(job: Job, round_no: int) -> Findings:
+    if round_no not in job.known:
+        earlier = _facts(job, before_round=round_no)
         job.known.clear()
-        decided = _decided(job, earlier, _opted_out(job, earlier)) if round else None
-        job.known[round] = rows_say.of(earlier, decided)
-    return job.known[round]
+        decided = _decided(job, earlier, _opted_out(job, earlier)) if round_no else None
+        job.known[round_no] = findings.from_rows(earlier, decided)
+    return job.known[round_no]
 
 
 def _opted_out(job: Job, facts: Catalog) -> pa.Table:
@@ -266,13 +266,13 @@ def _facts(job: Job, before_round: int | None = None) -> Catalog:
     return connect(job.lake.path, models=job.models, before_round=before_round)
 
 
-def _do(job: Job, step: str, keys: Iterable[str], round: int = 0) -> None:
+def _do(job: Job, step: str, keys: Iterable[str], round_no: int = 0) -> None:
     """Have the keys' work done in parts."""
     keys = list(keys)
     if not keys:
         return
     with timed(job.seconds, step):
-        todo_parts = [Part(step, tuple(chunk), round) for chunk in chunked(keys, job.recipe.part_size)]
+        todo_parts = [Part(step, tuple(chunk), round_no) for chunk in chunked(keys, job.recipe.part_size)]
         done = 0
         job.progress(step, 0, len(keys))
         for part, _ in zip(todo_parts, job.run(job.lake.path, job.recipe, todo_parts), strict=True):

@@ -33,11 +33,11 @@ from h2a_curation.recipes import Recipe
 if TYPE_CHECKING:
     from h2a_curation.models.clip import ClipModel
     from h2a_curation.models.sensors import Sensors
-    from h2a_curation.sources.guarded import Opened
+    from h2a_curation.sources.guarded import GuardedSource
 
 WAITING_STAGES = frozenset({"mine", "fetch"})
 """Stages that wait on a network: threads serve them, all others compute."""
-_SOURCES: "dict[str, Opened]" = {}
+_SOURCES: "dict[str, GuardedSource]" = {}
 _SOURCES_LOCK = threading.Lock()
 
 
@@ -140,7 +140,7 @@ def sensors_missing(recipe: Recipe) -> str:
     return _sensors(_needs_sensors(recipe)).reason if _needs_sensors(recipe) else ""
 
 
-def source_of(recipe: Recipe, lake: Lake | None = None) -> "Opened":
+def source_of(recipe: Recipe, lake: Lake | None = None) -> "GuardedSource":
     """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count.
 
     Made anew where an opt-out list has changed.

@@ -52,7 +52,7 @@ class ClassCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class ScoreFigures:
     """Against the truth of a world that has one."""
 
     precision: float
@@ -155,7 +155,7 @@ class ReportData:
     """What a reader must know before the numbers, such as a signal that is recorded without deciding."""
     funnel: Sequence[FunnelStage]
     classes: Sequence[ClassCount]
-    score: Score | None
+    score: ScoreFigures | None
     rounds: Sequence[MiningRound]
     tags: Sequence[TagYield]
     kept: Sequence[Sheet]

@@ -13,7 +13,7 @@ from typing import Any
 
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.base import Source
-from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.registry import KINDS, nearest
 from h2a_curation.sources.rules import SourceRules
@@ -32,7 +32,7 @@ def open_source(
     state: Path | None = None,
     pseudonym: Callable[[str], str] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Opened:
+) -> GuardedSource:
     """The recipe's source, with its opt-outs honoured and its posts made fit for rows.
 
     `state` is the folder where a source keeps what must outlive the process (an API's daily count); `pseudonym` that
@@ -41,7 +41,7 @@ def open_source(
     lists = make_source(rules.kind, _settings(rules, limits, state, clock))
     canary = rules.canary or (rules.fetch_with.canary if rules.fetch_with else "")
     other = _fetching(rules, canary)
-    return Opened(
+    return GuardedSource(
         lists,
         make_source(other.kind, _settings(other, limits, state, clock)) if other else lists,
         fetch_url=other.post_url if other else "",

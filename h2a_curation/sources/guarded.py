@@ -13,7 +13,7 @@ from h2a_curation.sources.sanitise import tidy
 from schemas import Post
 
 
-class Opened:
+class GuardedSource:
     """One source that lists and one that fetches, often the same."""
 
     def __init__(

@@ -51,7 +51,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class TrainingRecipe:
     """How a model is trained; defaults are those of the official pretraining scripts."""
 
     batch_clips: int = 32 * 32
@@ -109,7 +109,7 @@ class Preset:
 
     name: str
     model: ModelConfig
-    recipe: Recipe
+    recipe: TrainingRecipe
 
     def adjusted(
         self,
@@ -179,7 +179,7 @@ _ALL = [
             decoder_depth=1,
             decoder_num_heads=1,
         ),
-        recipe=Recipe(
+        recipe=TrainingRecipe(
             batch_clips=2,
             views=2,
             dtype="float32",
@@ -203,7 +203,7 @@ _ALL = [
             decoder_depth=1,
             decoder_num_heads=4,
         ),
-        recipe=Recipe(
+        recipe=TrainingRecipe(
             batch_clips=2,
             views=8,
             encoder_mask=0.25,
@@ -219,22 +219,22 @@ _ALL = [
     Preset(
         name="vit_s",
         model=ModelConfig(width=384, depth=12, num_heads=6, decoder_width=192, decoder_num_heads=3),
-        recipe=Recipe(),
+        recipe=TrainingRecipe(),
     ),
     Preset(
         name="vit_b",
         model=ModelConfig(width=768, depth=12, num_heads=12, decoder_width=384, decoder_num_heads=6),
-        recipe=Recipe(),
+        recipe=TrainingRecipe(),
     ),
     Preset(
         name="vit_l",
         model=ModelConfig(width=1024, depth=24, num_heads=16, decoder_width=512, decoder_num_heads=8),
-        recipe=Recipe(batch_clips=48 * 32, epochs=300, warmup_epochs=30),
+        recipe=TrainingRecipe(batch_clips=48 * 32, epochs=300, warmup_epochs=30),
     ),
     Preset(
         name="vit_h",
         model=ModelConfig(width=1280, depth=32, num_heads=16, decoder_width=512, decoder_num_heads=8),
-        recipe=Recipe(batch_clips=64 * 32, epochs=300, warmup_epochs=30, save_epochs=10, recompute=True),
+        recipe=TrainingRecipe(batch_clips=64 * 32, epochs=300, warmup_epochs=30, save_epochs=10, recompute=True),
     ),
     Preset(
         name="vit_g",
@@ -247,7 +247,7 @@ _ALL = [
             decoder_width=512,
             decoder_num_heads=8,
         ),
-        recipe=Recipe(
+        recipe=TrainingRecipe(
             batch_clips=64 * 32,
             epochs=300,
             warmup_epochs=30,

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from h2a_curation.acquire.breaker import Breaker, Lane, Probe
+from h2a_curation.acquire.breaker import Breaker, KnownGood, Lane
 from h2a_curation.acquire.errors import ErrorKind, FetchError, LaneStopped, Policy
 
 AFTER = 3
@@ -15,7 +15,7 @@ class Canary:
     def __init__(self, *comes: bool, clears: bool = True) -> None:
         self.num_asked = 0
         self._comes = comes
-        self.probe = Probe("the canary", self._ask, clears)
+        self.probe = KnownGood("the canary", self._ask, clears)
 
     def _ask(self) -> FetchError | None:
         comes = self._comes[min(self.num_asked, len(self._comes) - 1)]
@@ -159,7 +159,7 @@ def test_threads_share_a_streak_one_asks_and_none_burns_an_id():
     kept: dict[int, list[str]] = {}
 
     def run(number: int) -> None:
-        lane = Lane[str](breaker, Probe("the canary", ask))
+        lane = Lane[str](breaker, KnownGood("the canary", ask))
         try:
             with lane:
                 lane.add(f"came {number}", OK)
@@ -185,7 +185,7 @@ def test_something_that_came_while_the_canary_failed_keeps_the_lane_open():
         breaker.came(breaker.num_failed)
         return FetchError(GONE, "the canary was deleted")
 
-    assert through([BLOCKED] * AFTER, Probe("the canary", ask), breaker) == ([BLOCKED] * AFTER, None)
+    assert through([BLOCKED] * AFTER, KnownGood("the canary", ask), breaker) == ([BLOCKED] * AFTER, None)
 
 
 def test_what_was_asked_for_before_the_failures_says_nothing_of_them():

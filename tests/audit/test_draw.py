@@ -11,18 +11,18 @@ POSTS = [f"s:{n}" for n in range(40)]
 
 
 def test_every_post_is_drawn_as_often_as_its_probability_says():
-    times = Counter(row.post_id for seed in range(2000) for row in draw(POSTS, 10, seed=seed, round=0))
-    assert {row.probability for row in draw(POSTS, 10, seed=0, round=0)} == {0.25}
+    times = Counter(row.post_id for seed in range(2000) for row in draw(POSTS, 10, seed=seed, round_no=0))
+    assert {row.probability for row in draw(POSTS, 10, seed=0, round_no=0)} == {0.25}
     share = np.array([times[post_id] for post_id in POSTS]) / 2000
     assert np.abs(share - 0.25).max() < 4 * (0.25 * 0.75 / 2000) ** 0.5
 
 
 def test_a_draw_depends_on_seed_round_and_posts_alone():
-    found = draw(POSTS, 10, seed=0, round=0)
-    assert found == draw({*reversed(POSTS)}, 10, seed=0, round=0)
+    found = draw(POSTS, 10, seed=0, round_no=0)
+    assert found == draw({*reversed(POSTS)}, 10, seed=0, round_no=0)
     assert len({row.post_id for row in found}) == 10
-    assert [row.post_id for row in found] != [row.post_id for row in draw(POSTS, 10, seed=1, round=0)]
-    assert [row.post_id for row in found] != [row.post_id for row in draw(POSTS, 10, seed=0, round=1)]
+    assert [row.post_id for row in found] != [row.post_id for row in draw(POSTS, 10, seed=1, round_no=0)]
+    assert [row.post_id for row in found] != [row.post_id for row in draw(POSTS, 10, seed=0, round_no=1)]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def mined(seed, *, put_up_again):
     good: dict[str, bool] = {}
     waiting: list[str] = []
     weighed = Counter[bool]()
-    for round in range(4):
-        new = [f"{round}:{n}" for n in range(200)]
+    for round_no in range(4):
+        new = [f"{round_no}:{n}" for n in range(200)]
         good |= dict(zip(new, rng.random(200) < 0.3, strict=True))
         waiting += new
-        drawn = draw(waiting if put_up_again else new, 10, seed=seed, round=round)
+        drawn = draw(waiting if put_up_again else new, 10, seed=seed, round_no=round_no)
         for row in drawn:
             weighed[good[row.post_id]] += 1 / row.probability
         chosen = {row.post_id for row in drawn}

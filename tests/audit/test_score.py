@@ -31,9 +31,9 @@ class World:
         self.shows = rng.random(num) < np.where(good, 0.6, 0.1)
         self.taken = rng.random(num) < np.where(self.shows, np.where(good, 0.9, 0.7), 0.05)
         self.pairs, fetched = [], np.zeros(num, bool)
-        for round, (num_drawn, num_fetched) in enumerate(zip(NUM_DRAWN, NUM_FETCHED, strict=True)):
-            posts = np.flatnonzero(self.round == round)
-            for row in draw([f"s:{n}" for n in posts], num_drawn, seed=seed, round=round):
+        for round_no, (num_drawn, num_fetched) in enumerate(zip(NUM_DRAWN, NUM_FETCHED, strict=True)):
+            posts = np.flatnonzero(self.round == round_no)
+            for row in draw([f"s:{n}" for n in posts], num_drawn, seed=seed, round_no=round_no):
                 n = int(row.post_id[2:])
                 taken, shows = bool(self.taken[n]), bool(self.shows[n])
                 self.pairs.append(pair(row.post_id, taken=taken, shows=shows, probability=row.probability))

@@ -422,10 +422,10 @@ def test_a_list_of_hashtags_becomes_a_class_file(ok, refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("format", "begins"), [("jsonl", '{"id": '), ("csv", "label,id,"), ("yaml", "group: "), ("md", "# ")]
+    ("form", "begins"), [("jsonl", '{"id": '), ("csv", "label,id,"), ("yaml", "group: "), ("md", "# ")]
 )
-def test_classes_are_exported(ok, tmp_path, format, begins):
-    assert ok("classes", "export", "--format", format).startswith(begins)
+def test_classes_are_exported(ok, tmp_path, form, begins):
+    assert ok("classes", "export", "--format", form).startswith(begins)
     out = tmp_path / "classes.out"
-    assert "386 classes" in ok("classes", "export", "--format", format, "--out", out)
+    assert "386 classes" in ok("classes", "export", "--format", form, "--out", out)
     assert out.read_text(encoding="utf-8").startswith(begins)

@@ -14,7 +14,7 @@ from h2a_curation.lake import decisions
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import do_part, models_of
-from h2a_curation.pipeline.rounds.schedule import Asked, wish
+from h2a_curation.pipeline.rounds.schedule import RoundRange, parse_rounds
 
 
 class KilledError(RuntimeError):
@@ -56,7 +56,7 @@ def copy(mini, tmp_path):
 def mine(lake, recipe, said=None, run=None):
     models = models_of(recipe)
     job = building.Job(lake=lake, recipe=recipe, run=run or Executor(), progress=lambda *_: None, models=models)
-    return building.all_rounds(job, said and wish(said))
+    return building.all_rounds(job, said and parse_rounds(said))
 
 
 def rows(lake, sql):
@@ -72,11 +72,11 @@ FILES = "SELECT post_id, outcome, media_id FROM media ORDER BY ALL"
 def test_more_rounds_end_the_same_whenever_they_are_killed(copy, recipe):
     undisturbed, killed = copy("undisturbed"), copy("killed")
     before = recipe.mine.num_rounds
-    assert mine(undisturbed, recipe, "+2") == Asked(first=before, until=before + 2)
-    for stage, round in (("mine", before), ("fetch", before), ("mine", before + 1)):
+    assert mine(undisturbed, recipe, "+2") == RoundRange(first=before, until=before + 2)
+    for stage, round_no in (("mine", before), ("fetch", before), ("mine", before + 1)):
         with pytest.raises(KilledError):
-            mine(killed, recipe, "+2", Executor(dies_at=(stage, round)))
-    assert mine(killed, recipe, "+2") == Asked(first=before, until=before + 2)
+            mine(killed, recipe, "+2", Executor(dies_at=(stage, round_no)))
+    assert mine(killed, recipe, "+2") == RoundRange(first=before, until=before + 2)
     for table in (PLANS, PAGES, FILES):
         assert rows(killed, table) == rows(undisturbed, table)
     again = Executor()
@@ -112,11 +112,11 @@ def test_where_every_class_has_its_clips_a_round_is_planned_once_and_asks_for_no
     select = dataclasses.replace(recipe.decide.select, max_clips_per_class=1)
     full = dataclasses.replace(recipe, decide=dataclasses.replace(recipe.decide, select=select))
     first = recipe.mine.num_rounds
-    for round in (first, first + 1):
+    for round_no in (first, first + 1):
         run = Executor()
-        assert mine(lake, full, "+1", run).until == round + 1
+        assert mine(lake, full, "+1", run).until == round_no + 1
         assert not [key for key in run.keys if key[0] in ("mine", "fetch")]
-        [plan] = rows(lake, f"FROM round_plan WHERE round = {round}")
+        [plan] = rows(lake, f"FROM round_plan WHERE round = {round_no}")
         assert (plan["num_pages"], plan["reason"]) == (0, "quota")
     assert mine(lake, full).until == first + 2
 
@@ -127,7 +127,7 @@ def test_the_commands_mine_and_build_take_a_number_of_rounds(copy, h2a_here, rec
     assert mined.code == 0, mined.err
     num_rounds = recipe.mine.num_rounds + 1
     assert [line.split()[0] for line in mined.out.splitlines()[1:] if line[1:2].isdigit()] == [
-        str(round) for round in range(num_rounds)
+        str(round_no) for round_no in range(num_rounds)
     ]
     assert f"{num_rounds} rounds are done, and nothing is decided" in mined.out
     assert decisions.newest(lake.path).name == decisions.newest(lake.path, "sample-mini").name

@@ -20,14 +20,16 @@ from tests.factories import hit, media, post, request
 MARCH = datetime(2026, 3, 3, tzinfo=UTC)
 
 
-def grant(tag, round, reason, **changed):
+def grant(tag, round_no, reason, **changed):
     values = {"source": "sample", "num_pages": 1, "belief": 1.2, "new_posts": 3.0, "acceptance": 0.4, "worth": 1.5}
-    return schemas.Allocation(tag=tag, round=round, reason=reason, **values | changed)
+    return schemas.Allocation(tag=tag, round=round_no, reason=reason, **values | changed)
 
 
-def change(tag, round, state, reason, **changed):
+def change(tag, round_no, state, reason, **changed):
     values = {"source": "sample", "num_judged": 8, "num_valid": 1, "value": 0.125, "threshold": 0.2, "since": None}
-    return schemas.ArmChange(tag=tag, round=round, state=state, reason=reason, **{"detail": "why"} | values | changed)
+    return schemas.ArmChange(
+        tag=tag, round=round_no, state=state, reason=reason, **{"detail": "why"} | values | changed
+    )
 
 
 def verdict(post_id, reason, value=None, threshold=None):
@@ -37,9 +39,9 @@ def verdict(post_id, reason, value=None, threshold=None):
     )  # fmt: skip
 
 
-def listed(tag, round, post_ids, cursor="", next_cursor=None):
+def listed(tag, round_no, post_ids, cursor="", next_cursor=None):
     page = request(
-        source="sample", tag=tag, round=round, cursor=cursor, next_cursor=next_cursor, num_posts=len(post_ids)
+        source="sample", tag=tag, round=round_no, cursor=cursor, next_cursor=next_cursor, num_posts=len(post_ids)
     )
     return page, [hit(p, source="sample", tag=tag, cursor=cursor, rank=n) for n, p in enumerate(post_ids)]
 

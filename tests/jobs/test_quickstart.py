@@ -13,7 +13,7 @@ from h2a_curation.jobs.build import at
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of
-from h2a_curation.pipeline.rounds.schedule import Asked
+from h2a_curation.pipeline.rounds.schedule import RoundRange
 from h2a_curation.sample_world.site.serve import serve_clips
 from tests.conftest import h2a
 from tests.videos import H264, make, moving
@@ -89,7 +89,7 @@ def gathered(folder, recipe, lake, until=None):
             with suppress(building.NothingKeptError):
                 building.all_rounds(job)
         else:
-            building.plan_round(job, 0, Asked(first=0, until=1))
+            building.plan_round(job, 0, RoundRange(first=0, until=1))
             until(job, 0)
         yield job
 

@@ -15,7 +15,7 @@ def learn(
     *,
     known: Collection[tuple[str, str]],
     excluded: Mapping[str, Collection[str]],
-    round: int,
+    round_no: int,
     rules: LearnRules,
     proposals: Iterable[tuple[str, str, str, int]] = (),
     asked: Iterable[str] = (),
@@ -24,7 +24,7 @@ def learn(
     tables = counted(hashtags, accepted, known=known, excluded=excluded, rules=rules)
     tables["proposal"] = table("reason tag class_id rank", proposals, rank=pa.int64())
     tables["request"] = table("tag", [(tag,) for tag in asked])
-    return learn_tags(query(grounds_sql(rules), tables), round=round, rules=rules)
+    return learn_tags(query(grounds_sql(rules), tables), round_no=round_no, rules=rules)
 
 
 def counted(hashtags, accepted, *, known, excluded, rules) -> dict[str, pa.Table]:

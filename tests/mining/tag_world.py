@@ -114,15 +114,15 @@ class Miner:
         self.short = dict.fromkeys(world.classes, 1000)
 
     def run(self, seed: int = 0) -> "Miner":
-        for round in range(self.rules.num_rounds):
+        for round_no in range(self.rules.num_rounds):
             arms = self.arms()
-            granted = self.planner(Arms.of(arms), self.rules, round, seed, self.short)
+            granted = self.planner(Arms.of(arms), self.rules, round_no, seed, self.short)
             cursors = {arm.tag: arm.next_cursor for arm in arms}
             self.allocations += granted
             for allocation in granted:
-                self._list(allocation, cursors[allocation.tag] or "", round)
-            self._fetch(round, seed)
-            self._learn(round + 1)
+                self._list(allocation, cursors[allocation.tag] or "", round_no)
+            self._fetch(round_no, seed)
+            self._learn(round_no + 1)
         return self
 
     @property
@@ -141,15 +141,15 @@ class Miner:
     def arms(self) -> list[Arm]:
         return arms_of(self.requests, self.hits, self.posts.values(), self.accepted, self.judged, self.arm_tags())
 
-    def _list(self, allocation: Allocation, cursor: str, round: int) -> None:
+    def _list(self, allocation: Allocation, cursor: str, round_no: int) -> None:
         for page in list_pages(
-            allocation, cursor, self.world.search, lambda: factories.DAY, round, sleep=print, retry=RetryRules()
+            allocation, cursor, self.world.search, lambda: factories.DAY, round_no, sleep=print, retry=RetryRules()
         ):
             self.requests.append(page.request)
             self.posts |= {p.post_id: p for p in page.posts if p.post_id not in self.posts}
             self.hits += page.hits
 
-    def _fetch(self, round: int, seed: int) -> None:
+    def _fetch(self, round_no: int, seed: int) -> None:
         classes_of: dict[str, set[str]] = {}
         for row in self.arm_tags():
             classes_of.setdefault(row["tag"], set()).add(row["class_id"])
@@ -160,20 +160,26 @@ class Miner:
             for class_id in sorted({c for tag in post.hashtags for c in classes_of.get(tag, ())})
         ]
         num_fetched = sum(not is_spam(self.posts[p]) for p in self.judged)
-        share = (round + 1) / self.rules.num_rounds
+        share = (round_no + 1) / self.rules.num_rounds
         order = fetch_order(
-            candidates, self.posts, accepted=self.accepted, judged=self.judged, short=self.short, round=round, seed=seed
+            candidates,
+            self.posts,
+            accepted=self.accepted,
+            judged=self.judged,
+            short=self.short,
+            round_no=round_no,
+            seed=seed,
         )
         self.judged |= set(order[: max(0, int(self.max_files * share) - num_fetched)])
 
-    def _learn(self, round: int) -> None:
+    def _learn(self, round_no: int) -> None:
         if self.learn_rules is not None:
             self.claims += learn(
                 {p.post_id: p.hashtags for p in self.posts.values()},
                 self.accepted,
                 known={(row["tag"], row["class_id"]) for row in self.arm_tags()},
                 excluded={},
-                round=round,
+                round_no=round_no,
                 rules=self.learn_rules,
             )
 
@@ -220,11 +226,11 @@ def _texts(*names: str) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in names])
 
 
-def uniform(arms: Arms, rules: MineRules, round: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
+def uniform(arms: Arms, rules: MineRules, round_no: int, seed: int, short: Mapping[str, int]) -> list[Allocation]:
     """The baseline: every arm that is not dry in turn, until the budget is used."""
-    left = rules.pages_per_round * (round + 1) - int(arms.num_pages.sum())
+    left = rules.pages_per_round * (round_no + 1) - int(arms.num_pages.sum())
     live = sorted((a for a in arms.rows() if not a.is_dry), key=lambda a: (a.num_pages, a.tag))
     return [
-        Allocation(round=round, source=a.source, tag=a.tag, num_pages=1, belief=0.0, reason="uniform")
+        Allocation(round=round_no, source=a.source, tag=a.tag, num_pages=1, belief=0.0, reason="uniform")
         for a in live[:left]
     ]

@@ -35,8 +35,8 @@ def mined(tag: str, new, valid, **changed) -> Arm:
     return arm(tag, **{"new_by_page": new, "judged_by_page": new, "next_cursor": "n"} | useful | changed)
 
 
-def granted(arms, round=1, seed=0, rules=RULES, short=SHORT, **known) -> dict[str, tuple[int, str]]:
-    return {a.tag: (a.num_pages, a.reason) for a in plan(Arms.of(arms), rules, round, seed, short, **known)}
+def granted(arms, round_no=1, seed=0, rules=RULES, short=SHORT, **known) -> dict[str, tuple[int, str]]:
+    return {a.tag: (a.num_pages, a.reason) for a in plan(Arms.of(arms), rules, round_no, seed, short, **known)}
 
 
 def mean_of(one: Arm, prior: Prior) -> float:
@@ -49,8 +49,8 @@ def shown_by(arms: list[Arm], wanted=None) -> Prior:
 
 def test_the_first_round_asks_every_seed_once_the_best_of_each_class_first():
     arms = [arm(f"{c}{rank}", class_ids=(c,), rank=rank) for c in "ab" for rank in range(4)]
-    assert list(granted(arms, round=0).values()) == [(1, "seed")] * 6
-    assert set(granted(arms, round=0)) == {"a0", "a1", "a2", "b0", "b1", "b2"}
+    assert list(granted(arms, round_no=0).values()) == [(1, "seed")] * 6
+    assert set(granted(arms, round_no=0)) == {"a0", "a1", "a2", "b0", "b1", "b2"}
 
 
 def test_more_pages_go_to_what_yields_more():
@@ -103,9 +103,9 @@ def test_a_tag_that_nobody_carries_waits():
 
 def test_pages_that_a_round_left_are_there_in_the_next():
     arms = [mined("x", (9,), (9,)), *(arm(f"y{i}", num_tagged=5, tagged_valid_by_class=(5,)) for i in range(30))]
-    assert sum(n for n, _ in granted(arms, round=2).values()) == 3 * 6 - 1
+    assert sum(n for n, _ in granted(arms, round_no=2).values()) == 3 * 6 - 1
     spent = mined("x", (9,) * 18, (9,) * 18)
-    assert granted([spent], round=2) == {}
+    assert granted([spent], round_no=2) == {}
 
 
 def test_a_class_that_wants_little_gets_little():
@@ -147,7 +147,7 @@ def test_near_the_end_a_class_that_can_be_filled_is_finished():
     rules, short = replace(RULES, pages_per_round=3, balance=0.0), {"a": 9, "b": 500}
 
     def first(rules: MineRules, short: dict[str, int]) -> str:
-        return next(iter(granted(arms, round=3, rules=rules, short=short)))
+        return next(iter(granted(arms, round_no=3, rules=rules, short=short)))
 
     assert first(rules, short) == "nearly"
     assert first(replace(rules, finish=0.0), short) == "far"
@@ -179,8 +179,8 @@ def test_a_tag_is_not_believed_in_for_a_class_that_is_full():
 
 
 def test_first_pages_of_late_rounds_say_what_the_next_will_yield():
-    def tried(i: int, round: int, useful: int) -> Arm:
-        return replace(mined(f"x{i}", (20,), (useful,)), round_by_page=(round,))
+    def tried(i: int, round_no: int, useful: int) -> Arm:
+        return replace(mined(f"x{i}", (20,), (useful,)), round_by_page=(round_no,))
 
     early, late = [tried(i, 0, 12) for i in range(30)], [tried(30 + i, 9, 1) for i in range(30)]
     share = [p.base + p.slope * p.acceptance for p in (shown_by(early), shown_by(early + late))]
@@ -218,18 +218,18 @@ arms_strategy = st.lists(
 
 
 @given(arms_strategy, st.integers(0, 3), st.integers(0, 5))
-def test_a_plan_keeps_the_budget_and_depends_on_rows_alone(arms, round, seed):
-    allocations = plan(Arms.of(arms), RULES, round, seed, SHORT)
-    assert allocations == plan(Arms.of(arms[::-1]), RULES, round, seed, SHORT)
+def test_a_plan_keeps_the_budget_and_depends_on_rows_alone(arms, round_no, seed):
+    allocations = plan(Arms.of(arms), RULES, round_no, seed, SHORT)
+    assert allocations == plan(Arms.of(arms[::-1]), RULES, round_no, seed, SHORT)
     assert len({a.tag for a in allocations}) == len(allocations)
     assert all(1 <= a.num_pages <= RULES.max_pages_per_arm for a in allocations)
     spent = sum(a.num_pages for a in arms)
-    assert sum(a.num_pages for a in allocations) <= max(0, RULES.pages_per_round * (round + 1) - spent)
+    assert sum(a.num_pages for a in allocations) <= max(0, RULES.pages_per_round * (round_no + 1) - spent)
 
 
 def test_arms_of_which_the_same_is_known_take_turns():
     arms = [arm(f"x{i}") for i in range(30)]
-    assert set(granted(arms, round=0, seed=0)) != set(granted(arms, round=0, seed=1))
+    assert set(granted(arms, round_no=0, seed=0)) != set(granted(arms, round_no=0, seed=1))
 
 
 def test_an_arm_without_pages_is_believed_to_be_like_others():

@@ -5,9 +5,11 @@ from tests import factories
 from tests.mining.tag_world import arm_tag, arms_of
 
 
-def page(tag: str, cursor: str, ids: str, next_cursor: str | None, *, round: int = 0, outcome: str = "ok", source="s"):
+def page(
+    tag: str, cursor: str, ids: str, next_cursor: str | None, *, round_no: int = 0, outcome: str = "ok", source="s"
+):
     request = factories.request(
-        source=source, tag=tag, cursor=cursor, round=round, next_cursor=next_cursor, num_bytes=100, outcome=outcome
+        source=source, tag=tag, cursor=cursor, round=round_no, next_cursor=next_cursor, num_bytes=100, outcome=outcome
     )
     return request, [Hit(source=source, tag=tag, cursor=cursor, post_id=i, rank=n) for n, i in enumerate(ids)]
 
@@ -33,7 +35,7 @@ def test_pages_are_in_the_order_of_their_cursors_whatever_their_names():
 
 def test_a_post_is_credited_once_to_the_earliest_page():
     found = arms(
-        [page("x", "", "abc", "1"), page("y", "", "cd", None, round=1), page("x", "1", "ae", None, round=1)],
+        [page("x", "", "abc", "1"), page("y", "", "cd", None, round_no=1), page("x", "1", "ae", None, round_no=1)],
         tags=[arm_tag("x", "c"), arm_tag("y", "c")],
     )
     assert (found["x"].new_by_page, found["y"].new_by_page) == ([3, 1], [1])
@@ -82,7 +84,7 @@ def test_accepted_posts_with_a_tag_are_counted_for_each_class_of_it():
 
 
 def test_pages_say_what_they_show_whoever_listed_it_first_and_their_round():
-    pages = [page("x", "", "ab", "1"), page("y", "", "bcd", None, round=3), page("x", "1", "bd", None, round=7)]
+    pages = [page("x", "", "ab", "1"), page("y", "", "bcd", None, round_no=3), page("x", "1", "bd", None, round_no=7)]
     tags = [arm_tag("x", "c"), arm_tag("y", "c")]
     found = arms(pages, tags=tags, accepted={("b", "c"), ("b", "e"), ("d", "c")}, judged="abcd")
     assert (found["x"].valid_by_page, found["x"].shown_by_page, found["x"].round_by_page) == ([1, 0], [1, 2], [0, 7])
@@ -113,7 +115,7 @@ def test_a_listing_that_speaks_for_no_class_any_more_still_counts():
 
 
 def test_one_tag_of_two_sources_is_two_arms():
-    pages = [page("x", "", "ab", "1"), page("x", "", "bc", "1", source="t", round=1)]
+    pages = [page("x", "", "ab", "1"), page("x", "", "bc", "1", source="t", round_no=1)]
     hits = [hit for _, listed in pages for hit in listed]
     tags = [arm_tag("x", "c"), arm_tag("x", "c", source="t")]
     found = arms_of([r for r, _ in pages], hits, [factories.post(i) for i in "abc"], set(), set(), tags)
@@ -121,6 +123,6 @@ def test_one_tag_of_two_sources_is_two_arms():
 
 
 def test_the_order_of_rows_does_not_matter():
-    pages = [page("x", "", "abc", "1"), page("y", "", "cd", "1"), page("x", "1", "def", None, round=1)]
+    pages = [page("x", "", "abc", "1"), page("y", "", "cd", "1"), page("x", "1", "def", None, round_no=1)]
     tags = [arm_tag("x", "c"), arm_tag("y", "d")]
     assert arms(pages, tags=tags) == arms(pages[::-1], tags=tags[::-1])

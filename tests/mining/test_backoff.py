@@ -64,16 +64,16 @@ def test_later_rounds_are_not_looked_at():
 
 def test_it_is_asked_for_after_1_2_4_and_8_rounds():
     asked: list[int] = []
-    for round in range(20):
-        if KEY not in waiting(failing(tried(*((r, "", "timeout") for r in asked)), round), round):
-            asked.append(round)
+    for round_no in range(20):
+        if KEY not in waiting(failing(tried(*((r, "", "timeout") for r in asked)), round_no), round_no):
+            asked.append(round_no)
     assert asked == [0, 1, 3, 7, 15]
 
 
-def found(before: tuple[str, str] | None, round: int, **changed) -> list[ArmChange]:
+def found(before: tuple[str, str] | None, round_no: int, **changed) -> list[ArmChange]:
     arms = Arms.of([mined("x", (3,), (1,), **changed)])
-    left_out = waiting([Failing(source="s", tag="x", outcome="timeout", num_rounds=3, last_round=5)], round)
-    return changes(arms, [], {KEY: before} if before else {}, {"a": 9}, round, StandingRules(), left_out)
+    left_out = waiting([Failing(source="s", tag="x", outcome="timeout", num_rounds=3, last_round=5)], round_no)
+    return changes(arms, [], {KEY: before} if before else {}, {"a": 9}, round_no, StandingRules(), left_out)
 
 
 def test_the_wait_is_a_row_with_its_reason():

@@ -13,7 +13,7 @@ def order(posts, *, accepted=(), judged="", classes=("a",), short=None, seed=0):
         accepted=set(accepted),
         judged=set(judged),
         short={"a": 9, "b": 9} if short is None else short,
-        round=0,
+        round_no=0,
         seed=seed,
     )
 

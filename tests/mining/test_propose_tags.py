@@ -28,7 +28,7 @@ def world(**tags_of_ten: list[str]):
 
 def claimed(posts, accepted, rules=RULES, known=(), excluded=None, **more):
     known = {*known, *((c, c) for _, c in accepted)}
-    found = learn(posts, accepted, known=known, excluded=excluded or {}, round=3, rules=rules, **more)
+    found = learn(posts, accepted, known=known, excluded=excluded or {}, round_no=3, rules=rules, **more)
     return {(c.tag, c.class_id): c for c in found}
 
 
@@ -111,7 +111,7 @@ POSTS = st.lists(st.tuples(TAGS, st.lists(st.sampled_from(["a", "b", "c"]), max_
 def test_the_query_and_the_columns_say_what_counting_in_python_says(given_posts, rules):
     posts = {f"p{i}": tags for i, (tags, _) in enumerate(given_posts)}
     accepted = {(f"p{i}", c) for i, (_, classes) in enumerate(given_posts) for c in classes}
-    claims = learn(posts, accepted, known=[("x", "a")], excluded={"b": ["y"]}, round=3, rules=rules)
+    claims = learn(posts, accepted, known=[("x", "a")], excluded={"b": ["y"]}, round_no=3, rules=rules)
     expected = counted(posts, accepted, known={"x"}, excluded={("y", "b")}, rules=rules)
     assert [(c.tag, c.class_id, c.support, c.lift) for c in claims] == expected
 

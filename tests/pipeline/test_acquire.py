@@ -55,16 +55,16 @@ class World:
         rules = SourceRules(**settings | {"extractor_args": sample_platform(site)} | source)
         self.recipe = dataclasses.replace(MINI("sample-mini"), source=rules, fetch=QUICK)
 
-    def plan(self, round, **num_pages):
+    def plan(self, round_no, **num_pages):
         granted = [
-            schemas.Allocation(round=round, source="h2a", tag=tag, num_pages=num, belief=1.0, reason="seed")
+            schemas.Allocation(round=round_no, source="h2a", tag=tag, num_pages=num, belief=1.0, reason="seed")
             for tag, num in num_pages.items()
         ]
-        plan = schemas.RoundPlan(round=round, first=0, until=round + 1, num_pages=len(granted), reason="granted")
-        self.commit("plan", round, allocation=granted, round_plan=[plan])
+        plan = schemas.RoundPlan(round=round_no, first=0, until=round_no + 1, num_pages=len(granted), reason="granted")
+        self.commit("plan", round_no, allocation=granted, round_plan=[plan])
 
-    def end(self, round):
-        self.commit("round", round, round_end=[schemas.RoundEnd(round=round)])
+    def end(self, round_no):
+        self.commit("round", round_no, round_end=[schemas.RoundEnd(round=round_no)])
 
     def commit(self, stage, name, **rows):
         kinds = {"allocation": schemas.Allocation, "round_plan": schemas.RoundPlan, "round_end": schemas.RoundEnd,
@@ -72,11 +72,11 @@ class World:
         tables = {table: schemas.to_arrow(kinds[table], found) for table, found in rows.items()}
         parts.commit(self.lake.path, stage, str(name), tables)
 
-    def mine(self, round, part_size=256):
+    def mine(self, round_no, part_size=256):
         with local_executor(1, lanes=4) as executor:
             recipe = dataclasses.replace(self.recipe, part_size=part_size)
             job = building.Job(lake=self.lake, recipe=recipe, run=executor, progress=lambda *_: None, models={})
-            building.mine(job, round)
+            building.mine(job, round_no)
 
     def put(self, *names, **changed):
         """Posts that were listed."""
@@ -85,13 +85,13 @@ class World:
         posts = [factories.post(f"h2a:{n}", source="h2a", url=f"h2a-sample:post:{n}", **changed) for n in names]
         self.commit("mine", f"listed {names[0]}", post=posts)
 
-    def fetch(self, *names, round=0, part_size=256):
+    def fetch(self, *names, round_no=0, part_size=256):
         """As build.fetch does when these are the wanted posts."""
         wanted = [f"h2a:{name}" for name in names]
         left = files.unfetched(connect(self.lake.path), wanted, 10**6, self.recipe.fetch.max_runs)
         chunks = [tuple(left[n : n + part_size]) for n in range(0, len(left), part_size)]
         with local_executor(1, lanes=4) as executor:
-            return sum(executor(self.lake.path, self.recipe, [Part("fetch", keys, round) for keys in chunks]))
+            return sum(executor(self.lake.path, self.recipe, [Part("fetch", keys, round_no) for keys in chunks]))
 
     def requests(self):
         rows = connect(self.lake.path).query("FROM request ORDER BY tag, round, cursor").to_pylist()
@@ -157,8 +157,8 @@ def test_a_failed_page_is_asked_for_again_in_the_next_round(world, site):
     early = connect(world.lake.path, before_round=1).query("SELECT outcome FROM request ORDER BY cursor")
     assert early["outcome"].to_pylist() == ["ok", "server_error"]
     num_asked = len(site.asked)
-    for round in (0, 1):
-        world.mine(round)
+    for round_no in (0, 1):
+        world.mine(round_no)
     assert len(site.asked) == num_asked, "the page that round 0 missed is round 1's"
 
 
@@ -211,9 +211,9 @@ def test_a_cursor_that_leads_back_over_rounds_ends_the_listing(world, monkeypatc
 
     source = SimpleNamespace(name="h2a", search=search, canary=lambda: None, listing_breaker=Breaker(5, "page"))
     monkeypatch.setattr("h2a_curation.pipeline.part.source_of", lambda *_: source)
-    for round in range(4):
-        world.plan(round, squat=1)
-        world.mine(round)
+    for round_no in range(4):
+        world.plan(round_no, squat=1)
+        world.mine(round_no)
     assert asked == ["", "a", "b"]
     assert world.rows("request") == 3
 
@@ -322,7 +322,7 @@ def test_listings_are_judged_by_a_listing_that_gave_posts_before(world, site):
     world.plan(2, **tags)
     with pytest.raises(FetchError, match="the listing of #good, which gave posts before, failed too"):
         world.mine(2)
-    assert {round for _, _, round, _ in world.requests()} == {0, 1}
+    assert {round_no for _, _, round_no, _ in world.requests()} == {0, 1}
 
 
 class Storm:
@@ -408,11 +408,11 @@ def test_a_clock_that_jumps_loses_no_row_and_doubles_none(world, site, monkeypat
     pages(site, "squat", 4, page2=until(2, Answer(status=500)))
     world.put("a", "b")
     site.answers["/post/b"] = always(FORBIDDEN)
-    for round in range(4):
-        world.plan(round, squat=1)
-        world.mine(round)
-        world.fetch("a", "b", round=round)
-        world.end(round)
+    for round_no in range(4):
+        world.plan(round_no, squat=1)
+        world.mine(round_no)
+        world.fetch("a", "b", round_no=round_no)
+        world.end(round_no)
     assert world.requests() == [("squat", c, r, "ok") for c, r in (("", 0), ("10", 2), ("20", 3))]
     assert world.outcomes() == {"a": "ok", "b": "blocked"}
 

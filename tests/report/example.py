@@ -20,7 +20,7 @@ from h2a_curation.report.page import (
     MiningRound,
     Pretraining,
     ReportData,
-    Score,
+    ScoreFigures,
     Sheet,
     SheetClip,
     TagYield,
@@ -177,7 +177,7 @@ def report_data(num_classes: int = 24, num_sheets: int = 6, picture: Path | None
                "The CLIP model of this run knows the sample world alone; its scores say nothing of real video."],
         funnel=funnel(),
         classes=class_counts(num_classes),
-        score=Score(precision=0.972, recall=0.884),
+        score=ScoreFigures(precision=0.972, recall=0.884),
         rounds=[
             MiningRound(round=1, num_pages=40, num_new_posts=232, num_accepted=81, tags_learnt=["gymtok", "デッド"]),
             MiningRound(round=2, num_pages=38, num_new_posts=141, num_accepted=62, tags_learnt=["legday"]),

@@ -12,7 +12,7 @@ import pytest
 
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import open_source
-from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.settings import TIKTOK_ADDRESS, TikTokSettings
 from tests import factories
@@ -93,7 +93,7 @@ FIXTURES = {"ytdlp": ytdlp, "table": table, "folder": folder, "tiktok_research":
 
 
 @contextmanager
-def opened(kind: str, site: Site, folder: Path, **changed: Any) -> Iterator[Opened]:
+def opened(kind: str, site: Site, folder: Path, **changed: Any) -> Iterator[GuardedSource]:
     for i in range(NUM_POSTS):
         put_post(site, str(i))
     missing = Answer(status=404, body=b'{"error": "missing", "message": "this video no longer exists"}', headers=JSON)
@@ -102,5 +102,5 @@ def opened(kind: str, site: Site, folder: Path, **changed: Any) -> Iterator[Open
         yield made(replace(rules, **changed), folder)
 
 
-def made(rules: SourceRules, folder: Path) -> Opened:
+def made(rules: SourceRules, folder: Path) -> GuardedSource:
     return open_source(rules, LIMITS, state=folder / "state", clock=clock)

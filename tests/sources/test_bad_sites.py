@@ -10,7 +10,7 @@ import schemas
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.listing import list_pages
 from h2a_curation.acquire.retry import RetryRules
-from h2a_curation.sources.guarded import Opened
+from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
@@ -26,7 +26,7 @@ def patient(site):
 
 
 def opened(source):
-    return Opened(source, source, fetch_url="", opt_outs=OptOuts(), canary_url="", clock=clock)
+    return GuardedSource(source, source, fetch_url="", opt_outs=OptOuts(), canary_url="", clock=clock)
 
 
 def mined(source, num_pages):

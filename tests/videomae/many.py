@@ -13,12 +13,12 @@ from h2a_curation.videomae import presets
 from h2a_curation.videomae.hardware import parallel
 from h2a_curation.videomae.pretrain import run as run_module
 from h2a_curation.videomae.pretrain import step, train
-from h2a_curation.videomae.pretrain.run import Means
+from h2a_curation.videomae.pretrain.run import Runtime
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
-MEANS = Means(device="cpu", threads=1, workers=1)
+MEANS = Runtime(device="cpu", threads=1, workers=1)
 
 
 def use_preset() -> None:

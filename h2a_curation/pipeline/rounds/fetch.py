@@ -10,7 +10,7 @@ from h2a_curation.audit import draw
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.mining.fetch_priority import fetch_order
 from h2a_curation.pipeline.rounds import retries
-from h2a_curation.pipeline.rounds.findings import Known, short
+from h2a_curation.pipeline.rounds.findings import Findings, short
 from h2a_curation.recipes import Recipe
 
 TRY_AGAIN = tuple(kind.value for kind, policy in POLICIES.items() if policy is not Policy.NEVER)
@@ -30,10 +30,10 @@ _PUT_UP = f"""
 def promising(
     facts: Catalog,
     screened: Mapping[str, pa.Table],
-    known: Known,
+    known: Findings,
     put_off: Collection[str],
     recipe: Recipe,
-    round: int,
+    round_no: int,
 ) -> list[str]:
     """Ids of the posts that the post screen keeps, the most promising first; `facts` hold the round's pages.
 
@@ -56,42 +56,42 @@ def promising(
         accepted=known.accepted,
         judged=known.judged,
         short=short(known, recipe),
-        round=round,
+        round_no=round_no,
         seed=recipe.seed,
     )
 
 
-def num_files(facts: Catalog, recipe: Recipe, round: int) -> int:
+def num_files(facts: Catalog, recipe: Recipe, round_no: int) -> int:
     """Files that this round may fetch."""
-    came = facts.query(f"SELECT count(*) AS n FROM media WHERE outcome = 'ok' AND round < {round}")["n"][0].as_py()
-    return max(0, recipe.files_by(round) - int(came))
+    came = facts.query(f"SELECT count(*) AS n FROM media WHERE outcome = 'ok' AND round < {round_no}")["n"][0].as_py()
+    return max(0, recipe.files_by(round_no) - int(came))
 
 
-def has_begun(facts: Catalog, round: int) -> bool:
+def has_begun(facts: Catalog, round_no: int) -> bool:
     """Whether this round's draw is over: it has rows, or files were asked for; `facts` are those of all rounds."""
-    sql = f"SELECT 1 FROM audit_draw WHERE round >= {round} UNION ALL SELECT 1 FROM media WHERE round >= {round}"
+    sql = f"SELECT 1 FROM audit_draw WHERE round >= {round_no} UNION ALL SELECT 1 FROM media WHERE round >= {round_no}"
     return bool(facts.query(f"FROM ({sql}) LIMIT 1").num_rows)
 
 
 def drawn(
-    facts: Catalog, screened: Mapping[str, pa.Table], order: Sequence[str], recipe: Recipe, round: int
+    facts: Catalog, screened: Mapping[str, pa.Table], order: Sequence[str], recipe: Recipe, round_no: int
 ) -> list[schemas.AuditDraw]:
     """The round's draw, from the posts that were listed by now, whether or not the screen or the order wants them."""
     never = {"leave_alone": ["opt_out", *recipe.audit.leave_alone]}
     posts = facts.query(_PUT_UP, dict(screened), never)["post_id"].to_pylist()
-    num = draw.num_draws(recipe.audit, min(len(order), num_files(facts, recipe, round)), len(posts))
-    return draw.draw(posts, num, seed=recipe.seed, round=round)
+    num = draw.num_draws(recipe.audit, min(len(order), num_files(facts, recipe, round_no)), len(posts))
+    return draw.draw(posts, num, seed=recipe.seed, round_no=round_no)
 
 
-def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round: int, opted_out: pa.Table) -> list[str]:
+def fetch_plan(facts: Catalog, order: Sequence[str], recipe: Recipe, round_no: int, opted_out: pa.Table) -> list[str]:
     """Post ids to have by the end of this round: the drawn ones, then by `order`, as far as the budget goes.
 
     Some may have been drawn before they opted out (rows of OptedOut): these are left alone.
     """
-    sql = f"FROM audit_draw ANTI JOIN opted_out USING (post_id) WHERE round = {round} ORDER BY post_id"
+    sql = f"FROM audit_draw ANTI JOIN opted_out USING (post_id) WHERE round = {round_no} ORDER BY post_id"
     of_audit: list[str] = facts.query(sql, {"opted_out": opted_out})["post_id"].to_pylist()
     wanted = list(dict.fromkeys([*of_audit, *order]))
-    return wanted[: num_files(facts, recipe, round)]
+    return wanted[: num_files(facts, recipe, round_no)]
 
 
 def unfetched(facts: Catalog, wanted: Sequence[str], max_files: int, max_runs: int) -> list[str]:

@@ -15,7 +15,7 @@ _FATES = pa.schema([("post_id", pa.string()), ("reason", pa.string())])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Findings:
     """What the rounds so far have shown."""
 
     accepted: frozenset[tuple[str, str]] = field(default_factory=frozenset)
@@ -31,10 +31,10 @@ class Known:
     """By class, the share of accepted clips that people found right; 1 where it is not named."""
 
 
-def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
+def from_rows(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Findings:
     """What is known from the facts and a decision on them; nothing where there is no decision yet."""
     if decided is None:
-        return Known()
+        return Findings()
     chosen = decided["selection"]
     judged = facts.query(
         f"""FROM (
@@ -62,7 +62,7 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
         {"verdict": decided["verdict"], "selection": chosen, "judged": judged},
         {"stages": ["screen_post", "screen_clip", "validate", "dedup", "select"]},
     )
-    return Known(
+    return Findings(
         fates=fates.cast(_FATES),
         reliability=reliability(facts, decided),
         accepted=frozenset(zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True)),
@@ -71,7 +71,7 @@ def of(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Known:
     )
 
 
-def short(known: Known, recipe: Recipe) -> dict[str, int]:
+def short(known: Findings, recipe: Recipe) -> dict[str, int]:
     """Clips still wanted by class."""
     have = Counter(class_id for _, class_id in known.accepted)
     return {c.id: max(0, recipe.decide.select.max_clips_per_class - have[c.id]) for c in recipe.action_classes}

@@ -10,25 +10,25 @@ from h2a_curation.mining.arms import Arms, Key, arm_sql
 from h2a_curation.mining.backoff import Failing, failing_sql, waiting
 from h2a_curation.mining.tag_state import LEFT_OUT, Evidence, changes, evidence_sql
 from h2a_curation.pipeline.rounds import tags
-from h2a_curation.pipeline.rounds.findings import Known, pairs, short
+from h2a_curation.pipeline.rounds.findings import Findings, pairs, short
 from h2a_curation.pipeline.rounds.proposals import Embed
 from h2a_curation.recipes import Recipe
 
 
-def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> dict[str, pa.Table]:
+def plan(facts: Catalog, known: Findings, recipe: Recipe, round_no: int, embed: Embed) -> dict[str, pa.Table]:
     """A round's allocations, changes of arms and newly learnt tags, as the tables of one commit."""
-    claims = tags.learn(facts, known, recipe, round, embed) if recipe.adapt and recipe.source.by_tag else []
+    claims = tags.learn(facts, known, recipe, round_no, embed) if recipe.adapt and recipe.source.by_tag else []
     learnt = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
     wanted = short(known, recipe)
     arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])
     states = _states(facts)
-    failing = [Failing(**row) for row in facts.query(failing_sql(), params={"round": round}).to_pylist()]
+    failing = [Failing(**row) for row in facts.query(failing_sql(), params={"round": round_no}).to_pylist()]
     evidence = _evidence(facts, known)
-    changed = changes(arms, evidence, states, wanted, round, recipe.standing, waiting(failing, round))
+    changed = changes(arms, evidence, states, wanted, round_no, recipe.standing, waiting(failing, round_no))
     states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
     left_out = {key for key, (state, _) in states.items() if state in LEFT_OUT}
     allocations = plan_pages(
-        arms, recipe.mine, round, recipe.seed, wanted, left_out=left_out, reliability=known.reliability
+        arms, recipe.mine, round_no, recipe.seed, wanted, left_out=left_out, reliability=known.reliability
     )
     return {
         "allocation": schemas.to_arrow(schemas.Allocation, allocations),
@@ -37,7 +37,7 @@ def plan(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed)
     }
 
 
-def _arms(facts: Catalog, known: Known, arm_tag: pa.Table, wanted: list[str]) -> Arms:
+def _arms(facts: Catalog, known: Findings, arm_tag: pa.Table, wanted: list[str]) -> Arms:
     tables = {
         "arm_tag": arm_tag,
         "accepted": pairs("post_id", "class_id", without_wrong(facts, known.accepted)),
@@ -47,7 +47,7 @@ def _arms(facts: Catalog, known: Known, arm_tag: pa.Table, wanted: list[str]) ->
     return Arms(table=facts.query(arm_sql(), tables))
 
 
-def _evidence(facts: Catalog, known: Known) -> list[Evidence]:
+def _evidence(facts: Catalog, known: Findings) -> list[Evidence]:
     return [Evidence(**row) for row in facts.query(evidence_sql(), {"fate": known.fates}).to_pylist()]
 
 

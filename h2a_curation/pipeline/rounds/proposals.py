@@ -18,10 +18,10 @@ Embed = Callable[[list[str]], None]
 """`embed(texts)` has rows made of texts that have none."""
 
 
-def proposals(facts: Catalog, counted: pa.Table, recipe: Recipe, round: int, embed: Embed) -> pa.Table:
+def proposals(facts: Catalog, counted: pa.Table, recipe: Recipe, round_no: int, embed: Embed) -> pa.Table:
     """What `grounds_sql` reads as `proposal`; `counted` is what `count_sql` yields."""
     found = [(WORDS, *form) for form in _by_words(recipe)] if recipe.learn.by_words else []
-    if num_tags := recipe.learn.similar_tags * round:
+    if num_tags := recipe.learn.similar_tags * round_no:
         tags = facts.query(unclaimed_sql(recipe.learn, num_tags), {"counted": counted})["tag"].to_pylist()
         found += [(SIMILAR, *meant) for meant in _by_meaning(facts, tags, recipe, embed)]
     return table(("reason", "tag", "class_id", "rank"), found, rank=pa.int64())

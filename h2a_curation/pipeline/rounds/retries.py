@@ -15,19 +15,19 @@ def is_at_rest(facts: Catalog) -> bool:
     return not facts.query(f"FROM ({PLANNED}) ANTI JOIN round_end USING (round) LIMIT 1").num_rows
 
 
-def tags_left(facts: Catalog, round: int, max_runs: int) -> list[str]:
+def tags_left(facts: Catalog, round_no: int, max_runs: int) -> list[str]:
     """Tags whose granted pages have not all come: not asked for, or cut short; of those that failed, see above.
 
     Of the newest round alone: what an older one left belongs to the plans after it.
     """
     newest = facts.query(f"SELECT max(round) AS n FROM ({PLANNED})")["n"][0].as_py()
-    if round != newest:
+    if round_no != newest:
         return []
     has_none = not facts.query("FROM post LIMIT 1").num_rows
     worn_out = _worn_out(facts, "request_try", "tag, cursor", max_runs) if is_at_rest(facts) else None
     return [
         tag
-        for tag, listing in listings(facts, round).items()
+        for tag, listing in listings(facts, round_no).items()
         if listing.num_left > 0
         and (cursor := listing.next_cursor) is not None
         and (not listing.has_failed or has_none or (worn_out is not None and (tag, cursor) not in worn_out))

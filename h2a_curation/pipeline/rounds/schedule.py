@@ -14,7 +14,7 @@ PLANNED = "SELECT round FROM round_plan UNION SELECT round FROM allocation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RoundsRequest:
     """What `--rounds` says."""
 
     num: int
@@ -23,7 +23,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RoundRange:
     """The rounds that a command is to bring, each unless it is done already."""
 
     first: int
@@ -32,18 +32,18 @@ class Asked:
     """Rounds to have at its end."""
 
 
-def wish(text: str) -> Wish:
+def parse_rounds(text: str) -> RoundsRequest:
     """`+2` or `6`; ValueError for anything else.
 
-    >>> wish("+2")
-    Wish(num=2, is_more=True)
+    >>> parse_rounds("+2")
+    RoundsRequest(num=2, is_more=True)
     """
     if not re.fullmatch(r"\+?0*[1-9][0-9]{0,5}", text):
         raise ValueError(f"--rounds {text}: write +N for N more rounds, or N for as many in all, from 1 on")
-    return Wish(num=int(text), is_more=text.startswith("+"))
+    return RoundsRequest(num=int(text), is_more=text.startswith("+"))
 
 
-def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
+def rounds_to_walk(facts: Catalog, num_rounds: int, wanted: RoundsRequest | None = None) -> RoundRange:
     """What is left of the recipe's `num_rounds`, or of what is wanted; a round that was begun is always among it.
 
     `+N` that was cut short and is asked for again goes on to where it was to end, and adds nothing. After another wish
@@ -54,10 +54,10 @@ def asked(facts: Catalog, num_rounds: int, wanted: Wish | None = None) -> Asked:
     has_begun = bool(newest) and not is_done(facts, planned - 1)  # without a row it is of a lake before there were any
     done = planned - has_begun
     if wanted is None or not wanted.is_more:
-        return Asked(first=done, until=max(wanted.num if wanted else num_rounds, planned))
+        return RoundRange(first=done, until=max(wanted.num if wanted else num_rounds, planned))
     cut_short = [a for a in newest if done < a["until"] and a["until"] - a["first"] == wanted.num]
     first = cut_short[0]["first"] if cut_short else done
-    return Asked(first=first, until=first + wanted.num)
+    return RoundRange(first=first, until=first + wanted.num)
 
 
 def first_to_walk(facts: Catalog, until: int) -> int:
@@ -65,14 +65,14 @@ def first_to_walk(facts: Catalog, until: int) -> int:
     what other rules let in. So a build costs no more, the more rounds a lake has had.
     """
     done = set(facts.query("SELECT round FROM round_end")["round"].to_pylist())
-    return max(0, next((round for round in range(until) if round not in done), until) - 1)
+    return max(0, next((round_no for round_no in range(until) if round_no not in done), until) - 1)
 
 
-def is_planned(facts: Catalog, round: int) -> bool:
+def is_planned(facts: Catalog, round_no: int) -> bool:
     """Whether the round's plan is made, be it that nothing is asked for."""
-    return bool(facts.query(f"FROM ({PLANNED}) WHERE round = {round} LIMIT 1").num_rows)
+    return bool(facts.query(f"FROM ({PLANNED}) WHERE round = {round_no} LIMIT 1").num_rows)
 
 
-def is_done(facts: Catalog, round: int) -> bool:
+def is_done(facts: Catalog, round_no: int) -> bool:
     """Whether all that the round asked for was had or has failed, and was measured, once."""
-    return bool(facts.query(f"FROM round_end WHERE round = {round}").num_rows)
+    return bool(facts.query(f"FROM round_end WHERE round = {round_no}").num_rows)

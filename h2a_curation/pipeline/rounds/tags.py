@@ -8,14 +8,14 @@ import pyarrow as pa
 import schemas
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.mining.propose_tags import count_sql, grounds_sql, learn_tags
-from h2a_curation.pipeline.rounds.findings import Known, pairs
+from h2a_curation.pipeline.rounds.findings import Findings, pairs
 from h2a_curation.pipeline.rounds.proposals import Embed, proposals
 from h2a_curation.recipes import Recipe
 
 
-def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed) -> list[schemas.TagClaim]:
+def learn(facts: Catalog, known: Findings, recipe: Recipe, round_no: int, embed: Embed) -> list[schemas.TagClaim]:
     """Tags that are proposed for this round: none for the first, which has seen nothing."""
-    if round == 0:
+    if round_no == 0:
         return []
     claims = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
     seeds = {(tag, c.id) for c in recipe.action_classes for tag in c.seed_hashtags}
@@ -26,9 +26,9 @@ def learn(facts: Catalog, known: Known, recipe: Recipe, round: int, embed: Embed
     }
     accepted = pairs("post_id", "class_id", known.accepted)
     tables["counted"] = facts.query(count_sql(recipe.learn), {**tables, "accepted": accepted})
-    tables["proposal"] = proposals(facts, tables["counted"], recipe, round, embed)
+    tables["proposal"] = proposals(facts, tables["counted"], recipe, round_no, embed)
     grounds = facts.query(grounds_sql(recipe.learn), tables)
-    return learn_tags(grounds, round=round, rules=recipe.learn)
+    return learn_tags(grounds, round_no=round_no, rules=recipe.learn)
 
 
 def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from h2a_curation.sample_world.render import balls, music, play, rides, strength, swings
-from h2a_curation.sample_world.render.body import Look
+from h2a_curation.sample_world.render.body import Appearance
 from h2a_curation.sample_world.render.pen import Pen
 
-Draw = Callable[[Pen, Look, float], None]
+Draw = Callable[[Pen, Appearance, float], None]
 """`draw(pen, look, time in seconds)`: one moment of the movement with its props."""
 
 

@@ -2,13 +2,13 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Look, draw_arm, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _WHITE = (245, 245, 245)
 
 
-def basketball_shot(pen: Pen, look: Look, time_s: float) -> None:
+def basketball_shot(pen: Pen, look: Appearance, time_s: float) -> None:
     """An orange ball held, thrown, and in the air on its way to a hoop with a backboard."""
     _hoop(pen, look)
     beat = look.beat(time_s, 2.4)
@@ -46,7 +46,7 @@ def basketball(pen: Pen, ball: complex, radius: float, light: float) -> None:
     pen.ring(ball, radius, radius * 0.16, dark)
 
 
-def _hoop(pen: Pen, look: Look) -> None:
+def _hoop(pen: Pen, look: Appearance) -> None:
     pen.limb(0.66 + 0j, 0.66 + 1.3j, 0.05, 0.05, (110, 112, 118))
     pen.line((0.66 + 1.25j, 0.58 + 1.32j), 0.04, (110, 112, 118))
     board = look.props[0] if look.style[0] < 0.3 else _WHITE
@@ -59,7 +59,7 @@ def _hoop(pen: Pen, look: Look) -> None:
     pen.line(oval(0.46 + 1.2j, 0.09, 0.025), 0.026, rim, closed=True)
 
 
-def soccer_juggling(pen: Pen, look: Look, time_s: float) -> None:
+def soccer_juggling(pen: Pen, look: Appearance, time_s: float) -> None:
     """A black and white ball kept up by foot, knee or head; one leg lifted."""
     beat = look.beat(time_s, 0.9)
     lift = max(0.0, math.cos(math.tau * beat))
@@ -87,7 +87,7 @@ def _football(pen: Pen, ball: complex, radius: float, time_s: float) -> None:
         pen.disc(ball + radius * 0.78 * complex(math.cos(angle), math.sin(angle)), radius * 0.24, (20, 20, 20))
 
 
-def bowling(pen: Pen, look: Look, time_s: float) -> None:
+def bowling(pen: Pen, look: Appearance, time_s: float) -> None:
     """A lunge on a lane, the arm low with a heavy ball, white pins with red rings at its end."""
     lane = shade((214, 168, 104), look.between(2, 0.6, 1.15))
     pen.poly((-0.75 - 0.09j, 0.78 - 0.02j, 0.78 + 0.05j, -0.75 + 0.03j), lane)
@@ -124,7 +124,7 @@ def _pin(pen: Pen, foot: complex) -> None:
     pen.line((foot - 0.014 + 0.155j, foot + 0.014 + 0.155j), 0.018, (210, 40, 40))
 
 
-def ball_juggling(pen: Pen, look: Look, time_s: float) -> None:
+def ball_juggling(pen: Pen, look: Appearance, time_s: float) -> None:
     """Three to five small coloured balls in arcs over two hands, seen from the front."""
     num_balls = 3 + int(look.style[0] * 3)
     beat = look.beat(time_s, 1.3)

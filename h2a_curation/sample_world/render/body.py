@@ -24,7 +24,7 @@ Pair = tuple[complex, complex]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Appearance:
     """What stays the same for a whole shot."""
 
     skin: Colour
@@ -58,9 +58,9 @@ class Look:
         return low + (high - low) * self.style[index]
 
 
-def random_look(rng: np.random.Generator) -> Look:
+def random_look(rng: np.random.Generator) -> Appearance:
     """Clothes, build, colours and tempo of one person."""
-    return Look(
+    return Appearance(
         skin=_SKINS[rng.integers(len(_SKINS))],
         hair=_HAIRS[rng.integers(len(_HAIRS))],
         shirt=random_colour(rng),
@@ -152,14 +152,14 @@ def _reach(start: complex, target: complex, first: float, second: float, bend: f
     return start + first * unit * cmath.rect(1.0, bend * corner), start + unit * length
 
 
-def draw_person(pen: Pen, look: Look, pose: Pose) -> None:
+def draw_person(pen: Pen, look: Appearance, pose: Pose) -> None:
     """All of it: the far arm behind the trunk, the near one before."""
     draw_arm(pen, look, pose, 1)
     draw_trunk(pen, look, pose)
     draw_arm(pen, look, pose, 0)
 
 
-def draw_trunk(pen: Pen, look: Look, pose: Pose) -> None:
+def draw_trunk(pen: Pen, look: Appearance, pose: Pose) -> None:
     """Legs, trunk and head: all but the arms, so that a prop can come between."""
     draw_leg(pen, look, pose, 1)
     draw_leg(pen, look, pose, 0)
@@ -171,7 +171,7 @@ def draw_trunk(pen: Pen, look: Look, pose: Pose) -> None:
     draw_head(pen, look, pose)
 
 
-def draw_arm(pen: Pen, look: Look, pose: Pose, side: int) -> None:
+def draw_arm(pen: Pen, look: Appearance, pose: Pose, side: int) -> None:
     """One arm, 0 the near and 1 the far; the far one is darker."""
     gain = 1.0 if side == 0 or pose.facing in (0, 2) else 0.78
     sleeve = shade(look.shirt, gain * 0.93)
@@ -183,7 +183,7 @@ def draw_arm(pen: Pen, look: Look, pose: Pose, side: int) -> None:
     pen.disc(pose.hands[side], 0.029, skin)
 
 
-def draw_leg(pen: Pen, look: Look, pose: Pose, side: int) -> None:
+def draw_leg(pen: Pen, look: Appearance, pose: Pose, side: int) -> None:
     """One leg, 0 the near and 1 the far; the far one is darker."""
     gain = 1.0 if side == 0 or pose.facing in (0, 2) else 0.78
     width = look.build * 0.092
@@ -196,7 +196,7 @@ def draw_leg(pen: Pen, look: Look, pose: Pose, side: int) -> None:
     pen.limb(foot, foot + toe * 0.07, 0.05, 0.04, shade(look.shoes, gain))
 
 
-def draw_head(pen: Pen, look: Look, pose: Pose) -> None:
+def draw_head(pen: Pen, look: Appearance, pose: Pose) -> None:
     """Head, hair or cap, and a face unless it looks away."""
     up = (pose.head - pose.neck) / abs(pose.head - pose.neck)
     front = up * -1j * (pose.facing if pose.facing in (1, -1) else 0.0)

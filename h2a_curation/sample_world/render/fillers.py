@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from h2a_curation.sample_world.render.actions import Scene
-from h2a_curation.sample_world.render.body import Look, Pose, draw_person, pose, random_colour
+from h2a_curation.sample_world.render.body import Appearance, Pose, draw_person, pose, random_colour
 from h2a_curation.sample_world.render.overlay import text_sprite
 from h2a_curation.sample_world.render.pen import Image, Pen, oval, shade
 
@@ -13,7 +13,7 @@ _DARK = (34, 34, 38)
 _WHITE = (245, 245, 245)
 
 
-def standing(pen: Pen, look: Look, time_s: float) -> None:
+def standing(pen: Pen, look: Appearance, time_s: float) -> None:
     """Stands about, talks, waves a hand; perhaps a telephone, a cup or a bag."""
     gesture = 0.03 * look.wave(time_s, 1.3)
     front = look.style[0] < 0.6
@@ -40,7 +40,7 @@ def standing(pen: Pen, look: Look, time_s: float) -> None:
         pen.box(hand - 0.06 - 0.17j, hand + 0.07 - 0.03j, look.props[0])
 
 
-def walking_pose(look: Look, time_s: float) -> Pose:
+def walking_pose(look: Appearance, time_s: float) -> Pose:
     """A stride, seen from the side."""
     stride = look.wave(time_s, 1.1)
     lift = (max(0.0, look.wave(time_s + 0.27, 1.1)), max(0.0, -look.wave(time_s + 0.27, 1.1)))
@@ -51,7 +51,7 @@ def walking_pose(look: Look, time_s: float) -> Pose:
     )  # fmt: skip
 
 
-def walking(pen: Pen, look: Look, time_s: float) -> None:
+def walking(pen: Pen, look: Appearance, time_s: float) -> None:
     """Walks past; perhaps with a bag on the back."""
     across = (time_s * look.rate * 0.07 + look.phase) % 0.5 - 0.25
     moved = pen.moved(complex(across, 0))
@@ -61,7 +61,7 @@ def walking(pen: Pen, look: Look, time_s: float) -> None:
     draw_person(moved, look, person)
 
 
-def talking_head(pen: Pen, look: Look, time_s: float) -> None:
+def talking_head(pen: Pen, look: Appearance, time_s: float) -> None:
     """A face that fills the picture and talks."""
     sway = complex(0.02 * look.wave(time_s, 2.7), 0.01 * look.wave(time_s, 1.9))
     head = 0.6j + sway
@@ -96,7 +96,7 @@ def talking_head(pen: Pen, look: Look, time_s: float) -> None:
         pen.disc(0.05 + 0.35j, 0.06, (90, 90, 96))
 
 
-def scenery(pen: Pen, look: Look, time_s: float) -> None:
+def scenery(pen: Pen, look: Appearance, time_s: float) -> None:
     """No person: something drifts over the landscape."""
     drift = (time_s * 0.06 * look.rate + look.phase) % 1.4 - 0.7
     kind = int(look.style[0] * 4)
@@ -128,7 +128,7 @@ def scenery(pen: Pen, look: Look, time_s: float) -> None:
                 )
 
 
-def pet(pen: Pen, look: Look, time_s: float) -> None:
+def pet(pen: Pen, look: Appearance, time_s: float) -> None:
     """A dog or a cat, its tail and legs moving."""
     fur = shade((150, 104, 64), look.between(0, 0.4, 1.5))
     trot = look.wave(time_s, 0.7) * (1.0 if look.style[1] < 0.5 else 0.1)
@@ -151,7 +151,7 @@ def pet(pen: Pen, look: Look, time_s: float) -> None:
     pen.disc(head + 0.05 + 0.03j, 0.018, _DARK)
 
 
-def food(pen: Pen, look: Look, time_s: float) -> None:
+def food(pen: Pen, look: Appearance, time_s: float) -> None:
     """A plate from above, a spoon that stirs."""
     pen.box(-1.5 - 1j, 1.5 + 2j, look.props[1])
     pen.disc(0.5j, 0.44, _WHITE)

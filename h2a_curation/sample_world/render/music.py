@@ -3,7 +3,7 @@
 import cmath
 import math
 
-from h2a_curation.sample_world.render.body import Look, Pose, draw_arm, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Pose, draw_arm, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _WOODS: tuple[Colour, ...] = ((196, 130, 66), (150, 70, 36), (40, 36, 38), (214, 176, 110))
@@ -13,7 +13,7 @@ _WHITE = (240, 240, 236)
 
 
 def _front(
-    look: Look, time_s: float, hands: tuple[complex, complex], *, nod: float = 0.0, seated: bool = False
+    look: Appearance, time_s: float, hands: tuple[complex, complex], *, nod: float = 0.0, seated: bool = False
 ) -> Pose:
     sway = 0.02 * look.wave(time_s, 1.9)
     if seated:
@@ -27,7 +27,7 @@ def _front(
     )  # fmt: skip
 
 
-def guitar_playing(pen: Pen, look: Look, time_s: float) -> None:
+def guitar_playing(pen: Pen, look: Appearance, time_s: float) -> None:
     """A waisted body with a round hole at the belly, a long neck to one side, a strumming hand."""
     strum = 0.05 * look.wave(time_s, 0.5)
     along = cmath.rect(1.0, look.between(1, 0.15, 0.55))
@@ -50,7 +50,7 @@ def guitar_playing(pen: Pen, look: Look, time_s: float) -> None:
     draw_arm(pen, look, person, 1)
 
 
-def violin_playing(pen: Pen, look: Look, time_s: float) -> None:
+def violin_playing(pen: Pen, look: Appearance, time_s: float) -> None:
     """A small wooden body under the chin, a thin bow drawn across it by the other hand."""
     stroke = look.wave(time_s, 1.2)
     away = cmath.rect(1.0, look.between(0, -0.28, 0.12))
@@ -84,7 +84,7 @@ def _music_stand(pen: Pen, x: float) -> None:
     pen.poly((complex(x - 0.12, 0.5), complex(x + 0.1, 0.52), complex(x + 0.13, 0.72), complex(x - 0.09, 0.7)), _WHITE)
 
 
-def drumming(pen: Pen, look: Look, time_s: float) -> None:
+def drumming(pen: Pen, look: Appearance, time_s: float) -> None:
     """Seated behind drums and gold cymbals, a stick in each hand."""
     colour = look.props[0]
     left = abs(math.sin(math.tau * look.beat(time_s, 0.6)))

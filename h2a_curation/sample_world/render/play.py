@@ -2,11 +2,11 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Look, draw_person, pose
+from h2a_curation.sample_world.render.body import Appearance, draw_person, pose
 from h2a_curation.sample_world.render.pen import Pen, oval, shade
 
 
-def jump_rope(pen: Pen, look: Look, time_s: float) -> None:
+def jump_rope(pen: Pen, look: Appearance, time_s: float) -> None:
     """A rope from hand to hand that turns over the head and under the feet of someone who hops."""
     beat = look.beat(time_s, 0.6)
     turn = math.cos(math.tau * beat)
@@ -38,7 +38,7 @@ def _rope_point(part: float, wide: float, height: float, left: complex, right: c
     return base + complex(-wide * 0.55 * out, height * bulge**0.7)
 
 
-def hula_hoop(pen: Pen, look: Look, time_s: float) -> None:
+def hula_hoop(pen: Pen, look: Appearance, time_s: float) -> None:
     """A big hoop round the waist, the arms held out of its way."""
     beat = math.tau * look.beat(time_s, 0.75)
     sway = 0.045 * complex(math.cos(beat), 0.0)
@@ -61,7 +61,7 @@ def hula_hoop(pen: Pen, look: Look, time_s: float) -> None:
         pen.line(front[index : index + 2], 0.04, stripe)
 
 
-def rock_climbing(pen: Pen, look: Look, time_s: float) -> None:
+def rock_climbing(pen: Pen, look: Appearance, time_s: float) -> None:
     """Seen from behind: limbs spread on a wall full of coloured holds, a rope above."""
     wall = look.props[2]
     pen.poly((-0.66 - 0.2j, 0.66 - 0.2j, 0.72 + 1.6j, -0.6 + 1.6j), wall)

@@ -3,14 +3,14 @@
 import cmath
 import math
 
-from h2a_curation.sample_world.render.body import Look, draw_arm, draw_leg, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_leg, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _DARK = (34, 34, 38)
 _WHITE = (245, 245, 245)
 
 
-def skateboarding(pen: Pen, look: Look, time_s: float) -> None:
+def skateboarding(pen: Pen, look: Appearance, time_s: float) -> None:
     """Crouched sideways on a short board with four small wheels, arms out; a ramp."""
     beat = look.beat(time_s, 2.0)
     hop = 0.22 * max(0.0, math.sin(math.tau * beat)) if look.style[0] < 0.6 else 0.03 * look.wave(time_s, 0.5)
@@ -35,7 +35,7 @@ def skateboarding(pen: Pen, look: Look, time_s: float) -> None:
     draw_person(pen, look, person)
 
 
-def surfing(pen: Pen, look: Look, time_s: float) -> None:
+def surfing(pen: Pen, look: Appearance, time_s: float) -> None:
     """Crouched on a long pointed board in the face of a breaking wave with foam."""
     water = look.props[1]
     swell = 0.02 * look.wave(time_s, 1.6)
@@ -70,7 +70,7 @@ def surfing(pen: Pen, look: Look, time_s: float) -> None:
         pen.disc(base - (0.42 + 0.05 * index) * deck + 0.03 * complex(math.cos(angle), math.sin(angle)), 0.045, _WHITE)
 
 
-def skiing(pen: Pen, look: Look, time_s: float) -> None:
+def skiing(pen: Pen, look: Appearance, time_s: float) -> None:
     """Tucked on two long skis down a pale slope, poles in the hands, goggles, fir trees."""
     slope = -look.between(0, 0.18, 0.42)
     down = cmath.rect(1.0, slope)
@@ -110,7 +110,7 @@ def _fir(pen: Pen, foot: complex, height: float) -> None:
         pen.poly((low - half, low + half, low + height * 0.42j), (30, 80 + 12 * step, 54))
 
 
-def cycling(pen: Pen, look: Look, time_s: float) -> None:
+def cycling(pen: Pen, look: Appearance, time_s: float) -> None:
     """Bent over the handlebar of a bicycle, feet on the pedals, two spoked wheels."""
     spin = -math.tau * look.beat(time_s, 0.8)
     rear, front, crank = -0.36 + 0.23j, 0.4 + 0.23j, -0.02 + 0.21j
@@ -147,7 +147,7 @@ def cycling(pen: Pen, look: Look, time_s: float) -> None:
     draw_arm(pen, look, person, 0)
 
 
-def kayaking(pen: Pen, look: Look, time_s: float) -> None:
+def kayaking(pen: Pen, look: Appearance, time_s: float) -> None:
     """Seated in a long pointed boat on water, a paddle with two blades across the chest."""
     water: Colour = look.props[1]
     pen.poly((-1.1 + 0.16j, 1.1 + 0.16j, 1.1 - 0.5j, -1.1 - 0.5j), water)
@@ -192,7 +192,7 @@ def kayaking(pen: Pen, look: Look, time_s: float) -> None:
         pen.limb(tip, tip + side * 0.15 * shaft, 0.05, 0.1, (245, 200, 60) if look.style[0] < 0.5 else _WHITE)
 
 
-def horse_riding(pen: Pen, look: Look, time_s: float) -> None:
+def horse_riding(pen: Pen, look: Appearance, time_s: float) -> None:
     """A rider astride a horse, reins in the hands."""
     coats: tuple[Colour, ...] = ((120, 74, 42), (60, 42, 32), (206, 200, 190), (168, 116, 66), (40, 38, 40))
     coat = coats[int(look.style[0] * 5)]

@@ -8,7 +8,7 @@ import numpy as np
 from h2a_curation.sample_world.clip_spec import Shot
 from h2a_curation.sample_world.render import actions, fillers
 from h2a_curation.sample_world.render.backdrop import MARGIN, backdrop
-from h2a_curation.sample_world.render.body import Look, draw_person, random_look
+from h2a_curation.sample_world.render.body import Appearance, draw_person, random_look
 from h2a_curation.sample_world.render.camera import (
     Camera,
     Light,
@@ -28,7 +28,7 @@ class _Placed:
     at_px: complex
     height_px: float
     mirrored: bool
-    look: Look
+    look: Appearance
 
     def pen(self, frame: Image, camera: Camera, time_s: float) -> Pen:
         turn, origin = camera.view(time_s)

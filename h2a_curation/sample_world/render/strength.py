@@ -2,17 +2,17 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Look, draw_arm, draw_leg, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_leg, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _STEEL = (176, 180, 190)
 
 
-def _plates(look: Look) -> Colour:
+def _plates(look: Appearance) -> Colour:
     return ((36, 36, 40), (180, 40, 40), (40, 70, 160), look.props[0])[int(look.style[1] * 4)]
 
 
-def _barbell(pen: Pen, centre: complex, look: Look, *, tilt: float = 0.0) -> None:
+def _barbell(pen: Pen, centre: complex, look: Appearance, *, tilt: float = 0.0) -> None:
     """Seen from the front: a long bar with plates on edge."""
     reach, colour = complex(0.56, tilt), _plates(look)
     pen.line((centre - reach, centre + reach), 0.024, _STEEL)
@@ -22,7 +22,7 @@ def _barbell(pen: Pen, centre: complex, look: Look, *, tilt: float = 0.0) -> Non
             pen.limb(middle - half * 1j, middle + half * 1j, 0.05, 0.05, shade(colour, 1.0 if place < 0.85 else 0.8))
 
 
-def _plate(pen: Pen, centre: complex, look: Look) -> None:
+def _plate(pen: Pen, centre: complex, look: Appearance) -> None:
     """Seen from the side: the plate's round face hides the bar."""
     colour = _plates(look)
     pen.disc(centre, 0.185, colour)
@@ -30,7 +30,7 @@ def _plate(pen: Pen, centre: complex, look: Look) -> None:
     pen.disc(centre, 0.035, _STEEL)
 
 
-def deadlift(pen: Pen, look: Look, time_s: float) -> None:
+def deadlift(pen: Pen, look: Appearance, time_s: float) -> None:
     """A barbell between the floor and the thighs, arms straight down, the back bent."""
     lift = 0.5 - 0.5 * math.cos(math.tau * look.beat(time_s, 2.8))
     lift = max(0.0, min(1.0, lift * 1.3 - 0.15)) * 0.85
@@ -52,7 +52,7 @@ def deadlift(pen: Pen, look: Look, time_s: float) -> None:
     _barbell(pen, bar, look)
 
 
-def clean_and_jerk(pen: Pen, look: Look, time_s: float) -> None:
+def clean_and_jerk(pen: Pen, look: Appearance, time_s: float) -> None:
     """A barbell caught at the shoulders, then held high overhead on straight arms, the legs split."""
     beat = look.beat(time_s, 2.8)
     up = 0.0 if beat < 0.25 else min(1.0, (beat - 0.25) / 0.12) if beat < 0.85 else (1 - beat) / 0.15
@@ -68,7 +68,7 @@ def clean_and_jerk(pen: Pen, look: Look, time_s: float) -> None:
     _barbell(pen, bar, look, tilt=0.012 * look.wave(time_s, 0.7))
 
 
-def pull_ups(pen: Pen, look: Look, time_s: float) -> None:
+def pull_ups(pen: Pen, look: Appearance, time_s: float) -> None:
     """A body that hangs from a high bar and pulls the chin over it, feet off the ground."""
     frame = shade(look.props[0], 0.7) if look.style[1] < 0.5 else (70, 72, 78)
     for side in (-0.46, 0.46):
@@ -89,7 +89,7 @@ def pull_ups(pen: Pen, look: Look, time_s: float) -> None:
         pen.disc(hand, 0.032, look.skin)
 
 
-def push_ups(pen: Pen, look: Look, time_s: float) -> None:
+def push_ups(pen: Pen, look: Appearance, time_s: float) -> None:
     """A straight body level with the floor, held up by the arms."""
     if look.style[0] < 0.6:
         pen.poly((-0.62 - 0.04j, 0.56 - 0.04j, 0.62 + 0.02j, -0.55 + 0.02j), look.props[0])
@@ -106,7 +106,7 @@ def push_ups(pen: Pen, look: Look, time_s: float) -> None:
     draw_person(pen, look, person)
 
 
-def punching_bag(pen: Pen, look: Look, time_s: float) -> None:
+def punching_bag(pen: Pen, look: Appearance, time_s: float) -> None:
     """Big round gloves, one of them striking a long bag that hangs from a chain."""
     jab = max(0.0, look.wave(time_s, 0.8)) ** 2
     cross = max(0.0, -look.wave(time_s, 0.8)) ** 2
@@ -134,7 +134,7 @@ def punching_bag(pen: Pen, look: Look, time_s: float) -> None:
     pen.disc(person.hands[0], 0.066, gloves)
 
 
-def handstand(pen: Pen, look: Look, time_s: float) -> None:
+def handstand(pen: Pen, look: Appearance, time_s: float) -> None:
     """A body upside down on straight arms, the legs in the air."""
     sway = 0.03 * look.wave(time_s, 1.4)
     open_legs = look.between(0, 0.02, 0.3) * (0.7 + 0.3 * look.wave(time_s, 2.2))

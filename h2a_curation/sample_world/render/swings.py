@@ -4,7 +4,7 @@ import cmath
 import itertools
 import math
 
-from h2a_curation.sample_world.render.body import Look, draw_arm, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Pen, oval, shade
 
 _WHITE = (245, 245, 245)
@@ -20,7 +20,7 @@ def _keyed(beat: float, keys: list[tuple[float, float]]) -> float:
     return keys[-1][1]
 
 
-def golf_swing(pen: Pen, look: Look, time_s: float) -> None:
+def golf_swing(pen: Pen, look: Appearance, time_s: float) -> None:
     """Bent over a long thin club that swings down to a ball on the ground; a flag behind."""
     pen.poly(oval(0.05 - 0.01j, 0.62, 0.07), shade((70, 150, 60), look.between(4, 0.6, 1.3)))
     pen.line((0.56 + 0j, 0.56 + 0.8j), 0.016, _WHITE)
@@ -43,7 +43,7 @@ def golf_swing(pen: Pen, look: Look, time_s: float) -> None:
     pen.limb(head, head + side * 0.07, 0.035, 0.045, (60, 60, 66))
 
 
-def baseball_swing(pen: Pen, look: Look, time_s: float) -> None:
+def baseball_swing(pen: Pen, look: Appearance, time_s: float) -> None:
     """A thick bat held up behind the helmet, then swung level at a ball in the air; a home plate on the ground."""
     plate = shade(_WHITE, 0.95)
     pen.poly((0.16 + 0.0j, 0.42 + 0.0j, 0.46 - 0.04j, 0.29 - 0.08j, 0.12 - 0.04j), plate)
@@ -74,13 +74,13 @@ def baseball_swing(pen: Pen, look: Look, time_s: float) -> None:
     _helmet(pen, look, person.head)
 
 
-def _helmet(pen: Pen, look: Look, head: complex) -> None:
+def _helmet(pen: Pen, look: Appearance, head: complex) -> None:
     pen.poly(oval(head, 0.085, 0.085, start=0.0, end=math.pi), look.props[0])
     pen.limb(head + 0.05 + 0.01j, head + 0.15 + 0.0j, 0.03, 0.02, look.props[0])
     pen.limb(head - 0.055 + 0.01j, head - 0.05 - 0.05j, 0.06, 0.05, look.props[0])
 
 
-def tennis_serve(pen: Pen, look: Look, time_s: float) -> None:
+def tennis_serve(pen: Pen, look: Appearance, time_s: float) -> None:
     """A strung racket reaching up to a yellow ball overhead; a net to one side."""
     net = (225, 225, 225)
     for step in range(6):
@@ -111,7 +111,7 @@ def tennis_serve(pen: Pen, look: Look, time_s: float) -> None:
     pen.line(oval(centre, 0.14, 0.105, angle=angle), 0.026, look.props[0], closed=True)
 
 
-def archery(pen: Pen, look: Look, time_s: float) -> None:
+def archery(pen: Pen, look: Appearance, time_s: float) -> None:
     """A tall bow held out, its string drawn to the chin with an arrow on it; a ringed target."""
     _target(pen, look.between(0, 0.62, 0.72))
     draw = _keyed(look.beat(time_s, 3.2), [(0, 0.15), (0.35, 1), (0.8, 1), (0.84, 0.0), (1, 0.15)])

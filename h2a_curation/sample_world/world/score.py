@@ -14,7 +14,7 @@ Explained = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class TruthScore:
     """How right and how complete a selection is."""
 
     precision: float
@@ -29,7 +29,7 @@ class Score:
     """One post of each wanted cluster that was not kept, with what makes it hard and where it is listed."""
 
 
-def score(truth_file: Path, kept: Iterable[Pair]) -> Score:
+def score(truth_file: Path, kept: Iterable[Pair]) -> TruthScore:
     """Score kept pairs of post and class; of a post id, all up to the last `:` (the source) is left out.
 
     A pair is right if it is wanted and the first that is given of its cluster: every further copy is wrong.
@@ -53,7 +53,7 @@ def score(truth_file: Path, kept: Iterable[Pair]) -> Score:
         for (cluster, class_id), ids in wanted.items()
         if (cluster, class_id) not in found
     ]
-    return Score(
+    return TruthScore(
         precision=len(found) / len(pairs) if pairs else 0.0,
         recall=len(found) / len(wanted) if wanted else 0.0,
         num_kept=len(pairs),

@@ -11,7 +11,7 @@ from h2a_curation.videomae.model.loss import counted_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class DeviceBatch:
     """Some of a step's clips, on the device."""
 
     batch: Batch
@@ -19,19 +19,19 @@ class Piece:
     """[sample, k] places in the rows of `decoded` that the loss counts: how many is not asked of the device."""
 
 
-def place(batch: Batch, device: torch.device) -> Piece:
+def place(batch: Batch, device: torch.device) -> DeviceBatch:
     """Put a batch on the device."""
     counted = counted_places(batch.was_hidden)
-    return Piece(batch=batch.to(device), counted=counted.to(device, non_blocking=True))
+    return DeviceBatch(batch=batch.to(device), counted=counted.to(device, non_blocking=True))
 
 
-def placed(batches: Iterator[Batch], device: torch.device) -> Iterator[Piece]:
+def placed(batches: Iterator[Batch], device: torch.device) -> Iterator[DeviceBatch]:
     """The batches on a device; on a GPU each is copied while the one before it is computed on."""
     if device.type != "cuda":
         yield from (place(batch, device) for batch in batches)
         return
     copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    before: tuple[Piece, torch.cuda.Event] | None = None
+    before: tuple[DeviceBatch, torch.cuda.Event] | None = None
     for batch in batches:
         with torch.cuda.stream(copying):
             coming = place(batch, device), copying.record_event()
@@ -42,7 +42,7 @@ def placed(batches: Iterator[Batch], device: torch.device) -> Iterator[Piece]:
         yield _arrived(*before)
 
 
-def _arrived(piece: Piece, copied: torch.cuda.Event) -> Piece:
+def _arrived(piece: DeviceBatch, copied: torch.cuda.Event) -> DeviceBatch:
     """Make what is computed next wait for the copy, and keep the memory until it is done with."""
     current, batch = torch.cuda.current_stream(), piece.batch
     current.wait_event(copied)

@@ -25,7 +25,7 @@ PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class ProcessGroup:
     """This process among those of a run."""
 
     rank: int = 0
@@ -77,7 +77,7 @@ def device_kind(asked: str | None) -> str:
 
 
 @contextmanager
-def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World]:
+def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[ProcessGroup]:
     """The world that torchrun's variables RANK, WORLD_SIZE and LOCAL_RANK describe; without them, this process alone.
 
     ConnectionError in one line where another process dies, or lets this one wait for longer than `patience_s`.
@@ -85,7 +85,7 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
     kind = device_kind(device)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield World(device=torch.device(kind))
+        yield ProcessGroup(device=torch.device(kind))
         return
     if kind == "cuda":
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
@@ -93,7 +93,7 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[World
     backend = "cpu:gloo,cuda:nccl" if kind.startswith("cuda") else "gloo"
     try:
         distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=patience_s))
-        yield World(rank=rank, size=size, device=torch.device(kind))
+        yield ProcessGroup(rank=rank, size=size, device=torch.device(kind))
     except BaseException as broken:
         traceback.clear_frames(broken.__traceback__)
         if not isinstance(broken, RuntimeError) or not _is_of_a_lost_process(broken):
@@ -116,7 +116,7 @@ def num_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def spread(model: MaskedAutoencoder, world: World, kind: str) -> nn.Module:
+def spread(model: MaskedAutoencoder, world: ProcessGroup, kind: str) -> nn.Module:
     """Put the model on the world's devices; returns what is to be called in training.
 
     `ddp` keeps all weights in each process, `fsdp` divides them and the optimiser's state: the model itself then holds

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from h2a_curation.videomae.hardware.devices import matmul_flops_per_s, peak_memory_bytes, used_dtype
 from h2a_curation.videomae.hardware.flops import step_flops
-from h2a_curation.videomae.hardware.parallel import World
+from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.presets import Preset
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Speed:
 class Meter:
     """Times the steps of one process."""
 
-    def __init__(self, preset: Preset, world: World) -> None:
+    def __init__(self, preset: Preset, world: ProcessGroup) -> None:
         recipe = preset.recipe
         samples = recipe.batch_clips * recipe.views
         self._recipe, self._device = recipe, world.device

@@ -20,7 +20,7 @@ def state_of(learner: Learner, num_done: int, epoch: int, settings: dict[str, An
     }
 
 
-def take_up(out: Path, settings: dict[str, Any], learner: Learner) -> int:
+def resume(out: Path, settings: dict[str, Any], learner: Learner) -> int:
     """Load the newest checkpoint, if there is one; the number of steps done.
 
     ValueError in one line if it is of another run or model, damaged, or not to be seen from this process.

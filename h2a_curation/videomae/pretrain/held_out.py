@@ -7,7 +7,7 @@ import torch
 
 from h2a_curation.videomae.data.loader import Batch, ReadClip, make_batch
 from h2a_curation.videomae.data.shards import Version
-from h2a_curation.videomae.hardware.parallel import World
+from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.loss import token_errors
 from h2a_curation.videomae.presets import Dtype, Preset
@@ -49,7 +49,9 @@ def split_members(version: Version) -> tuple[list[Member], list[Member]]:
     return [m for i, m in enumerate(train) if i % 10], train[::10]
 
 
-def held_out_batches(members: Sequence[Member], read: ReadClip, preset: Preset, seed: int, world: World) -> list[Batch]:
+def held_out_batches(
+    members: Sequence[Member], read: ReadClip, preset: Preset, seed: int, world: ProcessGroup
+) -> list[Batch]:
     """The same samples at every call: one view of each of the first clips, dealt out among the processes.
 
     All get as many batches of the same sizes, with clips enough for a picture: those beyond a process's own do not
@@ -71,7 +73,7 @@ def held_out_batches(members: Sequence[Member], read: ReadClip, preset: Preset, 
 
 
 @torch.no_grad()
-def measure(model: MaskedAutoencoder, batches: Sequence[Batch], world: World, dtype: Dtype) -> HeldOutLoss:
+def measure(model: MaskedAutoencoder, batches: Sequence[Batch], world: ProcessGroup, dtype: Dtype) -> HeldOutLoss:
     """The loss of the model as it is over the batches of all processes, which must call this together."""
     sums = torch.zeros(3, dtype=torch.float64)
     for batch in (b.to(world.device) for b in batches):

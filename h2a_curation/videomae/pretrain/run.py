@@ -11,10 +11,10 @@ from h2a_curation.videomae.data.loader import Batch, Stream
 from h2a_curation.videomae.data.shards import Version, read_clip
 from h2a_curation.videomae.hardware.devices import compile_blocks, micro_clips_for, uncompiled
 from h2a_curation.videomae.hardware.heap import allocate_state
-from h2a_curation.videomae.hardware.parallel import World, spread
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, spread
 from h2a_curation.videomae.loop.optim import make_optimizer
 from h2a_curation.videomae.loop.records import Records
-from h2a_curation.videomae.loop.resume import take_up
+from h2a_curation.videomae.loop.resume import resume
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.neighbour_init import look_at_neighbours
 from h2a_curation.videomae.presets import Preset
@@ -23,7 +23,7 @@ from h2a_curation.videomae.pretrain.step import Learner, patch_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Runtime:
     """With what a run is done; nothing of this changes its numbers, but for the last digits."""
 
     device: str | None = None
@@ -50,7 +50,7 @@ class Run:
 
     out: Path
     settings: dict[str, Any]
-    means: Means
+    means: Runtime
     stream: Stream
     held_out: list[Batch]
     """This process's share."""
@@ -64,7 +64,7 @@ class Run:
 
 
 def start(
-    out: Path, opened: Version, chosen: Preset, seed: int, settings: dict[str, Any], world: World, means: Means
+    out: Path, opened: Version, chosen: Preset, seed: int, settings: dict[str, Any], world: ProcessGroup, means: Runtime
 ) -> Run:
     """Everything in place for the next step: all processes call this together."""
     members, held_out = split_members(opened)
@@ -76,7 +76,7 @@ def start(
     out.mkdir(parents=True, exist_ok=True)
     with uncompiled(compiled):
         before = measure(learner.model, batches, world, learner.dtype)
-    first_step = take_up(out, settings, learner)
+    first_step = resume(out, settings, learner)
     num_parameters = sum(p.numel() for p in learner.model.parameters())
     return Run(
         out=out,
@@ -93,7 +93,7 @@ def start(
     )
 
 
-def _learner(chosen: Preset, seed: int, world: World, means: Means, *, compiled: bool) -> Learner:
+def _learner(chosen: Preset, seed: int, world: ProcessGroup, means: Runtime, *, compiled: bool) -> Learner:
     """The model at its start, the same in every process."""
     recipe = chosen.recipe
     micro_clips = micro_clips_for(recipe.batch_clips, world.size, means.micro_clips, world.device)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from h2a_curation.videomae.data.loader import Batch
-from h2a_curation.videomae.data.to_device import Piece
+from h2a_curation.videomae.data.to_device import DeviceBatch
 from h2a_curation.videomae.hardware.devices import autocast
-from h2a_curation.videomae.hardware.parallel import World, without_exchange
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, without_exchange
 from h2a_curation.videomae.loop.optim import StepSize, step_downhill
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.loss import take_tokens, targets, token_errors
@@ -38,7 +38,7 @@ class Learner:
     called: nn.Module
     """The model, or what exchanges gradients around it."""
     optimizer: torch.optim.Optimizer
-    world: World
+    world: ProcessGroup
     dtype: Dtype
     num_micro_steps: int = 1
     """Backward passes of each process for one step."""
@@ -46,7 +46,7 @@ class Learner:
     """`patch_errors`, or that compiled."""
 
 
-def train_step(learner: Learner, pieces: Iterator[Piece], size: StepSize) -> tuple[float, float]:
+def train_step(learner: Learner, pieces: Iterator[DeviceBatch], size: StepSize) -> tuple[float, float]:
     """Take this process's pieces of a step; the loss before the step and the 2-norm of its gradients.
 
     Both are over all clips of the step, as if they had come in one piece to one process. FloatingPointError with the
@@ -80,7 +80,7 @@ def train_step(learner: Learner, pieces: Iterator[Piece], size: StepSize) -> tup
     return loss, norm
 
 
-def _backward(learner: Learner, piece: Piece, share: Tensor) -> Tensor:
+def _backward(learner: Learner, piece: DeviceBatch, share: Tensor) -> Tensor:
     """The summed errors of a piece, after adding their gradient.
 
     The loss is a mean over the tokens of the whole step, which are known when its last piece is: until then the first
@@ -96,7 +96,7 @@ def _backward(learner: Learner, piece: Piece, share: Tensor) -> Tensor:
     return error_sum.detach()
 
 
-def _not_finite(world: World, what: str, clip_ids: list[list[str]]) -> FloatingPointError:
+def _not_finite(world: ProcessGroup, what: str, clip_ids: list[list[str]]) -> FloatingPointError:
     """Names the clips of all processes, once."""
     everywhere = world.gathered([clip_id for ids in clip_ids for clip_id in ids])
     named = f"clips of the batch: {', '.join(everywhere)}" if world.first else "the first process names the clips"

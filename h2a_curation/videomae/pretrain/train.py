@@ -18,7 +18,7 @@ from h2a_curation.videomae.data.shards import Version, open_version
 from h2a_curation.videomae.data.to_device import placed
 from h2a_curation.videomae.hardware.devices import compiling, uncompiled
 from h2a_curation.videomae.hardware.heap import keep_freed_memory
-from h2a_curation.videomae.hardware.parallel import World, device_kind, joined, num_local_processes
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined, num_local_processes
 from h2a_curation.videomae.hardware.speed import Meter, Speed
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.async_save import Saver
@@ -31,7 +31,7 @@ from h2a_curation.videomae.presets import Preset, preset
 from h2a_curation.videomae.pretrain.held_out import HeldOutLoss, measure
 from h2a_curation.videomae.pretrain.reconstruct import picture
 from h2a_curation.videomae.pretrain.result import Result, finished_result, write_result
-from h2a_curation.videomae.pretrain.run import Means, Run, start
+from h2a_curation.videomae.pretrain.run import Run, Runtime, start
 from h2a_curation.videomae.pretrain.step import train_step
 
 
@@ -62,7 +62,7 @@ def pretrain(
     class_balance: float | None = None,
     exact_resize: bool | None = None,
     seed: int = 0,
-    means: Means = Means(),
+    means: Runtime = Runtime(),
     progress: Progress | None = None,
 ) -> Result:
     """Train a preset on the train split of a published version, in the folder `out`.
@@ -103,8 +103,8 @@ def _train(
     chosen: Preset,
     seed: int,
     settings: dict[str, Any],
-    world: World,
-    means: Means,
+    world: ProcessGroup,
+    means: Runtime,
     progress: Progress | None,
     started_s: float,
 ) -> Result:

@@ -13,7 +13,7 @@ from h2a_curation.decide.decision import NOBODY
 from h2a_curation.decide.rules import Rule
 from h2a_curation.lake import parts
 from h2a_curation.pipeline.rounds import fetch
-from h2a_curation.pipeline.rounds.findings import Known
+from h2a_curation.pipeline.rounds.findings import Findings
 from tests import factories
 
 
@@ -26,18 +26,18 @@ def recipe():
     return dataclasses.replace(mini, audit=AuditRules(share=0.2), decide=dataclasses.replace(mini.decide, post=post))
 
 
-def listed(lake, round, posts):
+def listed(lake, round_no, posts):
     """One page under #deadlift of this round: posts by name, with what of them is changed."""
-    cursor = str(round or "")
+    cursor = str(round_no or "")
     rows = {f"s:{name}": changed for name, changed in posts.items()}
     tables = {
-        "request": [factories.request(cursor=cursor, round=round, num_posts=len(rows))],
+        "request": [factories.request(cursor=cursor, round=round_no, num_posts=len(rows))],
         "post": [factories.post(i, **{"duration_s": 6.0, "num_likes": 1, **changed}) for i, changed in rows.items()],
         "hit": [factories.hit(i, cursor=cursor, rank=n) for n, i in enumerate(rows)],
     }
     records = {"request": schemas.Request, "post": schemas.Post, "hit": schemas.Hit}
     parts.commit(
-        lake, "mine", f"r{round}", {name: schemas.to_arrow(records[name], rows) for name, rows in tables.items()}
+        lake, "mine", f"r{round_no}", {name: schemas.to_arrow(records[name], rows) for name, rows in tables.items()}
     )
 
 
@@ -45,21 +45,23 @@ def many(prefix, num, **changed):
     return {f"{prefix}{n}": changed for n in range(num)}
 
 
-def came(lake, round, post_ids, outcome="ok"):
-    rows = [factories.media(i, round=round, outcome=outcome, media_id=i if outcome == "ok" else None) for i in post_ids]
-    parts.commit(lake, "fetch", f"{outcome}{round}", {"media": schemas.to_arrow(schemas.Media, rows)})
+def came(lake, round_no, post_ids, outcome="ok"):
+    rows = [
+        factories.media(i, round=round_no, outcome=outcome, media_id=i if outcome == "ok" else None) for i in post_ids
+    ]
+    parts.commit(lake, "fetch", f"{outcome}{round_no}", {"media": schemas.to_arrow(schemas.Media, rows)})
 
 
-def go(lake, recipe, round):
+def go(lake, recipe, round_no):
     """Draw and plan as a build does; the draw's rows and the plan."""
-    facts = connect(lake, before_round=round + 1)
+    facts = connect(lake, before_round=round_no + 1)
     screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes)
-    order = fetch.promising(facts, screened, Known(), (), recipe, round)
+    order = fetch.promising(facts, screened, Findings(), (), recipe, round_no)
     drawn = []
-    if not fetch.has_begun(connect(lake), round):
-        drawn = fetch.drawn(facts, screened, order, recipe, round)
-        parts.commit(lake, "draw", f"r{round}", {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)})
-    return drawn, fetch.fetch_plan(connect(lake, before_round=round + 1), order, recipe, round, NOBODY)
+    if not fetch.has_begun(connect(lake), round_no):
+        drawn = fetch.drawn(facts, screened, order, recipe, round_no)
+        parts.commit(lake, "draw", f"r{round_no}", {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)})
+    return drawn, fetch.fetch_plan(connect(lake, before_round=round_no + 1), order, recipe, round_no, NOBODY)
 
 
 def test_drawn_posts_come_first_and_within_the_budget(tmp_path, recipe):
@@ -98,7 +100,7 @@ def test_who_opted_out_is_not_drawn_and_once_drawn_not_fetched(tmp_path, recipe)
     facts = connect(tmp_path)
     asked = schemas.to_arrow(schemas.OptedOut, [schemas.OptedOut(post_id="s:p3", reason="listed")])
     screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes, asked)
-    order = fetch.promising(facts, screened, Known(), (), every, 0)
+    order = fetch.promising(facts, screened, Findings(), (), every, 0)
     drawn = {row.post_id: row.probability for row in fetch.drawn(facts, screened, order, every, 0)}
     assert "s:p3" not in order
     assert drawn == {f"s:p{n}": 1.0 for n in range(10) if n != 3}
@@ -143,10 +145,10 @@ def test_what_is_put_off_takes_no_place_in_the_order(tmp_path, recipe):
     listed(tmp_path, 0, many("p", 3))
     facts = connect(tmp_path)
     screened = deciding.screen_posts(facts.query, recipe.decide, recipe.action_classes)
-    order = fetch.promising(facts, screened, Known(), (), recipe, 0)
+    order = fetch.promising(facts, screened, Findings(), (), recipe, 0)
     assert sorted(order) == ["s:p0", "s:p1", "s:p2"]
     left = [post_id for post_id in order if post_id != "s:p1"]
-    assert fetch.promising(facts, screened, Known(), {"s:p1"}, recipe, 0) == left
+    assert fetch.promising(facts, screened, Findings(), {"s:p1"}, recipe, 0) == left
 
 
 def test_where_nothing_is_left_to_fetch_nothing_is_drawn(tmp_path, recipe):

@@ -6,7 +6,7 @@ import schemas
 from h2a_curation.catalog.views import connect
 from h2a_curation.decide.decision import NOBODY
 from h2a_curation.lake import parts
-from h2a_curation.pipeline.rounds import findings as rows_say
+from h2a_curation.pipeline.rounds import findings
 from tests import factories
 
 FATES = {"kept": "ok", "no_clip": "ok", "deleted": "gone", "slow": "timeout", "early": "not_yet"}
@@ -32,7 +32,7 @@ def test_who_opted_out_speaks_neither_for_a_tag_nor_against_it(tmp_path):
         "verdict": schemas.to_arrow(schemas.Verdict, verdicts),
     }
 
-    known = rows_say.of(connect(tmp_path), decided)
+    known = findings.from_rows(connect(tmp_path), decided)
 
     assert known.judged == {"s:kept", "s:closed_host"}
     assert [(row["post_id"], row["reason"]) for row in known.fates.to_pylist()] == [("s:kept", "")]
@@ -65,7 +65,7 @@ def test_a_file_that_may_still_come_is_not_judged(tmp_path):
         "verdict": schemas.to_arrow(schemas.Verdict, [rejected]),
     }
 
-    known = rows_say.of(connect(tmp_path), decided)
+    known = findings.from_rows(connect(tmp_path), decided)
 
     assert known.judged == {"s:kept", "s:no_clip", "s:deleted", "s:screened"}
     assert known.put_off == {"s:slow", "s:early"}

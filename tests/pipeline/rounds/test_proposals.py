@@ -11,7 +11,7 @@ from h2a_curation.lake import lake as lakes
 from h2a_curation.lake import parts
 from h2a_curation.pipeline.part import Part, do_part, models_of
 from h2a_curation.pipeline.rounds import tags
-from h2a_curation.pipeline.rounds.findings import Known
+from h2a_curation.pipeline.rounds.findings import Findings
 from tests import factories
 
 TAGS = {"guitarplayer": 3, "guitarstrings": 4, "jumpingrope": 1, "ギター": 3, "สวัสดี": 3, "zzzzzz": 3}
@@ -48,10 +48,10 @@ class Embedding:
         do_part(self.lake.path, self.recipe, Part("prompt", tuple(texts)))
 
 
-def learnt(lake, recipe, round=1):
+def learnt(lake, recipe, round_no=1):
     """Claims, and the texts that were embedded for them."""
     embed = Embedding(lake, recipe)
-    claims = tags.learn(connect(lake.path, models=models_of(recipe)), Known(), recipe, round, embed)
+    claims = tags.learn(connect(lake.path, models=models_of(recipe)), Findings(), recipe, round_no, embed)
     return {c.tag: (c.class_id, c.reason, c.support, c.lift) for c in claims}, embed.texts
 
 
@@ -75,7 +75,7 @@ def test_the_rules_turn_each_off(lake, recipe):
 
 
 def test_the_first_round_has_seen_nothing_and_asks_no_model(lake, recipe):
-    assert learnt(lake, recipe, round=0) == ({}, [])
+    assert learnt(lake, recipe, round_no=0) == ({}, [])
 
 
 def test_the_sample_recipes_do_without_meaning_and_real_ones_do_not():

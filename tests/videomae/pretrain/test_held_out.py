@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from h2a_curation.videomae.data.shards import open_version, read_clip
-from h2a_curation.videomae.hardware.parallel import World
+from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.presets import preset
 from h2a_curation.videomae.pretrain.held_out import held_out_batches, split_members
 
@@ -18,9 +18,9 @@ def test_each_clip_counts_in_one_process_and_all_take_as_many(lake, size):
     members = [*version.members, *version.members][:7]
     chosen = replace(MICRO, recipe=replace(MICRO.recipe, held_out_clips=7))
     read = partial(read_clip, version)
-    [whole] = held_out_batches(members, read, chosen, 0, World(device=torch.device("cpu")))
+    [whole] = held_out_batches(members, read, chosen, 0, ProcessGroup(device=torch.device("cpu")))
     shares = [
-        held_out_batches(members, read, chosen, 0, World(rank=rank, size=size, device=torch.device("cpu")))
+        held_out_batches(members, read, chosen, 0, ProcessGroup(rank=rank, size=size, device=torch.device("cpu")))
         for rank in range(size)
     ]
     assert {tuple(len(batch.clip_ids) for batch in batches) for batches in shares} == {(max(-(-7 // size), 3),)}

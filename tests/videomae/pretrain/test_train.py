@@ -14,11 +14,11 @@ import torch
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.loop import checkpoint
-from h2a_curation.videomae.pretrain.run import Means
+from h2a_curation.videomae.pretrain.run import Runtime
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 14
-CPU = Means(device="cpu", threads=1)
+CPU = Runtime(device="cpu", threads=1)
 OFFICIAL_KEYS = [
     "train_lr",
     "train_min_lr",
