@@ -4,6 +4,7 @@ Imports the standard library and pyarrow only.
 """
 
 from schemas.acquire import (
+    SETTLED,
     Allocation,
     ArmChange,
     AuditDraw,
@@ -23,6 +24,7 @@ from schemas.stories import ClassFate, TagYield
 from schemas.table import arrow_schema, from_arrow, to_arrow
 
 __all__ = [
+    "SETTLED",
     "Allocation",
     "ArmChange",
     "AuditDraw",

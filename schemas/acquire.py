@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+SETTLED = ("ok", "gone", "private", "photo_post", "no_video", "too_large", "not_video", "opt_out")
+"""Outcomes of requests and files that came, or failed for good; as SQL: `outcome IN {SETTLED}`.
+
+The acquiring side decides which failures are final (acquire/errors.py: POLICIES); a test holds the two together.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:

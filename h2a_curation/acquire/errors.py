@@ -80,8 +80,6 @@ POLICIES: dict[ErrorKind, Policy] = {
 """Many failures in a row stop the lane too, whatever their policy: see `breaker`."""
 FINAL = tuple(kind.value for kind, policy in POLICIES.items() if policy is Policy.NEVER)
 """Outcomes that are never asked about again."""
-SETTLED = ("ok", *FINAL)
-"""Outcomes of what came, or failed for good; as SQL: `outcome IN {SETTLED}`."""
 
 
 class FetchError(Exception):

@@ -8,8 +8,8 @@ these views, so they cannot differ.
 
 import re
 
-from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog.rejections import STAGES
+from schemas import SETTLED
 
 POST_STAGES = ("mine", "screen_post", "fetch", "probe", "cut", *STAGES[1:])
 """Where a post may be lost, in the order of the work."""

@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import ForkServerContext
 
 from h2a_curation.foundation import child_processes
+from h2a_curation.foundation.interrupts import interrupts_held
 
 CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
 """macOS' own libraries do not bear a fork: workers import everything themselves there."""
@@ -50,23 +50,3 @@ def drop() -> None:
     pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Processes that are started meanwhile never see Ctrl-C, from their first line on: it is the parent's to handle.
-
-    The parent handles it afterwards, lest a worker be half started that nobody knows of.
-    """
-    came: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if is_main else None
-    try:
-        yield
-    finally:
-        if is_main:
-            signal.signal(signal.SIGINT, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if came:
-            signal.raise_signal(signal.SIGINT)

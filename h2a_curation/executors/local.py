@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from h2a_curation.executors import forkserver
+from h2a_curation.foundation.interrupts import interrupts_held
 from h2a_curation.pipeline.part import WAITING_STAGES, Part, do_part
 from h2a_curation.recipes import Recipe
 
@@ -35,7 +36,7 @@ class LocalExecutor:
         """Numbers of rows added, part by part in order; the first part that fails ends the step."""
         forkserver.get_ready()
         pools = [self._pool(part) for part in parts]
-        with forkserver.interrupts_held():
+        with interrupts_held():
             futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
             for future in futures:

@@ -80,7 +80,7 @@ class _Read:
 
 def redecide(lake: Lake, recipe: Recipe) -> Changes:
     """Decide anew and compare with the lake's newest decision. Only prompts that are new meet a model."""
-    opt_outs_of(lake, recipe)  # a list that cannot be read stops all before anything is done
+    opt_outs_of(lake, recipe.source)  # a list that cannot be read stops all before anything is done
     before = decisions.newest(lake.path)
     earlier = _read(_opened(lake, before)) if before else None
     with local_executor(1, 1) as run:

@@ -160,7 +160,7 @@ def _in_all(history: TagHistory) -> str:
 
 def _examples(mined: Mined, history: TagHistory) -> Iterator[str]:
     """Posts that stand in its pages, whichever listing they are credited to; none of those who opted out by now."""
-    opt_outs = opt_outs_of(lakes.open_lake(mined.catalog.lake), mined.recipe)
+    opt_outs = opt_outs_of(lakes.open_lake(mined.catalog.lake), mined.recipe.source)
     left_alone = {"left_alone": opted_out(mined.catalog, opt_outs)}
     params = {"source": history.source, "tag": history.tag}
     speaks = pa.table({"class_id": pa.array([g.class_id for g in history.grounds], pa.string())})

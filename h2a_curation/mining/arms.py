@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from h2a_curation.acquire.errors import SETTLED
+from schemas import SETTLED
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

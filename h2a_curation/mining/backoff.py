@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.mining.arms import Key
+from schemas import SETTLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

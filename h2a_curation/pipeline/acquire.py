@@ -12,7 +12,7 @@ import pyarrow as pa
 
 import schemas
 from h2a_curation.acquire.breaker import KnownGood, Lane
-from h2a_curation.acquire.errors import SETTLED, ErrorKind, FetchError
+from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, list_pages
 from h2a_curation.acquire.retry import with_retries
@@ -20,6 +20,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake.lake import Lake
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.guarded import GuardedSource
+from schemas import SETTLED
 
 Committed = tuple[str, str, dict[str, pa.Table]]
 """Stage, fingerprint and tables of one commit."""

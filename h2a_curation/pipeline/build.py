@@ -100,7 +100,7 @@ def all_rounds(job: Job, wanted: RoundsRequest | None = None) -> RoundRange:
     """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
     good. Returns which rounds that were.
     """
-    opt_outs_of(job.lake, job.recipe)  # a list that cannot be read stops all before anything is asked for
+    opt_outs_of(job.lake, job.recipe.source)  # a list that cannot be read stops all before anything is asked for
     facts = _facts(job)
     rounds = schedule.rounds_to_walk(facts, job.recipe.mine.num_rounds, wanted)
     _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
@@ -251,7 +251,7 @@ def _known(job: Job, round_no: int) -> Findings:
 
 
 def _opted_out(job: Job, facts: Catalog) -> pa.Table:
-    return opted_out(facts, opt_outs_of(job.lake, job.recipe))
+    return opted_out(facts, opt_outs_of(job.lake, job.recipe.source))
 
 
 def _decided(job: Job, facts: Catalog, left_alone: pa.Table) -> dict[str, pa.Table]:

@@ -65,19 +65,18 @@ def models_of(recipe: Recipe) -> dict[str, str]:
     """The fingerprint of the program or model, of its rules and of our own version, by measuring stage; and by
     `sense.SIGNAL` for each signal that has one of its own. Nothing is loaded.
     """
-    import av
-
     from h2a_curation.measure import cut, embed, perceptual_hash
     from h2a_curation.models import clip as clip_model
     from h2a_curation.video import probe, sample_frames, scenes, transcode
+    from h2a_curation.video.container import DECODER
 
     programs = [scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut]
     cuts = fingerprint([*programs, *_raised(scenes=scenes.VERSION, transcode=transcode.VERSION, cut=cut.VERSION)])
-    looks = [cuts, av.__version__, recipe.look, *_raised(look=sample_frames.VERSION)]
+    looks = [cuts, DECODER, recipe.look, *_raised(look=sample_frames.VERSION)]
     clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
     senses = fingerprint([looks, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint])
     return {
-        "probe": fingerprint(["av", av.__version__, recipe.probe, *_raised(probe=probe.VERSION)]),
+        "probe": fingerprint(["av", DECODER, recipe.probe, *_raised(probe=probe.VERSION)]),
         "cut": cuts,
         "hash": fingerprint([looks, recipe.hash, *_raised(hash=perceptual_hash.VERSION)]),
         "embed": fingerprint([looks, clip, *_raised(embed=embed.VERSION)]),

@@ -12,6 +12,8 @@ from av.video.stream import VideoStream
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,mp3,wav,aac,flac"
 """Demuxers that may open a file. Playlists (hls, concat, sdp) are not among them: they name other files and servers."""
 
+DECODER = av.__version__
+"""PyAV's version, which names the decoders that it carries: a part of each measurement's fingerprint."""
 MAX_SIDE_PX = 8192
 
 _STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}

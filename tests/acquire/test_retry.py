@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError, Policy
+from h2a_curation.acquire.errors import FINAL, POLICIES, ErrorKind, FetchError, Policy
 from h2a_curation.acquire.retry import RetryRules, Tries, wait_s, with_retries
+from schemas import SETTLED
 
 RULES = RetryRules(max_tries=4, first_wait_s=1.0, max_wait_s=3.0, max_retry_after_s=60.0)
 
@@ -73,3 +74,7 @@ def test_waits_are_the_same_in_every_run_and_differ_between_posts():
 def test_impossible_rules(changed):
     with pytest.raises(ValueError, match=r"max_tries|max_runs|first_wait_s"):
         RetryRules(**changed)
+
+
+def test_what_settles_in_the_tables_is_what_is_never_asked_for_again():
+    assert ("ok", *FINAL) == SETTLED

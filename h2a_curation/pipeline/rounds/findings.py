@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.audit.reward import reliability
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.recipes import Recipe
+from schemas import SETTLED
 
 _FATES = pa.schema([("post_id", pa.string()), ("reason", pa.string())])
 

@@ -4,10 +4,10 @@ A run that goes on after a kill takes the path of one that nothing disturbed, so
 that is for a run that finds all rounds done, or none with anything to show.
 """
 
-from h2a_curation.acquire.errors import SETTLED
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.pipeline.acquire import listings
 from h2a_curation.pipeline.rounds.schedule import PLANNED
+from schemas import SETTLED
 
 
 def is_at_rest(facts: Catalog) -> bool:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from h2a_curation.executors.forkserver import interrupts_held
 from h2a_curation.foundation import child_processes
 from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.foundation.interrupts import interrupts_held
 from h2a_curation.sample_world.world.sizes import SizeName
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ import pyarrow as pa
 import schemas
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.lake.lake import Lake
-from h2a_curation.recipes import Recipe
 from h2a_curation.sources import read_opt_outs
 from h2a_curation.sources.politeness.opt_out import COLUMNS, MARKS, OptOuts
+from h2a_curation.sources.rules import SourceRules
 
 
-def opt_outs_of(lake: Lake, recipe: Recipe) -> OptOuts:
+def opt_outs_of(lake: Lake, source: SourceRules) -> OptOuts:
     """Who is to be left alone, from the files as they are now; ValueError for one that cannot be read."""
-    return read_opt_outs(recipe.source, lake.pseudonym)
+    return read_opt_outs(source, lake.pseudonym)
 
 
 def opted_out(facts: Catalog, opt_outs: OptOuts) -> pa.Table:

@@ -5,7 +5,7 @@ from typing import Any
 
 from h2a_curation.videomae.hardware.parallel import divided_like, on_host
 from h2a_curation.videomae.loop import checkpoint
-from h2a_curation.videomae.pretrain.step import Learner
+from h2a_curation.videomae.loop.learner import Learner
 
 
 def state_of(learner: Learner, num_done: int, epoch: int, settings: dict[str, Any]) -> dict[str, Any]:

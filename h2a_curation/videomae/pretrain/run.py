@@ -12,6 +12,7 @@ from h2a_curation.videomae.data.shards import Version, read_clip
 from h2a_curation.videomae.hardware.devices import compile_blocks, micro_clips_for, uncompiled
 from h2a_curation.videomae.hardware.heap import allocate_state
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, spread
+from h2a_curation.videomae.loop.learner import Learner
 from h2a_curation.videomae.loop.optim import make_optimizer
 from h2a_curation.videomae.loop.records import Records
 from h2a_curation.videomae.loop.resume import resume
@@ -19,7 +20,7 @@ from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.neighbour_init import look_at_neighbours
 from h2a_curation.videomae.presets import Preset
 from h2a_curation.videomae.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
-from h2a_curation.videomae.pretrain.step import Learner, patch_errors
+from h2a_curation.videomae.pretrain.step import patch_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

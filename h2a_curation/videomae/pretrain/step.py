@@ -1,16 +1,16 @@
 """One batch through the model: its loss, and an optimiser step that refuses what is not finite."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from h2a_curation.videomae.data.loader import Batch
 from h2a_curation.videomae.data.to_device import DeviceBatch
 from h2a_curation.videomae.hardware.devices import autocast
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, without_exchange
+from h2a_curation.videomae.loop.learner import Learner
 from h2a_curation.videomae.loop.optim import StepSize, step_downhill
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.loss import take_tokens, targets, token_errors
@@ -28,22 +28,6 @@ def predict(model: MaskedAutoencoder, batch: Batch, dtype: Dtype) -> tuple[Tenso
 def patch_errors(predicted_BkP: Tensor, patches_BkP: Tensor) -> Tensor:
     """[batch, k] of predictions for uint8 patches."""
     return token_errors(predicted_BkP, targets(patches_BkP))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learner:
-    """A model in training, and among whom."""
-
-    model: MaskedAutoencoder
-    called: nn.Module
-    """The model, or what exchanges gradients around it."""
-    optimizer: torch.optim.Optimizer
-    world: ProcessGroup
-    dtype: Dtype
-    num_micro_steps: int = 1
-    """Backward passes of each process for one step."""
-    errors: Callable[[Tensor, Tensor], Tensor] = patch_errors
-    """`patch_errors`, or that compiled."""
 
 
 def train_step(learner: Learner, pieces: Iterator[DeviceBatch], size: StepSize) -> tuple[float, float]:
