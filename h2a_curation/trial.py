@@ -88,6 +88,7 @@ def _downloads(given: SourceRules, table: Path) -> SourceRules:
 def _listed(job: build.Job) -> list[str]:
     """The one post as a fact, listed under a tag of each class, so that each class judges it; returns its id."""
     source = work.source_of(job.recipe)
+    source.check()
     posts = source.search("", "").posts
     tags = sorted({next(iter(c.seed_hashtags)) for c in job.recipe.action_classes})
     hits = [
