@@ -87,6 +87,7 @@ def _downloads(given: SourceRules, table: Path) -> SourceRules:
 def _listed(job: build.Job, video: str) -> list[str]:
     """The one post as a fact, listed under a tag of each class, so that each class judges it; returns its id."""
     source = work.source_of(job.recipe)
+    source.check()
     posts = source.search("", "").posts
     if not posts:
         raise ValueError(f"{video}: who made it asks to be left alone: it is on the list {job.recipe.source.opt_out}")

@@ -199,6 +199,23 @@ def test_a_received_recipe_that_sends_key_and_secret_elsewhere_is_refused_before
     assert "key and secret go there; set $H2A_TIKTOK_BASE_URL" in line
 
 
+@pytest.mark.parametrize("place", ["source", "fetch_with"])
+def test_trying_a_post_on_the_opt_out_list_asks_for_nothing(refused, tmp_path, place):
+    with serving() as site:
+        (tmp_path / "left.txt").write_text(f"{site.url}/1.mp4\n")
+        said = {"opt_out": "left.txt"}
+        mine = recipe(tmp_path, source={"world": "", **(said if place == "source" else {"fetch_with": said})})
+        line = refused("try", f"{site.url}/1.mp4", "--recipe", mine, code=1)
+        assert site.asked == []
+    assert "is left alone: the recipe's opt-out list names it" in line
+
+
+def test_trying_a_post_downloads_as_fetch_with_says(refused, tmp_path):
+    """What lists has no cookies; what fetches names a file that is not there."""
+    mine = recipe(tmp_path, source={"world": "", "fetch_with": {"options": {"cookiefile": "none.txt"}}})
+    assert "there is no cookiefile" in refused("try", "https://example.org/1.mp4", "--recipe", mine, code=2)
+
+
 def test_a_machine_without_ffmpeg(tmp_path):
     """No ffmpeg on the path, and none that its package brings."""
     environment = {"PATH": str(tmp_path), "IMAGEIO_FFMPEG_EXE": str(tmp_path / "none"), "PYTHONPATH": str(tmp_path)}
