@@ -30,12 +30,17 @@ _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_worker
 
 @flow(name="build-h2a", task_runner=_RUNNER)
 def build_h2a(
-    recipe: str = "sample-mini", lake: str = "build/prefect-lake", version: str | None = None, more_rounds: int = 0
+    recipe: str = "sample-mini",
+    lake: str = "build/prefect-lake",
+    version: str | None = None,
+    more_rounds: int = 0,
+    leave_out_risks: list[str] | None = None,
 ) -> str:
     """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
 
     `recipe`: a recipe's name or file. `more_rounds`: rounds of mining beyond those that are done; 0: what the recipe
-    leaves. A failed run goes on from its rows when it is run again, and its unfinished round is one of them.
+    leaves. `leave_out_risks`: risk flags, such as minors, whose classes are left out. A failed run goes on from its
+    rows when it is run again, and its unfinished round is one of them.
     """
     if more_rounds < 0:
         raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
@@ -46,7 +51,10 @@ def build_h2a(
         if done in (0, total):
             logger.info("%s: %d of %d", step, done, total)
 
-    with reachable(load(recipe)) as ready, local_executor(lanes=ready.lanes) as local:
+    with (
+        reachable(load(recipe, leave_out_risks=leave_out_risks or ())) as ready,
+        local_executor(lanes=ready.lanes) as local,
+    ):
         source_of(ready).check()
         built = build(lakes.create(Path(lake), ready.salt), ready, as_tasks(local), progress, version, wanted)
         models = models_of(ready)

@@ -220,6 +220,27 @@ def test_decide_shows_what_comes_and_goes_and_why(ok, own_lake, tmp_path):
     assert "0 come\n0 go\n" in ok("decide", "--recipe", strict, "--lake", own_lake)
 
 
+def test_classes_with_a_risk_leave_the_next_version_of_a_lake_that_had_them(ok, refused, h2a_here, own_lake):
+    command = ["--recipe", "sample-mini", "--lake", own_lake, "--leave-out-risks", "minors"]
+    said = ok("decide", *command)
+    assert said.startswith("1 of 4 classes are left out: they carry minors\n")
+    assert "0 come\n" in said
+    built = h2a_here("build", *command)
+    assert built.code == 0, built.err
+    assert "1 of 4 classes are left out" in built.out
+    assert "--leave-out-risks: minors" in json.loads((own_lake / "versions/v2/manifest.json").read_text())["recipe"]
+    labels, had = (json.loads((own_lake / f"versions/v{n}/manifest.json").read_text())["labels"] for n in (2, 1))
+    assert had.keys() - labels.keys() == {"jump-rope"}
+    classes, was = (
+        set(pq.read_table(own_lake / f"versions/v{n}/clip.parquet")["class_id"].to_pylist()) for n in (2, 1)
+    )
+    assert was - classes == {"jump-rope"}
+    decided = connect(own_lake, decision=decisions.newest(own_lake))
+    assert not decided.query("SELECT 1 FROM verdict WHERE class_id = 'jump-rope'").num_rows
+    command[-1] = "minor"
+    assert "no class can carry the risk 'minor'; there are minors, danger" in refused("mine", *command)
+
+
 def test_decide_says_when_rows_of_the_new_rules_are_missing(ok, own_lake, tmp_path):
     other = recipe_file(tmp_path, "other", look__num_frames=4)
     assert "have no file or no vectors yet" in ok("decide", "--recipe", other, "--lake", own_lake)

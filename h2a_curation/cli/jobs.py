@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.mining import Rounds
+from h2a_curation.cli.mining import LeaveOutRisks, Rounds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from h2a_curation.recipes import Recipe
 
 Workers = Annotated[int, typer.Option(help="Processes that compute; 0: one a core.")]
@@ -52,6 +54,7 @@ def build(
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name or file.")] = None,
     classes: ClassFile = None,
+    leave_out_risks: LeaveOutRisks = None,
     column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
     model: ModelName = None,
     pretrained: Weights = None,
@@ -62,12 +65,13 @@ def build(
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
     from h2a_curation.catalog import lake as lakes
     from h2a_curation.catalog.views import connect
-    from h2a_curation.cli.panel import show_build
+    from h2a_curation.cli.panel import show_build, show_left_out
     from h2a_curation.job import run
     from h2a_curation.rounds.asked import wish
     from h2a_curation.work import models_of
 
-    chosen = recipe_of(recipe, table, classes, column or [], model, pretrained)
+    chosen = recipe_of(recipe, table, classes, column or [], model, pretrained, leave_out_risks)
+    show_left_out(chosen)
     wanted = None if rounds is None else wish(rounds)
     built = run(lake, chosen, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
@@ -80,15 +84,17 @@ def decide(
         Path | None, typer.Option(help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
     ] = None,
     classes: ClassFile = None,
+    leave_out_risks: LeaveOutRisks = None,
     model: ModelName = None,
     pretrained: Weights = None,
 ) -> None:
     """Decide anew from the rows at hand, and show which clips come, go and why. Nothing is packed."""
     from h2a_curation.catalog.lake import find
-    from h2a_curation.cli.panel import show_changes
+    from h2a_curation.cli.panel import show_changes, show_left_out
     from h2a_curation.redecide import redecide
 
-    chosen = recipe_of(recipe, None, classes, [], model, pretrained)
+    chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
+    show_left_out(chosen)
     show_changes(redecide(find(lake), chosen))
 
 
@@ -176,6 +182,7 @@ def recipe_of(
     columns: list[str],
     model: str | None,
     pretrained: str | None,
+    leave_out_risks: "Sequence[str] | None" = None,
 ) -> "Recipe":
     """The recipe with what the command line says in place of its own."""
     import dataclasses
@@ -186,7 +193,7 @@ def recipe_of(
     if recipe is None and table is None:
         raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
     default = "folder" if table is not None and table.is_dir() else "table"
-    chosen = load(recipe or default, classes=classes)
+    chosen = load(recipe or default, classes=classes, leave_out_risks=leave_out_risks or ())
     if table is not None:
         if chosen.source.by_tag:
             raise ValueError(f"recipe '{recipe}' mines hashtags and takes no table: leave one of the two out")

@@ -19,6 +19,12 @@ RecipeName = Annotated[
     str | None, typer.Option(help="A recipe's name or file; default: that of the lake's newest decision.")
 ]
 ClassFile = Annotated[Path | None, typer.Option("--classes", help="A class file or folder, in place of the recipe's.")]
+LeaveOutRisks = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Leave out classes with this risk flag, such as minors; may be given again, adds to the recipe's."
+    ),
+]
 Rounds = Annotated[
     str | None,
     typer.Option(help="+N: N rounds more than are done; N: as many in all; default: what the recipe leaves."),
@@ -40,16 +46,19 @@ def mine(
     recipe: Annotated[str, typer.Option(help="A recipe's name or file.")],
     rounds: Rounds = None,
     classes: ClassFile = None,
+    leave_out_risks: LeaveOutRisks = None,
     workers: Annotated[int, typer.Option(help="Processes that compute; 0: one a core.")] = 0,
 ) -> None:
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
-    from h2a_curation.cli.panel import show_mined
+    from h2a_curation.cli.panel import show_left_out, show_mined
     from h2a_curation.job import mine as run
     from h2a_curation.recipes import load
     from h2a_curation.rounds.asked import wish
 
     wanted = None if rounds is None else wish(rounds)
-    rounds_done = run(lake, load(recipe, classes=classes), workers=workers, rounds=wanted)
+    chosen = load(recipe, classes=classes, leave_out_risks=leave_out_risks or ())
+    show_left_out(chosen)
+    rounds_done = run(lake, chosen, workers=workers, rounds=wanted)
     show_mined(rounds_done, lake, recipe)
 
 
@@ -60,6 +69,7 @@ def tags(
     ] = None,
     recipe: RecipeName = None,
     classes: ClassFile = None,
+    leave_out_risks: LeaveOutRisks = None,
     format: Annotated[Format, typer.Option(help="csv and json give all numbers.")] = Format.TABLE,
 ) -> None:
     """Every hashtag that may be mined: its state, what it cost, what it gave and what is believed of it."""
@@ -67,7 +77,7 @@ def tags(
     from h2a_curation.tag_history import as_table, histories, of_class
     from h2a_curation.taxonomy.load import hint
 
-    mined = _mined(lake, recipe, classes)
+    mined = _mined(lake, recipe, classes, leave_out_risks)
     found = histories(mined)
     if class_id is not None:
         if class_id not in {c.id for c in mined.recipe.action_classes}:
@@ -87,11 +97,12 @@ def explain_tag(
     lake: LakePath = None,
     recipe: RecipeName = None,
     classes: ClassFile = None,
+    leave_out_risks: LeaveOutRisks = None,
 ) -> None:
     """Why a hashtag was proposed, asked for, paused or left alone, in sentences with their numbers."""
     from h2a_curation.tag_story import explain as sentences
 
-    for line in sentences(_mined(lake, recipe, classes), tag):
+    for line in sentences(_mined(lake, recipe, classes, leave_out_risks), tag):
         typer.echo(line)
 
 
@@ -100,7 +111,9 @@ def _group() -> None:
     """Without it typer would take the group's only command for the group."""
 
 
-def _mined(lake: Path | None, recipe: str | None, classes: Path | None) -> "Mined":
+def _mined(
+    lake: Path | None, recipe: str | None, classes: Path | None, leave_out_risks: "Sequence[str] | None"
+) -> "Mined":
     """The lake with the recipe that is named, else with that of its newest decision, where that ships."""
     from h2a_curation.catalog import decisions
     from h2a_curation.catalog.lake import find
@@ -115,7 +128,7 @@ def _mined(lake: Path | None, recipe: str | None, classes: Path | None) -> "Mine
         recipe = str(decisions.about(newest)["recipe"])
         if recipe not in names():
             raise ValueError(f"recipe '{recipe}' decided this lake and does not ship: name its file with --recipe")
-    return open_mined(found, load(recipe, classes=classes))
+    return open_mined(found, load(recipe, classes=classes, leave_out_risks=leave_out_risks or ()))
 
 
 def _show(found: "Sequence[TagHistory]", *, with_rounds: bool) -> None:

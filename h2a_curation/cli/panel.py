@@ -9,6 +9,7 @@ from h2a_curation import overview
 from h2a_curation.build import Built
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.quickstart import Quickstart
+from h2a_curation.recipes import Recipe
 from h2a_curation.redecide import Changes
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.rounds.asked import Asked
@@ -48,6 +49,15 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
     path = lake / "versions" / built.version
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_left_out(recipe: Recipe) -> None:
+    """How many classes the recipe or the command line leaves out for their risks; nothing where none."""
+    if recipe.left_out:
+        every = len(recipe.left_out) + len(recipe.action_classes)
+        Console(markup=False, highlight=False).print(
+            f"{len(recipe.left_out)} of {every} classes are left out: they carry {' or '.join(recipe.leave_out_risks)}"
+        )
 
 
 def show_mined(rounds: Asked, lake: Path, recipe: str) -> None:

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from h2a_curation.cli.mining import LeaveOutRisks
+
 
 def try_video(
     video: Annotated[str, typer.Argument(metavar="FILE_OR_URL")],
     class_id: Annotated[str | None, typer.Option("--class", help="Judge it for this class; default: for all.")] = None,
     recipe: Annotated[str, typer.Option(help="A recipe's name or file: its models and rules.")] = "table",
     classes: Annotated[Path | None, typer.Option("--classes", help="A class file or folder.")] = None,
+    leave_out_risks: LeaveOutRisks = None,
     model: Annotated[str | None, typer.Option("--model", help="Any open_clip model name, or local-dir:FOLDER.")] = None,
     pretrained: Annotated[
         str | None, typer.Option("--pretrained", help="The model's tag, or a file of weights.")
@@ -23,7 +26,8 @@ def try_video(
     from h2a_curation.trial import trial
 
     console = Console(markup=False, highlight=False)
-    for table in trial(video, recipe_of(recipe, None, classes, [], model, pretrained), class_id):
+    chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
+    for table in trial(video, chosen, class_id):
         console.print(table)
 
 

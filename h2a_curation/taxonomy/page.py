@@ -35,7 +35,8 @@ _HOW = """## How to propose a class
    the principle behind it ({reasons});
    `excluded_hashtags` for the homonyms that you know; at least 5 `prompts`, captions of one frame that tell the class
    from its `siblings`; `clip_stride` 2 where the action is over within a second; `risks`; `mappings` by the benchmarks'
-   exact class names (`data/benchmarks`).
+   exact class names (`data/benchmarks`). Prompts speak of a person or an adult: frames like them are looked for, so
+   `h2a classes lint` refuses words for children but in a class with the flag `minors` that is about them.
 3. Name the class in its siblings' entries too, run `h2a classes lint` until it is silent, and make this page again:
    `h2a classes export --format md --out docs/classes.md`.
 
