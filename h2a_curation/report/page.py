@@ -27,7 +27,7 @@ class FunnelStage:
     num_in: int
     num_kept: int
     reasons: Mapping[str, int] = field(default_factory=dict)
-    """Of what was not kept."""
+    """Number of subjects that were not kept, by reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ClassCount:
     num_val: int
     num_test: int
     num_wanted: int | None = None
-    """By the truth or the quota, where there is one."""
+    """Clips that the class should have, by the truth or the quota; None where there is neither."""
 
     @property
     def num_selected(self) -> int:
@@ -69,12 +69,12 @@ class MiningRound:
     num_accepted: int
     """Clips in the selection that a post of this round gave."""
     num_files: int = 0
-    """That came for this round's plan."""
+    """Files that came for this round's plan."""
     tags_learnt: Sequence[str] = ()
     tags_changed: Sequence[tuple[str, str]] = ()
     """Tags and the states in which they were found when the round was planned, where those are new."""
     why_nothing: str = ""
-    """Of a round that asked for no page."""
+    """Why a round asked for no page; empty where it asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +87,13 @@ class TagYield:
     """`seed` or `learnt`."""
     num_pages: int
     num_posts: int
-    """That it was the first to list."""
+    """Posts that this tag was the first to list."""
     num_accepted: int
-    """Of these."""
+    """Those of `num_posts` that gave a selected clip."""
     state: str = "open"
     """`open`, `paused`, `waiting`, `retired` or `drifted`."""
     reason: str = ""
-    """Of the last change of its state; empty where there was none."""
+    """Reason of the last change of the tag's state; empty where it never changed."""
     detail: str = ""
     """The evidence of that change, one line."""
 
@@ -116,7 +116,7 @@ class SheetClip:
     caption: str
     numbers: Sequence[Measured] = ()
     href: str | None = None
-    """Where the clip lies, relative to the report."""
+    """Path of the clip, relative to the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Sheet:
     title: str
     subtitle: str
     num_clips: int
-    """In all, of which the sheet shows some."""
+    """Number of clips in all; the sheet shows some of them."""
     clips: Sequence[SheetClip]
 
 
@@ -161,7 +161,7 @@ class ReportData:
     kept: Sequence[Sheet]
     rejected: Sequence[Sheet]
     seconds: Mapping[str, float]
-    """By stage."""
+    """Wall seconds by stage."""
     pretraining: Pretraining | None
     paths: Mapping[str, str]
     """What lies where."""

@@ -88,5 +88,5 @@ class ClipSpec:
 
     @property
     def duration_s(self) -> float:
-        """Of all shots."""
+        """Length of the clip in seconds: the sum over its shots."""
         return sum(shot.duration_s for shot in self.shots)

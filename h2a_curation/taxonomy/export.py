@@ -17,7 +17,7 @@ COLUMNS = (
     *("label", "id", "name", "group", "definition", "seed_hashtags", "excluded_hashtags", "prompts", "siblings"),
     *("person_required", "clip_stride", "risks", *BENCHMARKS),
 )
-"""Of the CSV form; `seed_hashtags` and `excluded_hashtags` hold `tag=reason` items."""
+"""Columns of the CSV form; `seed_hashtags` and `excluded_hashtags` hold `tag=reason` items."""
 
 
 def as_jsonl(classes: Sequence[ActionClass]) -> str:

@@ -11,7 +11,9 @@ from h2a_curation.taxonomy.model import Change, refuse_twice
 
 
 def former_ids(changes: Sequence[Change]) -> dict[str, tuple[str, ...]]:
-    """By id: the ended classes that it goes on for, in any number of steps; `changes` oldest first."""
+    """The ended classes that each living class goes on for, by its id, over any number of steps; `changes` oldest
+    first.
+    """
     former: dict[str, set[str]] = defaultdict(set)
     for change in changes:
         gone = {before for ended in change.classes for before in {ended, *former.get(ended, ())}}

@@ -96,7 +96,7 @@ _COUNTS = {
     "merged": (range(2, 100), range(1, 2), "two or more into one"),
     "retired": (range(1, 100), range(1), "one or more into none"),
 }
-"""By kind: how many classes end, how many take over, and the same in words."""
+"""How many classes end and how many take over, by kind of change, and the same in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

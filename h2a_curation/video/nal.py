@@ -8,7 +8,7 @@ from av.video.codeccontext import VideoCodecContext
 
 _FORBIDDEN = (b"\0\0\0", b"\0\0\1", b"\0\0\2")
 _PLACE_OF_LENGTH_SIZE = {"h264": 4, "hevc": 21}
-"""Where the configuration record (avcC, hvcC) says how long a unit's length field is."""
+"""Byte of the configuration record (avcC, hvcC) that says how long a unit's length field is."""
 
 
 def length_size(codec: VideoCodecContext) -> int | None:

@@ -137,7 +137,9 @@ def _compare(facts: ProbeFacts, stream: VideoStream, decoded: _Decoded) -> Probe
 
 
 def _index_end(container: InputContainer) -> int:
-    """Where the last packet of any stream ends, by the index of an MP4: other indexes are partial or may be off."""
+    """Byte at which the last packet of any stream ends, by the index of an MP4: other indexes are partial or may be
+    off.
+    """
     if "mp4" not in container.format.name:
         return 0
     return max((entry.pos + entry.size for stream in container.streams for entry in stream.index_entries), default=0)

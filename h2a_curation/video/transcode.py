@@ -114,7 +114,7 @@ def target_size(width_px: int, height_px: int, short_side_px: int) -> tuple[int,
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Geometry:
     size_px: tuple[int, int]
-    """Of the clip."""
+    """Width and height of the clip in pixels."""
     shift_s: float
     """From the container's start, from which ffmpeg counts, to the first picture, from which a scene counts."""
     frame_s: float

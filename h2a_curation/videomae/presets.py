@@ -40,7 +40,7 @@ class ModelConfig:
 
     @property
     def num_tokens(self) -> int:
-        """Of the whole grid."""
+        """Number of tokens of the whole grid."""
         slices, rows, columns = self.window
         return slices * rows * columns
 
@@ -68,7 +68,7 @@ class TrainingRecipe:
     exact_resize: bool = False
     """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
     dtype: Dtype = "bfloat16"
-    """Of matrix products; weights, gradients and the loss are float32 in any case."""
+    """Number format of matrix products; weights, gradients and the loss are float32 in any case."""
     learning_rate: float = 1e-3
     """For 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
     min_learning_rate: float = 1e-5

@@ -60,7 +60,7 @@ def threshold_at(value: NDArray[np.float64], right: NDArray[np.bool_], precision
 
 
 def precision_recall(value: NDArray[np.float64], right: NDArray[np.bool_], threshold: float) -> tuple[float, float]:
-    """Of the claims at or above the threshold; recall over all right ones."""
+    """The precision of the claims at or above the threshold, and their recall over all right claims."""
     kept = value >= threshold
     hits = int((kept & right).sum())
     return hits / max(1, int(kept.sum())), hits / max(1, int(right.sum()))

@@ -22,7 +22,7 @@ class Camera:
     zoom: tuple[float, float]
     roll: tuple[float, float]
     shift: tuple[complex, complex]
-    """In frame heights, at the start and the end."""
+    """Shift of the picture in frame heights, at the start and at the end of the shot."""
     shake: float
     phase: float
     duration_s: float
@@ -125,7 +125,7 @@ class Occluder:
     colour: Colour
     start: complex
     move: complex
-    """In frame widths and heights a second."""
+    """Speed of the move, in frame widths and heights a second."""
     size: float
     upright: bool
 

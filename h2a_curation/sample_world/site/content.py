@@ -91,7 +91,9 @@ class SamplePlatform:
         }
 
     def fault(self, route: str, key: str) -> Fault | None:
-        """By the post or the page alone."""
+        """The fault that answers this request, if any: drawn from the post or the page alone, so that a repetition
+        meets it again.
+        """
         if route == "tag":
             tag, _, page = key.rpartition("/")
             return self._world.tag_faults.get((tag, int(page)))
@@ -134,7 +136,7 @@ class ClipPlatform:
         self._listings = listings_of(labels)
 
     def listing(self, tag: str) -> tuple[str, ...]:
-        """In the order of labels.csv."""
+        """The clips of a tag, in the order of labels.csv."""
         return self._listings.get(tag, ())
 
     def post(self, post_id: str) -> Answer | None:

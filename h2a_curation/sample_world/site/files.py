@@ -28,7 +28,7 @@ def default_cache() -> Path:
 
 
 def cached_file(plan: FilePlan, folder: Path) -> Path:
-    """Where the file of a plan lies in the cache, made or not: named by the plan and by what makes it."""
+    """The cached file of a plan, made or not: it is named by the plan and by what makes it."""
     content = json.dumps([asdict(plan), maker_fingerprint()], sort_keys=True)
     name = blake2b(content.encode(), digest_size=16).hexdigest()
     return folder / name[:2] / f"{name}.mp4"

@@ -14,7 +14,7 @@ from h2a_curation.sample_world.world.sizes import Role, Size
 from h2a_curation.sample_world.world.vocabulary import OFF_TOPIC
 
 Reach = Literal["seed", "both", "synonym", "none"]
-"""By which of its class's tags a post can be found."""
+"""The tags of its class by which a post can be found: seed tags, synonyms, both or none."""
 Damage = Literal["none", "truncated", "damaged", "no_video_stream", "html"]
 
 _FRAMES_PX = ((360, 640), (360, 640), (360, 640), (320, 568), (640, 360), (640, 360), (480, 270))
@@ -138,7 +138,7 @@ class _Maker:
         return self.whole(Role.SPAM, None, "none", spec, "spam", "off_topic")
 
     def copies(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Of distinct RIGHT posts, every tenth of one that is copied already; half of them encoded anew."""
+        """Copies of distinct RIGHT posts; every tenth copies a post that is copied already, and half of them are encoded anew."""
         num = self.size.num_roles[Role.COPY]
         right = [i for i, d in enumerate(drafts) if d.role is Role.RIGHT]
         originals = self.rng.sample(right, num)

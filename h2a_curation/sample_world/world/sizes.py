@@ -55,7 +55,7 @@ class ShiftCounts:
     hijacked_tags: int
     bursts: int
     posts_a_tag: int
-    """That carry each drifted or hijacked tag since its date: of the off-topic posts, and of the spam."""
+    """Posts that carry each drifted or hijacked tag since its date: off-topic posts, and spam."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,9 +68,9 @@ class Vocabulary:
     """The tags of one world, each in exactly one of these fields."""
 
     seeds: dict[str, tuple[str, ...]]
-    """Of each class: the class file's tags that are in use here; the others of the file list nothing."""
+    """The class file's tags that are in use here, by class; the other tags of the file list nothing."""
     synonyms: dict[str, tuple[str, ...]]
-    """Of each class: tags that only co-occurrence tells; the second one co-occurs with the first, not with a seed."""
+    """Tags that only co-occurrence tells, by class; the second one co-occurs with the first, not with a seed."""
     homonyms: dict[str, tuple[str, ...]]
     broad: dict[str, tuple[str, ...]]
     dead: dict[str, str]

@@ -37,7 +37,7 @@ class Found:
 
     layout: str
     tensors: Tensors
-    """By the names of the official pretraining model."""
+    """The tensors by the names of the official pretraining model."""
     said: Mapping[str, Any]
     """Fields of the model that the file tells besides its weights."""
     left_out: list[str]

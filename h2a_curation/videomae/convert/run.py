@@ -18,7 +18,7 @@ class Converted:
 
     target: Path
     layout: str
-    """Of the source."""
+    """Layout of the checkpoint that was read."""
     kind: str
     """What the target holds: the class of Hugging Face that these weights fill."""
     config: ModelConfig

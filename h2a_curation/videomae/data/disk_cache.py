@@ -57,7 +57,9 @@ class DiskCache:
         remove(self.folder, self._file(key, "tar"))
 
     def _file(self, key: str, kind: str) -> Path:
-        """Of a shard: `tar` once it is whole, `part` while it comes, `room` the space held for it, `lock` over all."""
+        """The file of a shard, by kind: `tar` once it is whole, `part` while it comes, `room` for the space held
+        for it, `lock` over all.
+        """
         return self.folder / f"{sha256_name(key, 'a cached shard is named')}.{kind}"
 
     def _path(self, key: str, num_bytes: int, fetch: Fetch) -> Path | None:

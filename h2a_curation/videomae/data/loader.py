@@ -38,7 +38,7 @@ Piece = tuple[int, int, int]
 _AHEAD = 4
 """Clips that are made ahead for each thread, and at least one whole piece."""
 _PIL_BELOW_PX = 128
-"""Where so few pixels are made that PIL itself takes no time that one would notice."""
+"""Below this side in pixels PIL itself takes no time that one would notice, so its exact results are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

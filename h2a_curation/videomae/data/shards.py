@@ -21,7 +21,7 @@ from h2a_curation.videomae.data.disk_cache import DiskCache
 from schemas import Member, from_arrow
 
 FORMAT = 1
-"""Of manifest.json."""
+"""Format of manifest.json that this code reads."""
 CACHE_BYTES = 200 * 2**30
 _AT_ONCE = 16
 """Questions to a distant server on its way at a time."""
@@ -45,9 +45,9 @@ class Version:
     """Folder of the tars, a path or address that fsspec knows."""
     members: list[Member]
     clips_sha256: str
-    """Of clip.parquet: equal for equal content."""
+    """sha256 of clip.parquet: equal for equal content."""
     shard_files: dict[str, Shard]
-    """By file name."""
+    """The shards by file name."""
     cache: DiskCache | None
 
     def split(self, name: str) -> list[Member]:

@@ -63,7 +63,7 @@ def compiling() -> Iterator[None]:
 
 
 def uncompiled(compiled: bool) -> AbstractContextManager[object]:
-    """Of a compiled model, the code as it is written: for shapes that come up once."""
+    """Run a compiled model as the code is written, for shapes that come up once and are not worth a compilation."""
     stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
     return stance
 

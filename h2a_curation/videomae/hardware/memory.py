@@ -25,7 +25,7 @@ CHECKPOINT_BYTES = 12
 
 
 def num_parameters(config: ModelConfig) -> int:
-    """Of all weights of the pretraining model."""
+    """Number of weights of the whole pretraining model."""
     width, inner = config.width, config.decoder_width
     embedding = (config.patch_dim + 1) * width
     encoder = config.depth * _block_parameters(config, width) + 2 * width

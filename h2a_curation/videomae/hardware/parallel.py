@@ -44,7 +44,7 @@ class ProcessGroup:
         return values
 
     def largest(self, number: int) -> int:
-        """Of all processes'."""
+        """The largest of all processes' numbers."""
         if self.size == 1:
             return number
         box = torch.tensor(number)

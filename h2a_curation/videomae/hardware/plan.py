@@ -61,12 +61,12 @@ class Plan:
     num_parameters: int
     layouts: list[Layout]
     chosen: Layout | None
-    """Of those that recompute as the preset does, the first that fits."""
+    """The first layout that fits among those that recompute as the preset does; None where none fits."""
     usable_bytes: int
     num_micro_steps: int
     """Forward and backward passes of each device for one step; 0 where nothing fits."""
     step_tflops: float
-    """Of all devices together."""
+    """Arithmetic of one step over all devices together, in TFLOP."""
     steps_per_epoch: int
     num_steps: int
     step_s: float

@@ -1,4 +1,4 @@
-"""Where bfloat16 pays."""
+"""Whether bfloat16 pays on a device: where it has products in that format."""
 
 from functools import cache
 

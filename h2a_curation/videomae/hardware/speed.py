@@ -34,7 +34,7 @@ class Speed:
     loader_share: float
     """Part of the steps' time spent waiting for batches, in the first process."""
     peak_memory_bytes: int
-    """Of the first process's device; without one, of that process."""
+    """Peak memory in bytes of the first process's device; without a device, of that process."""
 
 
 class Meter:

@@ -38,7 +38,7 @@ class History:
 
     @property
     def losses(self) -> list[float]:
-        """Of all steps so far, those before a restart included."""
+        """The loss of each step so far, those before a restart included."""
         return [step.loss for step in self._steps]
 
     def add(self, step: Step) -> None:

@@ -20,7 +20,7 @@ class Records:
 
     @property
     def losses(self) -> list[float]:
-        """Of all steps so far, those before a restart included."""
+        """The loss of each step so far, those before a restart included."""
         return self._history.losses
 
     def add(self, step: Step, speed: Speed, *, ends_epoch: bool) -> None:

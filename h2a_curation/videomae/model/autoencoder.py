@@ -29,7 +29,9 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x_BND: Tensor, wanted_Bk: Tensor | None = None) -> Tensor:
-        """Of the same shape; with `wanted_Bk` only of those tokens, which still look at all."""
+        """Attend over all tokens; returns the same shape, or with `wanted_Bk` only those tokens, which still look
+        at all.
+        """
         b, n, d = x_BND.shape
         bias = self._bias()
         if wanted_Bk is None:
@@ -68,7 +70,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of the same shape."""
+        """Apply the two layers to each token; returns the same shape."""
         hidden = self.fc1(x)
         if hidden.dtype == self.fc2.weight.dtype and not torch.compiler.is_compiling():
             return gelu_then_linear(hidden, self.fc2)
@@ -90,7 +92,9 @@ class Block(nn.Module):
         self.mlp = Mlp(dim, int(dim * config.mlp_ratio))
 
     def forward(self, x: Tensor, wanted_Bk: Tensor | None = None) -> Tensor:
-        """Of the same shape; with `wanted_Bk` only of those tokens."""
+        """Attention, then the two layers, each added to what came in; returns the same shape, or only the tokens of
+        `wanted_Bk`.
+        """
         attended = self.attn(self.norm1(x), wanted_Bk)
         if wanted_Bk is not None:
             x = take_tokens(x, wanted_Bk)
