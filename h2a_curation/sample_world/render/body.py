@@ -46,7 +46,7 @@ class Appearance:
     """Eight numbers from 0 to 1 from which an action takes its variations."""
 
     def beat(self, time_s: float, period_s: float) -> float:
-        """Where in a cycle of `period_s` the movement is, from 0 to 1."""
+        """Position of the movement in a cycle of `period_s`, from 0 to 1."""
         return (time_s * self.rate / period_s + self.phase) % 1.0
 
     def wave(self, time_s: float, period_s: float) -> float:
@@ -87,13 +87,13 @@ def random_colour(rng: np.random.Generator, *, saturation: float = 1.0) -> Colou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """Where every joint is, in figure units."""
+    """Position of every joint, in figure units."""
 
     pelvis: complex
     neck: complex
     head: complex
     facing: float
-    """Where the face looks: 1 to the right, -1 to the left, 0 at the camera, 2 away from it."""
+    """Direction of the face: 1 to the right, -1 to the left, 0 at the camera, 2 away from it."""
     shoulders: Pair
     elbows: Pair
     hands: Pair
