@@ -138,7 +138,7 @@ class _Maker:
         return self.whole(Role.SPAM, None, "none", spec, "spam", "off_topic")
 
     def copies(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Copies of distinct RIGHT posts, half of them encoded anew; every tenth is of a post that is copied already."""
+        """Copies of distinct RIGHT posts, half of them encoded anew; every tenth is of a post copied already."""
         num = self.size.num_roles[Role.COPY]
         right = [i for i, d in enumerate(drafts) if d.role is Role.RIGHT]
         originals = self.rng.sample(right, num)
