@@ -12,7 +12,7 @@ from h2a_curation.taxonomy.load import load_classes
 from tests.docs.cli_reference import commands
 from tests.docs.test_docs import PAGES, ROOT, TARGETS
 
-OF_THE_PAST = {"CHANGELOG.md", "DECISIONS.md"}
+OF_THE_PAST = {"CHANGELOG.md"}
 """Pages that tell what was: a file named there may be gone."""
 FOLDERS = ("bench", "data", "docs", "flows", "h2a_curation", "schemas", "tests", ".ci", ".github")
 ROOMS = sorted(path.name for path in (ROOT / "h2a_curation").iterdir() if path.is_dir() and path.name != "__pycache__")
