@@ -1,8 +1,8 @@
 """Select what a version publishes: one class a clip, caps and quotas, and splits that share no creator and no copy.
 
 Clips that are added later displace none that were selected before. So ranks follow the order in which clips were first
-seen. A component is a set of clips that are connected by common creators or common clusters of copies. Its split follows
-from a hash of the creator of its first clip, or of that clip's cluster if nobody knows the creator:
+seen. A component is a set of clips that are connected by common creators or common clusters of copies. Its split
+follows from a hash of the creator of its first clip, or of that clip's cluster if nobody knows the creator:
 
     place = first 64 bits of blake2b(seed : creator) / 2^64,    uniform on [0, 1)
     val    if place < val_share
@@ -169,5 +169,5 @@ def _components(creators: list[str | None], clusters: list[str]) -> NDArray[np.i
 
 
 def _place(key: str, seed: int) -> float:
-    """A number in [0, 1) that depends on the key and the seed alone, so that a creator has one place in all versions."""
+    """A number in [0, 1) that depends on the key and the seed alone, so a creator has one place in all versions."""
     return int.from_bytes(blake2b(f"{seed}:{key}".encode(), digest_size=8).digest(), "big") / 2.0**64
