@@ -1,1 +1,1 @@
-"""Observations of the outside world: pages of listings and files, asked for once."""
+"""Acquire observations of the outside world: pages of listings and files, each asked for once."""

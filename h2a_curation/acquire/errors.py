@@ -1,21 +1,21 @@
-"""Every way in which a platform can fail us: a closed set, and what is done about each.
+"""Name every way in which a request to a platform can fail, and what is done about each.
 
-The words stand in the rows (`Request.outcome`, `Media.outcome`), so they are safe to GROUP BY.
+The set is closed. Its words stand in the rows (`Request.outcome`, `Media.outcome`), so they are safe to GROUP BY.
 """
 
 from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
-    """What went wrong, in one word."""
+    """Why a request failed, in one word."""
 
     GONE = "gone"
-    """Deleted, or never there."""
+    """The post was deleted, or was never there."""
     PRIVATE = "private"
     LOGIN = "login"
-    """Only for accounts: the user may give own cookies."""
+    """The post is only for people who are logged in. The user may pass cookies of an account."""
     BLOCKED = "blocked"
-    """Forbidden to this region or address."""
+    """The site refuses this region or network address."""
     RATE_LIMITED = "rate_limited"
     IMPERSONATION = "impersonation"
     """The site wants a browser's fingerprint, and none is configured."""
@@ -23,39 +23,40 @@ class ErrorKind(StrEnum):
     """The site has changed, or the code that reads it has a bug."""
     PHOTO_POST = "photo_post"
     NO_VIDEO = "no_video"
-    """The post is there and has no video stream that we could take."""
+    """The post is there, but it has no video stream that can be downloaded."""
     NOT_YET = "not_yet"
-    """Announced or still being made ready: the site says that it will come."""
+    """The video is announced or still being processed: the site says that it will be available."""
     TRUNCATED = "truncated"
-    """Fewer bytes came than were promised, or none."""
+    """Fewer bytes arrived than the site announced, or none."""
     TIMEOUT = "timeout"
     TOO_LARGE = "too_large"
     NOT_VIDEO = "not_video"
-    """What came is a page or another kind of file."""
+    """The file that arrived is a web page or another kind of file."""
     SERVER_ERROR = "server_error"
     UNREACHABLE = "unreachable"
-    """No connection at all: name, route or port."""
+    """There is no connection at all: the name, the route or the port fails."""
     QUOTA = "quota"
-    """The day's allowance of an API is used up: everything else waits for the next day."""
+    """The day's allowance of an API is used up. All further requests wait for the next day."""
     CREDENTIALS = "credentials"
-    """The key, token or cookies that the user gave are refused."""
+    """The site refuses the user's key, token or cookies."""
     OPT_OUT = "opt_out"
-    """The host, the creator or the user's own list asks that this is left alone."""
+    """The host, the creator or the user's own list asks to leave the post alone."""
 
 
 class Policy(StrEnum):
     """What is done about an error."""
 
     NEVER = "never"
-    """A fact about the post: a row, not asked for again."""
+    """The error is a fact about the post. It becomes a row, and nobody asks for the post again."""
     LATER = "later"
-    """Nothing that trying again at once would mend: a row, and a later run asks again."""
+    """Trying again at once would not help. The error becomes a row, and a later run asks again."""
     RETRY = "retry"
-    """Tried again with back-off within the run, then a row, and a later run asks again."""
+    """The run tries again with back-off. If that fails, the error becomes a row, and a later run asks again."""
     STOP = "stop"
-    """Tried again with back-off, then the lane stops: not the post's fault, so no id is burnt as failed."""
+    """The run tries again with back-off. If that fails, the lane stops without a row: it is not the post's fault."""
 
 
+# A kind that may pass by itself must not be NEVER: a row of NEVER is final in every later run of the lake.
 POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.GONE: Policy.NEVER,
     ErrorKind.PRIVATE: Policy.NEVER,
@@ -77,40 +78,44 @@ POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.CREDENTIALS: Policy.STOP,
     ErrorKind.OPT_OUT: Policy.NEVER,
 }
-"""Many failures in a row stop the lane too, whatever their policy: see `breaker`."""
+"""Policy of each kind for a single failure. Many failures in a row stop the lane whatever their policy: breaker.py."""
 FINAL = tuple(kind.value for kind, policy in POLICIES.items() if policy is Policy.NEVER)
-"""Outcomes that are never asked about again."""
+"""Outcomes after which nobody asks for the post again."""
+
+
+_MAX_DETAIL_LETTERS = 500
+"""Letters of an error's own words that are kept: some sites answer with a whole page."""
 
 
 class FetchError(Exception):
-    """A listing or a post's file did not come.
+    """A page of a listing or a post's file could not be fetched.
 
-    `retry_after_s`: how long the site asked us to wait.
+    `retry_after_s`: seconds that the site asks us to wait; None if it does not say.
     """
 
     def __init__(self, kind: ErrorKind, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
-        self.detail = " ".join(detail.split())[:500]
+        self.detail = " ".join(detail.split())[:_MAX_DETAIL_LETTERS]
         self.retry_after_s = retry_after_s
 
     @property
     def policy(self) -> Policy:
-        """What is done about it."""
+        """What is done about the error."""
         return POLICIES[self.kind]
 
 
 class SourceChanged(FetchError):  # noqa: N818  # named for what happened
-    """The site answered, but not in the shape that its adapter knows."""
+    """The site answered in another form than its adapter knows."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(ErrorKind.EXTRACTOR_BROKEN, detail)
 
 
 class LaneStopped(FetchError):  # noqa: N818  # named for what happened
-    """Too much failed in a row: `kind` is the likeliest word for why, whatever its policy is for one post."""
+    """Too many requests failed in a row. `kind` is the likeliest reason; its policy for one post does not apply."""
 
     @property
     def policy(self) -> Policy:
-        """Nothing more is asked of the source in this run."""
+        """STOP, whatever the kind says: this run asks the source for nothing more."""
         return Policy.STOP

@@ -11,44 +11,44 @@ from schemas import Allocation, Hit, Post, Request
 
 
 class PageCost(Protocol):
-    """What a page cost."""
+    """Cost of a page."""
 
     @property
     def num_bytes(self) -> int:
-        """That came."""
+        """Bytes that arrived."""
         ...
 
 
 class ListedPage(Protocol):
-    """What a source's `search` gives."""
+    """One page of a listing, as a source's `search` returns it."""
 
     @property
     def posts(self) -> Sequence[Post]:
-        """In the listing's order."""
+        """Posts of the page, in the listing's order."""
         ...
 
     @property
     def next_cursor(self) -> str | None:
-        """None at the listing's end."""
+        """Cursor of the page after this one; None at the end of the listing."""
         ...
 
     @property
     def cost(self) -> PageCost:
-        """Of this page."""
+        """Cost of this page."""
         ...
 
 
 Search = Callable[[str, str], ListedPage]
-"""`search(tag, cursor)`; raises FetchError."""
+"""`search(tag, cursor)` returns one page of a tag's listing or raises FetchError. An empty cursor is the first page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One page that was asked for, whether or not it came."""
+    """One page that was asked for, whether or not it arrived."""
 
     request: Request
     posts: list[Post]
-    """In the page's order, each once."""
+    """Posts of the page in its order, each once; none if the page failed."""
     hits: list[Hit]
 
 
@@ -63,15 +63,15 @@ def list_pages(
     retry: RetryRules,
     known: Collection[str] = (),
 ) -> Iterator[Listed]:
-    """The granted pages from `cursor` on, one by one, so that those that came are the caller's when one fails.
+    """Yield the granted pages from `cursor` on, one by one, so that the caller has those before a failure.
 
-    A page that does not come is a row with the error's kind and ends the listing for this time, as a cursor does that
-    was asked before (else it would never end): in this call, or as `known` says, in earlier ones. Raises FetchError
-    when the lane must stop.
+    A page that fails is a row with the error's kind, and the last one of this call. `known` are cursors that earlier
+    calls asked for. A page that leads to a cursor which was asked for is the end of the listing: some sites lead in a
+    circle. Raises FetchError if the lane must stop.
     """
     asked = {cursor, *known}
     for _ in range(allocation.num_pages):
-        page = _ask(allocation, cursor, search, sleep, retry)
+        page = _page_or_error(allocation, cursor, search, sleep, retry)
         if isinstance(page, FetchError):
             yield Listed(_request(allocation, cursor, round_no, clock(), outcome=str(page.kind)), [], [])
             return
@@ -83,9 +83,10 @@ def list_pages(
         asked.add(cursor)
 
 
-def _ask(
+def _page_or_error(
     allocation: Allocation, cursor: str, search: Search, sleep: Callable[[float], None], retry: RetryRules
 ) -> ListedPage | FetchError:
+    """The page, or the error that is this page's own; raises an error that stops the lane."""
     key = f"{allocation.source} {allocation.tag} {cursor}"
     try:
         return with_retries(lambda: search(allocation.tag, cursor), key=key, rules=retry, sleep=sleep)
@@ -98,6 +99,7 @@ def _ask(
 def _listed(
     allocation: Allocation, cursor: str, round_no: int, now: datetime, page: ListedPage, next_cursor: str | None
 ) -> Listed:
+    # Some sites repeat a post within a page: it is listed once, at its last content and its first place.
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
         allocation, cursor, round_no, now,

@@ -1,4 +1,10 @@
-"""Trying again: back-off with jitter, as long as the site asks, and the same waits in every run."""
+"""Try a request again: exponential back-off with jitter, never sooner than the site asks, the same in every run.
+
+    wait before try n + 1 = max( min(max_wait_s, first_wait_s * 2^(n-1)) * (0.5 + h), what the site asks )
+
+h is uniform on [0, 1): a hash of what is asked for and of n. Without jitter workers that failed together would try
+again together. A hash in place of random numbers makes two runs over the same failures wait alike.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +17,26 @@ from h2a_curation.acquire.errors import FetchError, Policy
 
 T = TypeVar("T")
 
+_LEAST_JITTER = 0.5
+"""Least part of the back-off that is waited. With the hash's share of 1 on top the mean is the back-off itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
-    """How often and how patiently one request is made."""
+    """How often one request is made, and how long the waits between are. The defaults are guesses, not tuned."""
 
     max_tries: int = 4
+    """Tries of one request in one run, the first included. With the defaults the waits are 3.5 s together on average:
+    longer than a hiccup of the network, and short beside a download."""
     first_wait_s: float = 0.5
-    """Doubles with every try; half to one and a half of it is waited, by a hash of what is asked for."""
+    """Seconds of the first wait, which doubles with every try; half to one and a half of it is waited."""
     max_wait_s: float = 30.0
+    """Seconds beyond which the wait does not double any more."""
     max_retry_after_s: float = 120.0
-    """A site that asks for a longer pause is not asked again in this run."""
+    """Longest pause, in seconds, that a site may ask for. If it asks for more, this run does not try again."""
     max_runs: int = 5
     """Runs in which one page or post is asked for before a failure that may pass counts as final. Rounds that are
-    planned later come on top: they ask for a page again as long as its listing looks worth it."""
+    planned later are not limited by it: they ask for a page again as long as its listing looks worth it."""
 
     def __post_init__(self) -> None:
         if self.max_tries < 1:
@@ -37,7 +49,7 @@ class RetryRules:
 
 @dataclass(slots=True)
 class Tries:
-    """How often a call was made; read after it has ended, well or not."""
+    """Counter of the tries of a call, for the caller to read after the call has returned or raised."""
 
     num: int = 0
 
@@ -45,9 +57,9 @@ class Tries:
 def with_retries(
     call: Callable[[], T], *, key: str, rules: RetryRules, sleep: Callable[[float], None], tries: Tries | None = None
 ) -> T:
-    """Call until it succeeds, its error is one that waiting does not mend, or the tries are used up: then FetchError.
+    """Call until it succeeds. Raises its error if waiting would not help, or if the tries are used up.
 
-    `key` names what is asked for: waits are spread by its hash, so that they need no random numbers.
+    `key` names what is asked for: its hash spreads the waits.
     """
     counted = tries or Tries()
 
@@ -65,13 +77,14 @@ def with_retries(
 
 
 def wait_s(key: str, num_tries: int, retry_after_s: float | None, rules: RetryRules) -> float:
-    """Seconds to wait after so many tries; never less than what the site asked for."""
+    """Seconds to wait after `num_tries` tries: the formula at the head of this module."""
     share = int.from_bytes(blake2b(f"{key} {num_tries}".encode(), digest_size=4).digest()) / 2**32
-    backoff_s = min(rules.max_wait_s, rules.first_wait_s * 2.0 ** (num_tries - 1)) * (0.5 + share)
+    backoff_s = min(rules.max_wait_s, rules.first_wait_s * 2.0 ** (num_tries - 1)) * (_LEAST_JITTER + share)
     return max(backoff_s, retry_after_s or 0.0)
 
 
 def _is_worth_another_try(error: BaseException, rules: RetryRules) -> bool:
+    """Whether waiting may help. Any error but FetchError is a bug, which must stop the lane at once."""
     if not isinstance(error, FetchError) or error.policy in (Policy.NEVER, Policy.LATER):
         return False
     return (error.retry_after_s or 0.0) <= rules.max_retry_after_s

@@ -1,1 +1,4 @@
-"""What we keep: functions of recorded rows and rules. No network, no decoding, no model; decision.py has the order."""
+"""Decide what we keep: functions of recorded rows and rules, without network, decoding or model.
+
+The order of the stages is in decision.py.
+"""

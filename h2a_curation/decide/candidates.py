@@ -1,7 +1,8 @@
-"""Which posts are looked at as examples of which class: those that carry, or stand under, a tag that speaks for it.
+"""Find which posts are looked at as examples of which class: by the tags that speak for the class.
 
-No fact in the lake names a class but a learnt tag's claim, and that speaks for the class's heirs as well. So a class
-that is renamed, split or merged costs this join and nothing else.
+A post is a candidate for a class if it carries such a tag, or if a listing of such a tag showed it. The only fact in a
+lake that names a class is a learnt tag's claim, and a claim speaks for the heirs of its class as well. So a class that
+is renamed, split or merged costs this join and nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,23 +18,23 @@ class DecidedClass(Protocol):
 
     @property
     def id(self) -> str:
-        """Stable name."""
+        """Stable name of the class."""
 
     @property
     def label(self) -> int:
-        """Stable integer."""
+        """Stable number of the class, the label in training."""
 
     @property
     def seed_hashtags(self) -> Mapping[str, str]:
-        """Hashtags that speak for the class from the start, and why."""
+        """Hashtags that speak for the class from the start, each with the reason."""
 
     @property
     def excluded_hashtags(self) -> Mapping[str, str]:
-        """Hashtags that never speak for it, also where co-occurrence proposes them."""
+        """Hashtags that never speak for the class, even if they are proposed, each with the reason."""
 
     @property
     def siblings(self) -> Collection[str]:
-        """Ids of classes that are easily taken for this one."""
+        """Ids of classes that look much like this one."""
 
     @property
     def former_ids(self) -> Collection[str]:
@@ -41,9 +42,10 @@ class DecidedClass(Protocol):
 
     @property
     def person_required(self) -> bool:
-        """Whether somebody must be seen."""
+        """Whether clips of the class must show a person."""
 
 
+# A seed tag ranks before a learnt one, since a person chose it: the ground of a candidate is its best tag.
 CANDIDATE_SQL = """
     WITH speaks AS (
         SELECT class_id, tag, 0 AS rank FROM seed_tag
@@ -80,7 +82,7 @@ def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
 
 
 def tagged_candidates(query: Query, tables: dict[str, pa.Table]) -> pa.Table:
-    """Candidate rows, each class and post once; `tables` from class_tables."""
+    """Candidate rows, one for each class and post; `tables`: what `class_tables` returns."""
     return query(CANDIDATE_SQL, tables)
 
 

@@ -1,10 +1,10 @@
-"""The order of decisions on one page: from rows and rules to verdicts. Pure: the same of both give the same tables.
+"""Run all deciding stages in their order. Pure: the same rows and the same rules give the same tables.
 
     candidates -> screen_post -> [fetch, measure] -> screen_clip -> validate -> dedup -> select
 
-Before any rule, the posts of those who opted out go; who that is, the caller has worked out.
-Each stage looks at what the stages before it keep. A clip is accepted for a class when every stage keeps it; what has
-not been fetched or measured yet has no verdict there, and is undecided.
+Posts of people who opted out are rejected before any rule; the caller names these posts.
+Each stage looks at what the stages before it keep. A clip is accepted for a class if every stage keeps it. A post whose
+file is not fetched or not measured yet has no verdict of the later stages: it is undecided.
 """
 
 from collections import defaultdict
@@ -25,12 +25,15 @@ from h2a_curation.decide.validate import SCORED, PromptVectors, ValidateRules, V
 from schemas import Candidate, OptedOut, Score, Verdict, arrow_schema
 
 NOBODY = arrow_schema(OptedOut).empty_table()
-"""Where no post is to be left alone."""
+"""The table of opted-out posts if nobody opted out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """A stage that is off keeps everything with the reason `off`: to measure what it is worth."""
+    """Stages that can be switched off, to measure what each is worth.
+
+    A stage that is off keeps everything, with the reason `off`.
+    """
 
     screen: bool = True
     validate: bool = True
@@ -52,7 +55,7 @@ class DecideRules:
 def screen_posts(
     query: Query, rules: DecideRules, classes: Sequence[DecidedClass], opted_out: pa.Table = NOBODY
 ) -> dict[str, pa.Table]:
-    """What is known before anything is fetched: the tables `candidate` and `verdict` (stage screen_post)."""
+    """Decide what needs no file: the tables `candidate` and `verdict`, the latter of stage screen_post alone."""
     candidate = tagged_candidates(query, class_tables(classes))
     verdict = screen_post(query, candidate, opted_out, rules.post, on=rules.stages.screen)
     return {"candidate": candidate, "verdict": verdict}
@@ -66,8 +69,10 @@ def decide(
     classes: Sequence[DecidedClass],
     opted_out: pa.Table = NOBODY,
 ) -> dict[str, pa.Table]:
-    """All decisions on the rows at hand: the tables candidate, verdict, score, duplicate, selection and reupload, and
-    `opted_out`, the posts to leave alone (rows of OptedOut), as it was given.
+    """Decide all that the rows at hand allow.
+
+    Returns the tables candidate, verdict, score, duplicate, selection and reupload. The table `opted_out` (rows of
+    OptedOut: posts to leave alone) is returned as it was passed, so that a stored decision says whom it respected.
     """
     tables = class_tables(classes)
     candidate = tagged_candidates(query, tables)
@@ -75,15 +80,18 @@ def decide(
     if rules.validate.allow_sight and rules.stages.validate and rules.validate.mode == "decide":
         candidate = _with_sight(query, candidate, scored, rules.validate)
 
+    # Candidates that only sight brings are screened as well: the rules for posts hold for all.
     post_verdict = screen_post(query, candidate, opted_out, rules.post, on=rules.stages.screen)
     claim = query(CLAIM_SQL, {**tables, "candidate": candidate, "post_verdict": post_verdict})
     clip_verdict = screen_clip(query, claim, rules.clip, on=rules.stages.screen)
 
     claim = _kept(query, claim, clip_verdict)
     validated = validate(query, claim, scored, rules.validate, fingerprint_prompts(prompts), on=rules.stages.validate)
+    # Copies are sought among valid clips alone: of several copies, one that shows nothing must not be the one we keep.
     claim = _kept(query, claim, validated)
     duplicate, dedup_verdict = dedup(query, claim, rules.dedup, on=rules.stages.dedup)
     claim = _kept(query, claim, dedup_verdict)
+    # Scores that decide nothing must not choose a clip's best class either.
     decisive = rules.stages.validate and rules.validate.mode == "decide"
     selection, select_verdict = select(
         query, claim, scored if decisive else SCORED.empty_table(), duplicate, rules.select
@@ -102,7 +110,8 @@ def decide(
 
 
 def fingerprint_prompts(prompts: PromptVectors) -> str:
-    """Changes with the model, any prompt's vector, or the names of classes and negatives."""
+    """Name of the prompts as they were scored: another model, vector, or id of a class or negative gives another."""
+    # Little-endian bytes, so that every machine gives the same name.
     content = prompts.matrix.astype("<f4").tobytes().hex()
     return fingerprint([prompts.model, prompts.class_ids, prompts.negative_ids, prompts.logit_scale, content])
 
@@ -114,6 +123,8 @@ def _score(
     prompts: PromptVectors,
     classes: Sequence[DecidedClass],
 ) -> pa.Table:
+    """Rows of SCORED for every clip that exists and each class that a candidate names for it."""
+    # All candidates, not only those that the screen keeps: another rule of the screen then needs no new scores.
     column = {class_id: i for i, class_id in enumerate(prompts.class_ids)}
     if missing := sorted({c.id for c in classes} - column.keys()):
         raise ValueError(f"class {missing[0]} has no prompts: give it at least one in its class file")
@@ -127,7 +138,7 @@ def _score(
 
 
 def _siblings(classes: Sequence[DecidedClass], column: dict[str, int]) -> NDArray[np.bool_]:
-    """[class, class], symmetric: a class that is easily taken for another is so in both directions."""
+    """[class, class] Whether two classes look much alike, in both directions even if one class file alone says so."""
     related = np.zeros((len(column), len(column)), dtype=np.bool_)
     for c in classes:
         for sibling in c.siblings:
@@ -137,7 +148,7 @@ def _siblings(classes: Sequence[DecidedClass], column: dict[str, int]) -> NDArra
 
 
 def _with_sight(query: Query, candidate: pa.Table, scored: pa.Table, rules: ValidateRules) -> pa.Table:
-    """The candidates, and those posts whose frames show a class that none of their tags names."""
+    """The candidates, and in addition posts whose frames show a class that none of their tags names."""
     sql = f"""
         FROM candidate UNION ALL
         SELECT DISTINCT class_id, post_id, 'sight' AS ground
@@ -148,5 +159,6 @@ def _with_sight(query: Query, candidate: pa.Table, scored: pa.Table, rules: Vali
 
 
 def _kept(query: Query, claim: pa.Table, verdict: pa.Table) -> pa.Table:
+    """The claims that the verdicts keep."""
     kept = "(SELECT class_id, subject_id AS clip_id FROM verdict WHERE keep)"
     return query(f"FROM claim SEMI JOIN {kept} kept USING (class_id, clip_id)", {"claim": claim, "verdict": verdict})

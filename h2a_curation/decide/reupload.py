@@ -1,6 +1,7 @@
-"""Which selected clips show what an opted-out post shows: copies by others, which only a person can judge.
+"""Find selected clips that show what an opted-out post shows: copies by other people.
 
-Nobody asked for them to be left alone, and many stem from whoever did: so they are kept, and shown.
+Nobody asked to leave these clips alone, but many were made by the person who opted out. Only a person can judge that.
+So they are kept, and listed in a table.
 """
 
 import numpy as np
@@ -11,15 +12,15 @@ from h2a_curation.decide.rules import Query
 from schemas import Reupload, arrow_schema
 
 _CLIPS_SQL = """
-    WITH asked AS (
+    WITH opted_out_clip AS (
         SELECT clip_id, min(post_id) AS post_id FROM opted_out JOIN media USING (post_id) JOIN clip USING (media_id)
         WHERE clip_id IS NOT NULL GROUP BY clip_id
     ),
     chosen AS (SELECT DISTINCT clip_id FROM selection)
     SELECT clip_id, post_id, chosen.clip_id IS NOT NULL AS is_chosen, frames_sha256, coalesce(phash, []) AS phash
-    FROM asked FULL JOIN chosen USING (clip_id) LEFT JOIN fingerprint USING (clip_id) ORDER BY clip_id
+    FROM opted_out_clip FULL JOIN chosen USING (clip_id) LEFT JOIN fingerprint USING (clip_id) ORDER BY clip_id
 """
-"""Opted-out clips, with the first opted-out post of each, and selected ones; one may be both."""
+"""Opted-out clips, each with its first opted-out post, and selected clips. A clip may be both."""
 _REUPLOADS_SQL = """
     WITH pair AS (
         SELECT clip_id, post_id, 0.0::DOUBLE AS distance FROM clips WHERE is_chosen AND post_id IS NOT NULL
@@ -37,10 +38,11 @@ _REUPLOADS_SQL = """
 
 
 def reuploads(query: Query, selection: pa.Table, opted_out: pa.Table, rules: DedupRules) -> pa.Table:
-    """Reupload rows: the selected clips that are an opted-out post's clip, or within the distance of copies from it."""
+    """Reupload rows: selected clips that are an opted-out post's clip, or as near to one as copies are."""
     schema = arrow_schema(Reupload)
     if not opted_out.num_rows or not selection.num_rows:
         return schema.empty_table()
+    # Opted-out clips are no longer among the claims that `dedup` compares, so they are compared here.
     clips = query(_CLIPS_SQL, {"opted_out": opted_out, "selection": selection})
     pairs, distance = linked(clips.filter(clips["frames_sha256"].is_valid()), rules)
     clip_id = clips.filter(clips["frames_sha256"].is_valid())["clip_id"].combine_chunks()

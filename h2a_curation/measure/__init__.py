@@ -1,4 +1,5 @@
-"""What a file is: functions of its bytes and a model, whatever the class or the recipe.
+"""Measure what a file is: functions of its bytes and a model, the same for every class and recipe.
 
-Pure: decoder, encoder and models are passed in. What they hand over is in `facts` and `look`.
+The functions are pure: decoder, encoder and models are passed in. The records that these return are in `facts` and
+`frames`.
 """

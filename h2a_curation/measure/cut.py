@@ -9,27 +9,28 @@ from h2a_curation.measure.facts import ClipFile, Scene
 from schemas import Clip
 
 VERSION = 1
-"""Of a clip's row, beside the versions of video/scenes.py and video/transcode.py. Files are cut anew when it rises.
-Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
+"""Version of a clip's row, beside the versions of video/scenes.py and video/transcode.py. Files are cut anew when it
+rises. Raise it when the same input gives another output: tests/measure/test_goldens.py fails then, and says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutRules:
-    """Where a scene ends, and how its clip is encoded."""
+    """What counts as the end of a scene, and how the clip of a scene is encoded."""
 
     cut_ratio: float = 3.0
-    """How far a frame's change must stand out against its neighbours' to be a cut: lower cuts at fast movement.
-    PySceneDetect's default for AdaptiveDetector, as are the next two."""
+    """Least ratio of a frame's change to the mean change of its neighbours that makes it a cut. A lower one cuts at
+    fast movement. This and the next two are PySceneDetect's defaults for AdaptiveDetector."""
     min_cut_levels: float = 15.0
-    """Least change of a cut in grey levels, so that flicker on a still picture is none."""
+    """Least change of a cut in grey levels, so that flicker on a still picture is no cut."""
     min_scene_frames: int = 15
-    """Cuts closer together count as one."""
+    """Least frames of a scene: cuts that are closer together count as one."""
     short_side_px: int = 320
-    """What training crops from. Smaller sources keep their size: enlarging adds bytes and no picture."""
+    """Short side of a clip, from which training takes its crops. A smaller source keeps its size: enlarging adds bytes
+    and no picture."""
     gop_frames: int = 16
-    """Frames from keyframe to keyframe: what a reader decodes in vain before the frame it wants, at most."""
+    """Frames from keyframe to keyframe: the most that a reader decodes before it reaches the frame that it wants."""
     crf: int = 23
-    """x264's quality: 18 is near lossless and twice the bytes, 28 shows blocks."""
+    """Quality by x264's scale: 18 is near lossless and takes twice the bytes, 28 shows blocks."""
 
     def __post_init__(self) -> None:
         if min(self.min_scene_frames, self.gop_frames, self.short_side_px - 1) < 1 or not 0 < self.crf <= 51:
@@ -37,9 +38,9 @@ class CutRules:
 
 
 FindScene = Callable[[str, CutRules], Scene | None]
-"""`find(file, rules)`; None when the file does not decode to its end."""
+"""`find(file, rules)` returns the longest scene of a file, or None if the file does not decode to its end."""
 Transcode = Callable[[str, Scene, CutRules], ClipFile | None]
-"""`transcode(file, scene, rules)`: a new file; None when the scene does not decode."""
+"""`transcode(file, scene, rules)` returns a new file, or None if the scene does not decode."""
 Keep = Callable[[Path, str], None]
 """`keep(file, clip_id)` moves the clip's file to its place in the lake; the same clip may come twice."""
 
@@ -62,6 +63,7 @@ def cut(
             continue
         with clip.file.open("rb") as opened:
             clip_id = hashlib.file_digest(opened, "sha256").hexdigest()
+        # The size is read before the file is moved away.
         num_bytes = clip.file.stat().st_size
         keep(clip.file, clip_id)
         yield Clip(

@@ -1,4 +1,4 @@
-"""What probe and cut are told by the decoder and the encoder that are passed to them."""
+"""Records that the decoder and the encoder return to probe and cut."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeFacts:
-    """One file as its container declares it and as decoding showed it; the fields of schemas.Probe."""
+    """One file as its container declares it and as decoding showed it; schemas.Probe explains the fields."""
 
     outcome: str
     detail: str = ""
@@ -24,11 +24,11 @@ class ProbeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The longest scene of a file: times count from the file's first video frame."""
+    """The longest scene of a file, in seconds from the file's first video frame."""
 
     start_s: float
     end_s: float
-    """Where the next scene's first frame would be shown, or the video's end."""
+    """Time of the next scene's first frame, or the end of the video."""
     num_scenes: int
 
 

@@ -7,18 +7,18 @@ from h2a_curation.measure.facts import ProbeFacts
 from schemas import Probe
 
 ReadFacts = Callable[[str, float, int], ProbeFacts]
-"""`read(file, timeout_s, max_memory_bytes)`; never raises for what the file holds."""
+"""`read(file, timeout_s, max_memory_bytes)` decodes a file; it never raises for what the file holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRules:
-    """What one untrusted file may cost."""
+    """What decoding one untrusted file may cost."""
 
     timeout_s: float = 60.0
-    """Seconds of computing; longer decodes end as `timeout`: two minutes of 1080p take 10 s here."""
+    """Seconds of processor time after which decoding ends as `timeout`. Two minutes of 1080p took 10 s."""
     max_memory_bytes: int = 2 << 30
-    """A decoder that wants more address space ends as `too_much_memory`, or as `damaged` where FFmpeg reports that so:
-    4096 x 4096 px take a sixth of it."""
+    """Address space of the decoder. One that wants more ends as `too_much_memory`, or as `damaged` if FFmpeg reports it
+    so. 4096 x 4096 px take a sixth of the default."""
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0 or self.max_memory_bytes < 256 << 20:
@@ -26,7 +26,7 @@ class ProbeRules:
 
 
 def probe(files: Iterable[tuple[str, str]], rules: ProbeRules, *, model: str, read: ReadFacts) -> Iterator[Probe]:
-    """Yield one row per (media id, file), in order."""
+    """Yield one row for each (media id, file), in order."""
     for media_id, file in files:
         facts = read(file, rules.timeout_s, rules.max_memory_bytes)
         yield Probe(media_id=media_id, model=model, **asdict(facts))

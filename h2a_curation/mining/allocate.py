@@ -1,6 +1,26 @@
 """Plan one round of mining: which listings get how many pages, by what their pages have yielded so far.
 
-A plan is a function of rows, rules, round and seed: never of time, nor of tries that came to nothing.
+A plan is a function of rows, rules, round and seed. It never depends on time, nor on requests that brought no page.
+
+An arm is one listing, a hashtag of a source. Its worth is
+
+    worth = hope * (largest need * trust among its classes) / cost of a page
+
+    hope    upper bound of the accepted new posts of its next page: see expected_yield.py
+    need    how much its class goes before others in this round: `balance` early, `finish` late
+    trust   share of the class's accepted clips that people found right, 1 where nobody looked
+    cost    cost_per_page + cost_per_gib * GiB that a page and the files of its posts bring
+
+Pages are granted in three steps, each from what the step before leaves of the round's pages:
+
+    1. probation    `probation_pages` to each of the best learnt tags of which nothing is known yet
+    2. floors       one page each to the best arms of a class, until the class has `floor_pages`
+    3. yield        one page at a time to the arm whose next page is worth most, until that is below the least worth
+
+The third step is greedy with a lazy heap. While pages are granted, the value of an arm's next page only falls: classes
+fill up, and listings decline (`Prior.decline` is below 1 in any ordinary lake). So a value that was computed earlier is
+an upper bound, and only the top of the heap needs to be computed again. This is the accelerated greedy algorithm of
+Minoux (Optimization Techniques, 1978).
 """
 
 import heapq
@@ -18,39 +38,50 @@ from schemas import Allocation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MineRules(BeliefRules):
-    """How much is asked for, and of whom."""
+    """How many pages are asked for, and of which listings.
+
+    `python -m bench.mining` measures a set of values. It sets four of them otherwise, for its thousands of pages
+    (`bench/mining.py: RULES`); the defaults are for the some hundred pages of the sample world. What was tried and lost
+    stands in DECISIONS.md under 2026-11-24 and 2026-11-28.
+    """
 
     num_rounds: int = 4
-    """Rounds of the whole lake: tags that are learnt in one can be mined in the next."""
+    """Rounds of the whole lake. Tags that are learnt in one round can be mined in the next."""
     pages_per_round: int = 40
-    """What a round leaves is added to the next ones, so that `num_rounds` times this is the budget; but no round gets
-    more than six times this: a lake that had all it wanted for months must not fall upon a site in one night."""
+    """Pages that each round adds to the budget. A round may also spend what earlier rounds left, but no round gets more
+    than six times this: a lake that had all it wanted for months must not flood a site in one night."""
     max_pages_per_arm: int = 3
-    """In one round: a listing that looks good must show it before it gets more. The first round gives one each."""
+    """Most pages of one arm in one round: a listing that looks good must show it before it gets more. In the first
+    round the most is one page each."""
     probation_pages: int = 1
-    """What a learnt tag gets before anything is known of its own listing."""
+    """Pages that a learnt tag gets before anything is known of its own listing."""
     probation_share: float = 0.8
-    """Of a round's pages, at most this goes to learnt tags on probation."""
+    """Largest share of a round's pages that is set apart for learnt tags on probation. The default is for the sample
+    world's hundred pages. With thousands of pages in simulation 0.2 found 7,354 clips where 0.8 found 6,163, so the
+    bench sets 0.1, and so should a lake of that size."""
     min_tag_views: int = 0
-    """A learnt tag whose posts have fewer views, if a source tells, stays on probation; the paper takes 5 million."""
+    """Views below which a learnt tag stays on probation: those of all its posts seen, if the source tells views. The
+    paper takes 5 million."""
     min_belief: float = 0.05
-    """Accepted new posts per unit of cost below which no arm is worth asking."""
+    """Worth below which no arm gets a page in the last round: about accepted new posts per unit of cost."""
     patience: float = 0.3
-    """The same before the last round: pages are kept for tags yet to be learnt."""
+    """Worth below which no arm gets a page before the last round: pages are kept for tags yet to be learnt. In
+    simulation 3 stopped mining early."""
     balance: float = 0.5
-    """How much a class of which little is accepted goes before others: at 0 not at all, at 1 as much as it lacks. It
-    fades to nothing by the last round: early on, such a class also lacks posts to learn tags from."""
+    """How much a class of which little is accepted goes before others: at 0 not at all, at 1 in proportion to how much
+    less it has. It fades to nothing by the last round: early on, such a class also lacks posts to learn tags from."""
     finish: float = 2.0
     """How much, as the rounds go by, classes that the pages left can still fill go before those that they cannot: at 0
-    not at all, at 2 three times as much by the last round. Pages spread evenly leave every class a little short."""
+    not at all, at 2 three times as much by the last round. Pages spread evenly leave every class a little short. Tuned
+    by `python -m bench.mining` on 18 seeds: 4 leaves half a class of 40 less short, for 0.7 % of the clips."""
     floor_pages: int = 0
-    """Of each round, for each class that still wants clips, before all others."""
+    """Pages that each class which still wants clips gets in each round, before arms are compared by worth."""
     cap_share: float = 1.0
-    """Of a round's pages, at most this is granted to the arms of one class."""
+    """Share of a round's pages after which the arms of a class get no more by their yield."""
     cost_per_page: float = 1.0
-    """What a page costs, in units of which a yield is weighed."""
+    """Cost of one page; yields are compared per unit of cost."""
     cost_per_gib: float = 0.0
-    """What each GiB costs that comes with a page and with the files of its posts, in the same units."""
+    """Cost of each GiB that comes with a page and with the files of its posts, in the unit of `cost_per_page`."""
 
     def __post_init__(self) -> None:
         BeliefRules.__post_init__(self)
@@ -77,13 +108,11 @@ def plan(
     left_out: Collection[Key] = (),
     reliability: Mapping[str, float] | None = None,
 ) -> list[Allocation]:
-    """Grant the round's pages; no arm twice, the most hopeful first.
+    """Grant the round's pages: one row for each arm that gets some, the arm of most worth first.
 
     `arms` are all that were ever asked for, since their pages count against the budget; of them `left_out` get nothing.
     `short`: clips still wanted by class; a class that is not in it, or at 0, is full, one at `NO_QUOTA` never is.
-    `reliability`: share of a class's accepted clips that people found right, 1 where nobody looked. Learnt tags on
-    probation come first, up to their share; then, page by page, whoever is expected to yield most for its cost, until
-    its classes should be full.
+    `reliability`: share of a class's accepted clips that people found right, 1 where nobody looked.
     """
     wanted = np.array([max(0, short.get(c, 0)) for c in arms.class_names], np.float64)
     prior = pooled(arms, rules, wanted)
@@ -92,17 +121,21 @@ def plan(
     live = ~arms.is_dry & (by_arm(arms, wanted) > 0)
     live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
     trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
+    # At most 1: where more rounds are asked for than the recipe has, the caller raises `num_rounds` to them.
     progress = (round_no + 1) / rules.num_rounds
     num_left = rules.pages_per_round * max(rules.num_rounds, round_no + 1) - int(arms.num_pages.sum())
     shares = _shares(arms, wanted)
     can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), shares, wanted, num_left)
     need = _lack(arms, wanted, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
     worth = _worth(arms, believed, need * trust, rules)
+    # Ties are common: arms without pages that no post speaks for are all believed the same.
     lots = {i: _lot(seed, round_no, keys[i]) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
     least = rules.min_belief if round_no + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
+    # The budget so far less the pages that were asked for: a round gets what the rounds before it left.
     saved = rules.pages_per_round * (round_no + 1) - int(arms.num_pages.sum())
     num_pages = max(0, min(saved, _MOST_ROUNDS * rules.pages_per_round))
+    # Probation comes first and whatever else is promised: the heap compares beliefs, and nothing is known of these.
     grants = _Grants(
         arms, believed, worth, shares, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages
     )
@@ -133,11 +166,18 @@ def plan(
 NO_QUOTA = 10**9
 """Clips wanted of a class of which there can't be too many."""
 _MOST_ROUNDS = 6
-"""Of pages, that one round may get."""
+"""Rounds' worth of pages that one round may get at most. A guess: it bounds what a site sees in one night."""
+_SUSTAINED = 0.5
+"""Mean yield of a class's pages until it is full, over that of its best next page. Tuned by `python -m bench.mining`:
+0.4 to 0.7 make no difference beyond the noise of seeds (DECISIONS.md, 2026-11-28)."""
+_SMALLEST = 1e-9
+"""A yield or a number below which a divisor is not taken as it is: it avoids 0 / 0 and decides nothing."""
+_WORTH_DIGITS = 9
+"""Digits after the point to which worth is rounded, so that the last bits of a machine's arithmetic decide nothing."""
 
 
 class _Grants:
-    """Pages granted by arm so far in one round, and what they leave to be wanted."""
+    """Pages granted so far in one round by arm, and the clips that their classes still want after these."""
 
     def __init__(
         self,
@@ -164,13 +204,16 @@ class _Grants:
         self._cap = max(1.0, cap)
 
     def to_each(self, chosen: Iterable[int], num_pages: int) -> None:
-        """So many pages to each of the chosen."""
+        """Grant `num_pages` to each of the chosen arms."""
         for i in chosen:
             for _ in range(num_pages):
                 self._grant(i)
 
     def floors(self, ranked: Iterable[int], num_pages: int, least: float) -> None:
-        """A first page to arms of classes that lack their least number of pages; `ranked`: the best arm first."""
+        """Grant a first page to arms of classes that have less than their least number of pages.
+
+        `ranked`: the best arm first.
+        """
         for i in ranked:
             if self._worth[i] < least or self._num_granted >= num_pages:
                 return
@@ -179,39 +222,47 @@ class _Grants:
                 self._grant(i)
 
     def by_yield(self, ranked: Iterable[int], num_pages: int, most: int, least: float) -> None:
-        """Up to `num_pages` in all, one by one to the arm whose next is worth most; `ranked`: the best arm first."""
+        """Grant pages one by one to the arm whose next page is worth most, up to `num_pages` of the whole round.
+
+        `most`: pages of one arm; `least`: worth below which no page is granted; `ranked`: the best arm first.
+        """
+        # The place in `ranked` breaks ties, so that arms of equal worth keep the order of their lots.
         heap = [(-float(self._worth[i]), place, i) for place, i in enumerate(ranked) if i not in self.pages]
         while heap and self._num_granted < num_pages and -heap[0][0] >= least:
             value, place, i = heapq.heappop(heap)
-            if (now := self._now(i)) < -value:  # its classes are full, or others of them were granted pages meanwhile
+            # Its classes may have filled up by pages of other arms since the value was computed.
+            if (now := self._worth_of_next_page(i)) < -value:
                 heapq.heappush(heap, (-now, place, i))
                 continue
             self._grant(i)
             if self.pages[i] < most:
-                heapq.heappush(heap, (-self._now(i), place, i))
+                heapq.heappush(heap, (-self._worth_of_next_page(i), place, i))
 
-    def _of(self, i: int) -> slice:
-        """The arm's claims."""
+    def _claims_of(self, i: int) -> slice:
+        """Places of the arm's claims in the columns that have a number a claim."""
         return slice(self._ends[i - 1] if i else 0, self._ends[i])
 
     def _classes(self, i: int) -> Ints:
-        return self._claims[self._of(i)]
+        return self._claims[self._claims_of(i)]
 
     def _expected(self, i: int) -> float:
-        """Accepted posts of the arm's next page."""
+        """Accepted posts expected of the arm's next page, after those that this round has granted it."""
         return float(self._mean[i]) * self._decline ** self.pages.get(i, 0)
 
-    def _now(self, i: int) -> float:
-        """What the arm's next page is worth: less with every page of the round, and where its classes will be full."""
+    def _worth_of_next_page(self, i: int) -> float:
+        """Worth of the arm's next page: less with every page of the round, and where its classes will be full.
+
+        A page of which a class has room for half of the clips counts half for that class.
+        """
         classes = self._classes(i)
-        expected = max(self._expected(i), 1e-9)
+        expected = max(self._expected(i), _SMALLEST)
         room = np.where(self._of_class[classes] < self._cap, self._wanted[classes], 0.0)
-        use = np.minimum(self._shares[self._of(i)], room / expected).sum()
+        use = np.minimum(self._shares[self._claims_of(i)], room / expected).sum()
         return float(self._worth[i] * self._decline ** self.pages.get(i, 0) * use)
 
     def _grant(self, i: int) -> None:
         classes = self._classes(i)
-        expected = self._expected(i) * self._shares[self._of(i)]
+        expected = self._expected(i) * self._shares[self._claims_of(i)]
         self.pages[i] = self.pages.get(i, 0) + 1
         self._num_granted += 1
         self._of_class[classes] += 1
@@ -219,39 +270,40 @@ class _Grants:
 
 
 def _shares(arms: Arms, wanted: Floats) -> Floats:
-    """[claim] Of an arm's clips, the share for each of its classes that wants some: as of the posts with its tag."""
+    """[claim] Share of an arm's clips that is expected for each of its classes, 0 for a class that wants none.
+
+    It is the class's share of the accepted posts that carry the tag.
+    """
+    # One post more for each class, as Laplace counts: a tag without accepted posts is shared out evenly.
     num = (wanted[arms.class_of_claim] > 0) * (1 + arms.claims("tagged_valid_by_class"))
     total = np.bincount(arms.arm_of_claim, num, len(arms))
-    return np.asarray(num / np.maximum(total[arms.arm_of_claim], 1e-9), np.float64)
+    return np.asarray(num / np.maximum(total[arms.arm_of_claim], _SMALLEST), np.float64)
 
 
 def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Floats:
-    """[arm] What arms are ranked by; rounded, so that the last bits of a machine's arithmetic decide nothing."""
+    """[arm] Worth of the next page: hope times the largest need of the arm's classes, per unit of cost."""
     most = np.zeros(len(arms))
     np.maximum.at(most, arms.arm_of_claim, need[arms.class_of_claim])
-    return np.round(believed.hope * most / _cost(arms, rules), 9)
+    return np.round(believed.hope * most / _cost(arms, rules), _WORTH_DIGITS)
 
 
 def _can_be_filled(arms: Arms, mean: Floats, shares: Floats, wanted: Floats, num_pages: int) -> NDArray[np.bool_]:
-    """[class name] Those that so many pages should fill, the ones that want fewest first.
+    """[class name] Whether `num_pages` should fill the class, if classes that need few pages are filled first.
 
-    `mean` [arm]: clips expected of the next page; `shares` [claim]: of them, those for each class.
+    Shortest first fills the most classes, as it serves the most jobs in a given time.
+    `mean` [arm]: clips expected of the next page; `shares` [claim]: share of them for each class.
     """
     best = np.zeros(len(arms.class_names))
     np.maximum.at(best, arms.class_of_claim, mean[arms.arm_of_claim] * shares)
-    needs = np.where(wanted > 0, wanted / np.maximum(_SUSTAINED * best, 1e-9), np.inf)
+    needs = np.where(wanted > 0, wanted / np.maximum(_SUSTAINED * best, _SMALLEST), np.inf)
     order = np.argsort(needs, kind="stable")
     found = np.zeros(len(wanted), np.bool_)
     found[order] = np.cumsum(needs[order]) <= num_pages
     return found
 
 
-_SUSTAINED = 0.5
-"""Of what a class's best next page yields, what its pages yield on average until it is full."""
-
-
 def _cost(arms: Arms, rules: MineRules) -> Floats:
-    """[arm] Of its next page: bytes as its pages so far have brought, else as those of all arms."""
+    """[arm] Cost of the next page: its bytes are the mean of the arm's pages so far and of one page typical of all."""
     num_bytes, num_pages = arms.ints("num_bytes"), arms.num_pages
     typical = num_bytes.sum() / max(1, num_pages.sum())
     per_page = (typical + num_bytes) / (1 + num_pages)
@@ -259,11 +311,15 @@ def _cost(arms: Arms, rules: MineRules) -> Floats:
 
 
 def _lack(arms: Arms, wanted: Floats, exponent: float) -> Floats:
-    """[class name] How much each class that has a quota goes before others for having less than they; else 1."""
+    """[class name] How much a class that has a quota goes before others for having less than they.
+
+    (1 + mean accepted of all classes) / (1 + accepted of the class), to the power of `exponent`. 1 without a quota: two
+    worlds without quotas lost up to 12 % of their clips by going for the small classes (DECISIONS.md, 2026-11-28).
+    """
     num = by_class(arms, arms.sums("valid_by_page"))
     return np.where(wanted < NO_QUOTA, ((1 + num.mean()) / (1 + num)) ** exponent, 1.0) if len(num) else num
 
 
 def _lot(seed: int, round_no: int, key: Key) -> bytes:
-    """Drawn anew each round, so that arms of which the same is believed take turns."""
+    """Place of an arm among those of equal worth. It changes with the round, so that they take turns."""
     return blake2b(f"{seed} {round_no} {key[0]} {key[1]}".encode(), digest_size=8).digest()

@@ -1,4 +1,7 @@
-"""What the rows say of each listing that can be mined: an arm."""
+"""Count what the rows say of each listing that can be mined.
+
+A listing, a hashtag of a source, is called an arm, as in a multi-armed bandit: each page asked for is a pull.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +17,7 @@ from schemas import SETTLED
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
-"""Source and tag."""
+"""Source and tag of an arm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,40 +27,42 @@ class Arm:
     source: str
     tag: str
     class_ids: Sequence[str]
-    """That the tag speaks for, sorted; empty for a listing that was asked for and no longer counts."""
+    """Classes that the tag speaks for, sorted; empty for a listing that was asked for and that no class names now."""
     origin: str
     """`seed` (it stands in a class file) or `learnt`."""
     rank: int
-    """Its least place among the tags of a class, from 0: class files name the best first."""
+    """Least place of the tag among the tags of a class, from 0: class files name the best first."""
     num_bytes: int
-    """That came with its pages, and of the files of posts that it was the first to list."""
+    """Bytes of its pages, and of the files of posts that it was the first to list."""
     new_by_page: Sequence[int]
-    """Posts that each page was the first to list, in the order of pages; one that failed for good listed none, one
-    that may be asked for again does not count."""
+    """New posts of each page, in the order of pages: a post is new on the page that was the first to list it. A page
+    that failed for good has none; a page that may be asked for again is left out."""
     judged_by_page: Sequence[int]
-    """Those of them that are accepted or rejected by now."""
+    """New posts of each page that are accepted or rejected by now."""
     valid_by_page: Sequence[int]
-    """Those of them that are accepted for one class or more."""
+    """New posts of each page that are accepted for one class or more."""
     useful_by_page: Sequence[int]
-    """Those of them that are accepted for a class that still wants clips."""
+    """New posts of each page that are accepted for a class that still wants clips."""
     shown_by_page: Sequence[int]
     """Posts on each page that are accepted, whichever listing was the first to list them."""
     round_by_page: Sequence[int]
-    """In which each page was asked for."""
+    """Round in which each page was asked for."""
     num_valid_once: int
-    """Accepted posts that this listing has listed, once, and no other has: Good and Turing's sign of more to come."""
+    """Accepted posts that this listing has listed once, and that no other has listed. Good and Turing estimate from it
+    how much more is to come; the planner does not use it, its rival Good-UCB in `bench/mining_rivals.py` does."""
     num_tagged: int
     """Posts that carry the tag, wherever they were listed."""
     num_tagged_judged: int
-    """Those of them that are accepted or rejected by now."""
+    """Posts that carry the tag and are accepted or rejected by now."""
     tagged_valid_by_class: Sequence[int]
-    """Those of them that are accepted for each of `class_ids`."""
+    """Posts that carry the tag and are accepted for each of `class_ids`, in its order."""
     num_views: int | None
-    """Of all posts seen that carry the tag: a lower bound of the tag's own; None where the source tells of none."""
+    """Views of all posts seen that carry the tag, which is a lower bound of the tag's own; None if the source tells
+    none."""
     is_dry: bool
     """The listing has ended, failed for good, or leads back to a page that was asked for."""
     next_cursor: str | None
-    """Of the page to ask for next; None when dry."""
+    """Cursor of the page to ask for next, empty for the first page; None when dry."""
 
     @property
     def num_pages(self) -> int:
@@ -84,11 +89,13 @@ class Arm:
 class Arms:
     """Many arms as columns, since a plan weighs fifty thousand at a time: row i of each column is arm i.
 
-    What differs in number from arm to arm lies flat: page p is of arm `arm_of_page[p]`, claim k of `arm_of_claim[k]`.
+    A claim is one class of an arm. Arms differ in their number of pages and of claims, so these lie flat, one arm after
+    the other: page p is of arm `arm_of_page[p]`, claim k of arm `arm_of_claim[k]`. Docstrings name the axis of each
+    array: [arm], [page], [claim] or [class name].
     """
 
     table: pa.Table
-    """As `arm_sql` gives it."""
+    """The rows that `arm_sql` yields."""
 
     @classmethod
     def of(cls, rows: Sequence[Arm]) -> "Arms":
@@ -103,15 +110,15 @@ class Arms:
         return [Arm(**row) for row in self.table.to_pylist()]
 
     def keys(self) -> list[Key]:
-        """Source and tag of each."""
+        """Source and tag of each arm."""
         return list(zip(self.table["source"].to_pylist(), self.table["tag"].to_pylist(), strict=True))
 
     def ints(self, column: str) -> Ints:
-        """A column of numbers."""
+        """[arm] A column that has a number an arm."""
         return np.asarray(self.table[column].cast(pa.int64()).to_numpy(), np.int64)
 
     def is_below(self, column: str, least: int) -> NDArray[np.bool_]:
-        """[arm] Whether a number is known and less."""
+        """[arm] Whether the column's number is known and less than `least`."""
         return np.asarray(pc.fill_null(pc.less(self.table[column], least), False).to_numpy(), np.bool_)
 
     def claims(self, column: str) -> Floats:
@@ -123,7 +130,7 @@ class Arms:
         return np.asarray(pc.list_flatten(self.table[column]).to_numpy(), np.float64)
 
     def sums(self, column: str) -> Floats:
-        """[arm] Of a column that has a number a page, over its pages."""
+        """[arm] Sums over the arm's pages of a column that has a number a page."""
         return np.bincount(self.arm_of_page, self.pages(column), len(self)).astype(np.float64)
 
     @cached_property
@@ -133,12 +140,12 @@ class Arms:
 
     @cached_property
     def arm_of_page(self) -> Ints:
-        """[page]"""
+        """[page] Arm that the page is of."""
         return np.repeat(np.arange(len(self)), self.num_pages)
 
     @cached_property
     def is_first_page(self) -> NDArray[np.bool_]:
-        """[page] Whether it is the first of its arm."""
+        """[page] Whether the page is the first of its arm."""
         return np.asarray(np.diff(self.arm_of_page, prepend=-1) != 0, np.bool_)
 
     @cached_property
@@ -149,34 +156,34 @@ class Arms:
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Of all classes that an arm speaks for, sorted."""
+        """Ids of all classes that some arm speaks for, sorted."""
         return sorted(pc.unique(pc.list_flatten(self.table["class_ids"])).to_pylist())
 
     @cached_property
     def class_of_claim(self) -> Ints:
-        """[claim] Place in `class_names`."""
+        """[claim] Place of the claimed class in `class_names`."""
         names = pa.array(self.class_names, pa.string())
         found = pc.index_in(pc.list_flatten(self.table["class_ids"]), names)
         return np.asarray(found.to_numpy(), np.int64)
 
     @cached_property
     def arm_of_claim(self) -> Ints:
-        """[claim]"""
+        """[claim] Arm that the claim is of."""
         return np.repeat(np.arange(len(self)), self.num_claims)
 
     @cached_property
     def num_claims(self) -> Ints:
-        """[arm] Classes that it speaks for."""
+        """[arm] Number of classes that the arm speaks for."""
         return _lengths(self.table["class_ids"])
 
     @cached_property
     def is_learnt(self) -> NDArray[np.bool_]:
-        """[arm]"""
+        """[arm] Whether the tag was learnt, and stands in no class file."""
         return np.asarray(pc.equal(self.table["origin"], "learnt").to_numpy(), np.bool_)
 
     @cached_property
     def is_dry(self) -> NDArray[np.bool_]:
-        """[arm]"""
+        """[arm] Whether there is no further page to ask for."""
         return np.asarray(self.table["is_dry"].to_numpy(), np.bool_)
 
 
@@ -205,26 +212,31 @@ def arm_sql() -> str:
     """SQL that yields one Arm a row, sorted by source and tag, over these tables (DuckDB).
 
     `request`, `hit`, `post`, `media`: as in `schemas`, one row a key. `accepted(post_id, class_id)`. `judged(post_id)`:
-    posts that no stage has still to decide, accepted or not. `wanted(class_id)`: classes that are below their quota.
+    posts about which no stage has still to decide, accepted or not. `wanted(class_id)`: classes below their quota.
     `arm_tag(source, tag, class_id, origin, rank)`: what may be mined.
 
-    Pages are ordered by following cursors, not by the clock. A post listed by several pages is credited to the one of
-    the earliest round, then the earliest page; among listings that were read side by side, to one picked by hash.
+    Pages are ordered by following cursors: clocks of several workers may disagree. A post listed by several pages is
+    credited to the page of the earliest round, then the earliest page of its listing. Where several listings are equal
+    in both, a hash picks one, so that no listing is favoured for its name.
     """
     return f"""
     WITH RECURSIVE
-    came AS MATERIALIZED (FROM request WHERE outcome IN {SETTLED}),
+    settled AS MATERIALIZED (FROM request WHERE outcome IN {SETTLED}),
+    -- Each listing's pages from its first one on. A listing may lead back to a page that it has shown: the number of
+    -- its pages ends the walk then.
     chain AS (
-        SELECT source, tag, cursor, next_cursor, round, num_bytes, 0 AS page FROM came WHERE cursor = ''
+        SELECT source, tag, cursor, next_cursor, round, num_bytes, 0 AS page FROM settled WHERE cursor = ''
         UNION ALL
         SELECT r.source, r.tag, r.cursor, r.next_cursor, r.round, r.num_bytes, c.page + 1
         FROM chain c
-        JOIN came r ON r.source = c.source AND r.tag = c.tag AND r.cursor = c.next_cursor
-        JOIN (SELECT source, tag, count(*) AS num_pages FROM came GROUP BY ALL) n
+        JOIN settled r ON r.source = c.source AND r.tag = c.tag AND r.cursor = c.next_cursor
+        JOIN (SELECT source, tag, count(*) AS num_pages FROM settled GROUP BY ALL) n
           ON n.source = c.source AND n.tag = c.tag
         WHERE c.page + 1 < n.num_pages
     ),
+    -- A number stands for (source, tag, cursor): joins by it are much faster than by three texts.
     page AS MATERIALIZED (SELECT row_number() OVER () AS page_id, * FROM chain),
+    -- The one page that each post counts for, and the number of pages that list it.
     credit AS (
         SELECT post_id, count(*) AS num_hits,
                arg_min(page_id, (round, page, md5(post_id || tag || source))) AS page_id
@@ -260,12 +272,14 @@ def arm_sql() -> str:
     claim AS MATERIALIZED (
         SELECT source, tag, class_id, bool_or(origin = 'seed') AS is_seed, min(rank) AS rank FROM arm_tag GROUP BY ALL
     ),
+    -- Accepted posts that carry a tag, for the classes that it speaks for. A post counts once a class.
     carried_valid AS (
         SELECT tag, class_id, count(*) AS num_valid
         FROM (SELECT DISTINCT post_id, class_id, unnest(hashtags) AS tag FROM accepted JOIN post USING (post_id))
         SEMI JOIN claim USING (tag, class_id)
         GROUP BY tag, class_id
     ),
+    -- The full join below keeps listings that were asked for and that nobody claims any more: their pages are spent.
     mined AS (
         SELECT source, tag, list(class_id ORDER BY class_id) AS class_ids,
                list(coalesce(num_valid, 0) ORDER BY class_id) AS tagged_valid_by_class,

@@ -1,45 +1,72 @@
-"""What the rows say for tags that nobody claims yet: one query over all seen posts, and two over what it counts."""
+"""Count what speaks for tags that no class claims yet: one query over all seen posts, and two over its counts.
+
+For a tag and a class the counts are
+
+    support        accepted posts of the class that carry the tag
+    num_accepted   accepted posts of the class
+    seen           seen posts that carry the tag
+    num_posts      seen posts
+    num            support, summed over all classes
+
+and a tag may be learnt by its company if all of this holds (the last two in propose_tags.py, which has SciPy):
+
+    support >= min_support
+    specificity = support / num >= min_specificity
+    lift = (support / num_accepted) / (seen / num_posts) >= min_lift
+    chance = P(X >= support) <= max_chance,    X hypergeometric: num_accepted posts drawn from num_posts, seen of which
+                                               carry the tag
+
+`chance` is the p-value of Fisher's exact test for more support than by chance. It is not corrected for the number of
+tags that are tested: with 50,000 tags some pass by luck, and a page on probation then shows what they are worth.
+"""
 
 from dataclasses import dataclass
 
 CO_OCCURS, WORDS, SIMILAR = "co-occurs", "words", "similar"
-"""The reasons of claims, the surest first."""
+"""Reasons of claims, the surest first."""
 _MAX_LETTERS = 60
-"""Of a tag that may be spelled out: a longer one is no name."""
+"""Longest tag, in letters, whose meaning is looked at: a longer one is a sentence or spam. A guess."""
 _COMMON = 0.1
-"""Share of a tag's accepted posts from which on a class counts among those that it is common in."""
+"""Share of a tag's accepted posts from which on the tag is common in a class. A guess: fewer posts of a class may be
+copies or wrong verdicts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnRules:
-    """What a hashtag must show before it may speak for a class."""
+    """What a hashtag must show before it may speak for a class.
+
+    The defaults are start values. `python -m bench.mining` measures the planner with the same ones, and none was
+    searched for there.
+    """
 
     min_support: int = 2
-    """Accepted posts of the class that carry the tag: one may be chance, or one creator's own tag."""
+    """Least number of accepted posts of the class with the tag: one may be chance, or one creator's own tag."""
     min_lift: float = 3.0
-    """Share of the class's accepted posts with the tag over its share of all seen posts: 1 is a tag like `#fyp`."""
+    """Least share of the class's accepted posts with the tag, over the tag's share of all seen posts. A tag that says
+    nothing, like `#fyp`, is near 1."""
     max_chance: float = 0.01
-    """Probability of so much support if the tag fell on posts at random (hypergeometric)."""
+    """Largest probability of so much support if the tag fell on posts at random (hypergeometric)."""
     min_specificity: float = 0.3
-    """Share of the accepted posts with the tag that belong to the class."""
+    """Least share of the accepted posts with the tag that belong to the class."""
     max_classes: int = 3
     """A tag that is common in more classes than this says nothing about one."""
     max_hashtags: int = 15
-    """Posts with more are spam, and are not counted at all."""
+    """Hashtags above which a post is spam: such posts are not counted at all."""
     by_words: bool = True
     """Propose forms of a class's name and tags (`jumpingrope`, `ropejumper`) without waiting for co-occurrence."""
     min_seen: int = 2
-    """Seen posts that carry a tag which is proposed by its words or its meaning: else nobody may be using it."""
+    """Least number of seen posts with a tag that is proposed by its words or meaning: else nobody may be using it."""
     similar_tags: int = 200
-    """Tags whose meaning is looked at in a round, the most carried first, and as many more in each round that follows;
-    0 does without. Each is one pass of the text tower, some 0.1 s of ViT-L on a core, and is done once."""
+    """Tags whose meaning is looked at in the first round, the most carried first, and as many more in each round after
+    it; 0 looks at none. Each tag takes one pass of the text tower, some 0.1 s of ViT-L on a core, and only once."""
     min_cosine: float = 0.5
-    """Of a tag's meaning with its nearest class, both less what all classes have in common. This and the margin are
-    guesses for a tower that reads English well; the sample world's small one names half of such tags wrongly."""
+    """Least cosine of a tag's meaning with its nearest class, after what all classes have in common is taken off both.
+    This and the margin are guesses for a tower that reads English well. The sample world's small one names half of such
+    tags wrongly."""
     min_margin: float = 0.15
-    """By which the second class, and what no class is, must be further away."""
+    """Least difference of that cosine from the next one, be it of another class or of a negative."""
     max_claims_per_class: int = 6
-    """In one round, the surest first."""
+    """Most tags that a class may claim in one round, the surest first."""
 
     def __post_init__(self) -> None:
         if min(self.min_support, self.max_classes, self.max_hashtags, self.max_claims_per_class) < 1:
@@ -53,18 +80,18 @@ class LearnRules:
 
 
 def count_sql(rules: LearnRules) -> str:
-    """SQL that counts what all seen posts show (DuckDB): of the queries here, the one that reads posts.
+    """SQL that counts what all seen posts show (DuckDB): the one query here that reads posts.
 
-    Tables: `post(post_id, hashtags)`: all seen posts, a post's tags each once. `accepted(post_id, class_id)`.
-    `known(tag, class_id)`: of the class files and of earlier claims. `excluded(tag, class_id)`: class '' excludes for
-    all.
+    Tables: `post(post_id, hashtags)`: all seen posts, each tag of a post once. `accepted(post_id, class_id)`.
+    `known(tag, class_id)`: tags of the class files and of earlier claims. `excluded(tag, class_id)`: tags that a class
+    must not claim; class '' excludes for all.
 
     Columns: `tag`; `is_free`, whether the tag may still be claimed: nobody claims it, and it is not common in too many
-    classes; `class_id` and `support`: accepted posts of the class with the tag, a row each for tags that are free, and
-    one row without a class for other tags; `num`: accepted posts with the tag, of all classes; `seen`: posts with it;
-    `num_accepted` of the class; `num_posts`: all that count.
+    classes; `class_id`, `support`, `num_accepted`, `num`, `seen` and `num_posts` as at the head of this module. A tag
+    that is free has a row for each class with support. Any other tag has one row without a class.
     """
     return f"""
+    -- Posts of spam are left out of every count, so that all shares are of the same posts.
     WITH honest AS (SELECT post_id, hashtags FROM post WHERE len(hashtags) <= {rules.max_hashtags}),
     kept AS MATERIALIZED (
         SELECT class_id, hashtags FROM (SELECT DISTINCT post_id, class_id FROM accepted) JOIN honest USING (post_id)
@@ -93,7 +120,7 @@ def count_sql(rules: LearnRules) -> str:
 
 
 def unclaimed_sql(rules: LearnRules, num_tags: int) -> str:
-    """SQL over `counted`, which `count_sql` yields: the most carried tags that are free (`tag`, `seen`)."""
+    """SQL that yields the free tags that most posts carry (`tag`, `seen`), over `counted`: the rows of `count_sql`."""
     return f"""
     SELECT DISTINCT tag, seen FROM counted
     WHERE is_free AND seen >= {rules.min_seen} AND length(tag) <= {_MAX_LETTERS}
@@ -104,13 +131,13 @@ def unclaimed_sql(rules: LearnRules, num_tags: int) -> str:
 def grounds_sql(rules: LearnRules) -> str:
     """SQL that yields what speaks for claims that are new, one row for each tag, class and reason.
 
-    Tables: `counted`, which `count_sql` yields; `known` and `excluded` as there; `request(tag)`: what was asked for;
-    `proposal(reason, tag, class_id, rank)`: tags that may be claimed without company, the lowest rank first.
+    Tables: `counted`, the rows of `count_sql`; `known` and `excluded` as there; `request(tag)`: tags that were asked
+    for; `proposal(reason, tag, class_id, rank)`: tags that may be claimed without support, the lowest rank first.
 
     Columns: `reason`, `tag`, `class_id`, `rank`, `support`, `seen`, `num_accepted`, `num_posts`.
 
-    A proposed tag must be in use, and the accepted posts with it, where there are any, not mostly of others. Only for a
-    class of whose tags all were asked for and none is in use, tags are proposed that nobody was seen to use.
+    A proposed tag must be in use. If accepted posts carry it, `min_specificity` of them must be of the class. A tag
+    that no seen post carries is proposed only for a class whose tags were all asked for and are all unused.
     """
     return f"""
     WITH used AS (SELECT DISTINCT tag, is_free, num, seen, num_posts FROM counted),

@@ -1,4 +1,13 @@
-"""Which posts to fetch first when not all can be: those whose hashtags have been kept before."""
+"""Order posts for fetching when not all can be fetched: first those whose hashtags promise most.
+
+The promise of post x for class c is a naive Bayes score over its hashtags:
+
+    promise = trust * sum over tags t of log( share(t, c) / rate )
+    share(t, c) = (accepted for c with t + 2 * rate) / (judged with t + 2),    rate = (accepted + 1) / (judged + 2)
+
+rate is the share of all judged posts that is accepted for any class. A tag that no judged post carries adds 0. Posts
+are compared across classes without a prior for the class: how many clips a class wants is the planner's business.
+"""
 
 import math
 from collections import Counter
@@ -8,9 +17,10 @@ from hashlib import blake2b
 from schemas import Candidate, Post
 
 _PRIOR_POSTS = 2.0
-"""Judged posts of a tag that weigh as much as the share of all."""
+"""Weight of the overall rate in a tag's share, in judged posts. A guess: a tag with one judged post tells little."""
 _TRUST = 0.7
-"""Tags of one post repeat each other: each counts less than if it stood alone."""
+"""Factor on the sum over tags: naive Bayes takes tags as independent, but tags of one post repeat each other. It is the
+same for all posts, so it changes the score and not the order. A guess."""
 
 
 def fetch_order(
@@ -23,10 +33,10 @@ def fetch_order(
     round_no: int,
     seed: int,
 ) -> list[str]:
-    """Post ids, each once, the most promising first; only of posts that are not judged and of classes that are short.
+    """Ids of the posts that are worth fetching, each once, the most promising first.
 
-    A post's promise for a class is the share of judged posts that was accepted for it, raised or lowered by each of its
-    hashtags (naive Bayes, shrunk); then the number of classes it is looked at for, and its views.
+    Only posts that are not judged, for classes that are still short of clips. A post has the promise of its best class.
+    Of equal posts the one that is looked at for fewer classes comes first, then the one with more views, then by lot.
     """
     waiting = [c for c in candidates if c.post_id not in judged and short.get(c.class_id, 0) > 0]
     promise = _promise(waiting, posts, accepted, judged)
@@ -46,19 +56,21 @@ def _promise(
     accepted: Collection[tuple[str, str]],
     judged: Collection[str],
 ) -> list[float]:
-    """Log of the expected share accepted, up to a constant, of each candidate."""
-    of_tag = Counter(tag for post_id in judged if post_id in posts for tag in set(posts[post_id].hashtags))
-    valid = Counter(
+    """Promise of each candidate: the formula at the head of this module."""
+    judged_with = Counter(tag for post_id in judged if post_id in posts for tag in set(posts[post_id].hashtags))
+    accepted_with = Counter(
         (tag, c) for post_id, c in set(accepted) if post_id in posts for tag in set(posts[post_id].hashtags)
     )
+    # One post of each kind more than there are, as Laplace counts: the log of 0 would bury a tag for ever.
     rate = (len({post_id for post_id, _ in accepted}) + 1) / (len(judged) + 2)
 
     def evidence(tag: str, class_id: str) -> float:
-        share = (valid[tag, class_id] + _PRIOR_POSTS * rate) / (of_tag[tag] + _PRIOR_POSTS)
+        share = (accepted_with[tag, class_id] + _PRIOR_POSTS * rate) / (judged_with[tag] + _PRIOR_POSTS)
         return math.log(share / rate)
 
     return [_TRUST * sum(evidence(tag, c.class_id) for tag in set(posts[c.post_id].hashtags)) for c in waiting]
 
 
 def _lot(seed: int, round_no: int, post_id: str) -> bytes:
+    """Place of a post among equal ones: a hash, so that two runs of a round fetch in the same order."""
     return blake2b(f"{seed} {round_no} {post_id}".encode(), digest_size=8).digest()

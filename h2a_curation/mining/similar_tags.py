@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from h2a_curation.mining.cooccurrence import LearnRules
 
+_MARGIN_DIGITS = 6
+"""Digits after the point to which a margin is rounded."""
+
 
 def meant(
     tags: Sequence[str],
@@ -15,11 +18,16 @@ def meant(
     matrix: NDArray[np.floating],
     rules: LearnRules,
 ) -> list[tuple[str, str, int]]:
-    """(tag, class id, rank from 0) of the tags that are near one class and far from all else, the farthest first.
+    """(tag, class id, rank from 0) of the tags that are near one class and far from all else, the largest margin first.
 
-    `texts` [tag, dim] and `matrix` [classes and then negatives, dim] by one text tower, rows of length 1. Prompts of
-    videos are all alike, and how much so depends on the tower: what the classes have in common is taken off first, as
-    in "All but the top" (Mu and Viswanath, 2018), so that cosines spread around 0.
+    `texts` [tag, dim] and `matrix` [classes and then negatives, dim] are of one text tower, with rows of length 1.
+
+        cosine(t, c) = unit(text(t) - mean) . unit(matrix(c) - mean),    mean: the mean of the classes' rows
+        margin(t)    = cosine with the nearest class - largest cosine with any other class or negative
+
+    Prompts of videos are all alike, and how much depends on the tower. So the mean of the classes is taken off first,
+    and cosines spread around 0. This is the first step of "All but the top" (Mu and Viswanath, ICLR 2018); its second,
+    taking off the first principal components, is not done.
     """
     if not len(tags):
         return []
@@ -28,8 +36,9 @@ def meant(
     best = np.argmax(cosine[:, : len(class_ids)], axis=1)
     rows = np.arange(len(tags))
     nearest = cosine[rows, best]
-    cosine[rows, best] = -1.0
-    margin = np.round(nearest - cosine.max(axis=1, initial=-1.0), 6)
+    cosine[rows, best] = -1.0  # the lowest cosine there is, so that the nearest class is not its own rival
+    # Rounded, so that the last bits of a machine's arithmetic order no tags.
+    margin = np.round(nearest - cosine.max(axis=1, initial=-1.0), _MARGIN_DIGITS)
     good = np.flatnonzero((nearest >= rules.min_cosine) & (margin >= rules.min_margin)).tolist()
     good.sort(key=lambda i: (-margin[i], tags[i]))
     return [(tags[i], class_ids[best[i]], rank) for rank, i in enumerate(good)]

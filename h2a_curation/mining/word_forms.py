@@ -1,8 +1,8 @@
-"""Other forms of the words that name a class: inflected, in another order, run together.
+"""Make other forms of the words that name a class: inflected, in another order, run together.
 
-Rules without a dictionary: English inflection is guessed, doubled consonants and dropped letters both ways, so some
-forms are no words. That costs nothing, since only a tag that was seen on posts is taken up; what no rule can guess
-stands in a short table.
+There is no dictionary. English inflection is guessed: where a consonant may be doubled or a letter dropped, both forms
+are made, so some of them are no words. These cost nothing, since a form is claimed only if posts carry it as a tag. A
+short table has what no rule can guess.
 """
 
 import functools
@@ -13,23 +13,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 _SMALL_WORDS = frozenset({"a", "an", "and", "at", "by", "for", "in", "of", "on", "the", "to", "with"})
 _VOWELS = "aeiou"
 _MIN_LETTERS = 4
-"""A shorter form is an abbreviation of something else more often than not."""
+"""Letters that a form needs at least: a shorter one mostly abbreviates something else. A guess."""
+_MIN_LETTERS_OF_NAME = 3
+"""Letters that a name needs at least for forms to be made of it: two letters have no inflection."""
+_MIN_LETTERS_OF_STEM = 2
+"""Letters before -ing that a verb has at least: `ing` and `king` are no verbs' forms."""
 _PLURALS = {
     "man": "men", "woman": "women", "child": "children", "person": "people", "foot": "feet", "tooth": "teeth",
     "goose": "geese", "mouse": "mice", "knife": "knives", "leaf": "leaves", "shelf": "shelves", "wolf": "wolves",
     "calf": "calves", "loaf": "loaves", "half": "halves", "ox": "oxen",
 }  # fmt: skip
+# Consonants (qu is one), one vowel, one consonant that English doubles: run, swim, quit; not row, fix, play.
 _SHORT_VERB = re.compile(r"(?:qu|[^aeiou])*[aeiou][^aeiouwxyh]")
 _WANTS_E = re.compile(r"(?:[bcdfgkpstz]l|dg|[cuvz])$")
-"""What a verb without its last letter ends in: cycl, dodg, danc, div."""
+"""Endings of a stem that lost an e before -ing: cycl, dodg, danc, div."""
 _SINGULARS = {many: one for one, many in _PLURALS.items()}
 
 
 def forms(names: Mapping[str, Sequence[str]]) -> list[tuple[str, str, int]]:
     """(tag, class id, rank from 0) of the forms of each class's names, the plainest first.
 
-    `names`: by class id, names and tags; words stand apart where it is known where they end. A form that several
-    classes share, or that is a name of another, tells none of them.
+    `names`: names and tags by class id, with a space between words where it is known that one ends. A form that two
+    classes have in common tells neither of them, and is left out.
 
     >>> [tag for tag, _, _ in forms({"jump-rope": ["jump rope"]})[:4]]
     ['jumprope', 'ropejump', 'ropejumping', 'jumpingrope']
@@ -41,9 +46,12 @@ def forms(names: Mapping[str, Sequence[str]]) -> list[tuple[str, str, int]]:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _of(name: str) -> tuple[str, ...]:
-    """Nothing for what is not written in plain Latin letters: its rules are others."""
+    """Forms of one name, the plainest first.
+
+    A name that is not in plain Latin letters has none: its language inflects otherwise.
+    """
     words = name.lower().replace("-", " ").split()
-    if len("".join(words)) < 3 or not all(word.isascii() and word.isalpha() for word in words):
+    if len("".join(words)) < _MIN_LETTERS_OF_NAME or not all(word.isascii() and word.isalpha() for word in words):
         return ()
     full = [word for word in words if word not in _SMALL_WORDS] or words
     made = ["".join(words), "".join(full), *(_ordered(full) if len(full) > 1 else _inflected(full[0]))]
@@ -51,7 +59,10 @@ def _of(name: str) -> tuple[str, ...]:
 
 
 def _inflected(word: str) -> Iterator[str]:
-    """A single word's; not the bare verb of an -ing form, which is a thing more often: `box`, `bowl`, `fence`."""
+    """Forms of a single word.
+
+    The bare verb of an -ing form is left out, since it names a thing more often: `box`, `bowl`, `fence`.
+    """
     verbs = _verbs(word)
     if not verbs:
         yield from (_plural(word), _singular(word))
@@ -61,7 +72,10 @@ def _inflected(word: str) -> Iterator[str]:
 
 
 def _ordered(words: list[str]) -> Iterator[str]:
-    """The verb, which is the word in -ing or else each in turn, before and after the rest, in all its forms."""
+    """Forms of several words: the verb in all its forms, before and after the rest.
+
+    The verb is the word in -ing. If no word ends so, each word in turn is taken for it.
+    """
     acting = [i for i, word in enumerate(words) if _verbs(word)] or list(range(len(words)))
     for place in acting:
         rest = "".join(words[:place] + words[place + 1 :])
@@ -74,9 +88,9 @@ def _ordered(words: list[str]) -> Iterator[str]:
 
 
 def _verbs(word: str) -> list[str]:
-    """What an -ing form may be made of, the likeliest first; nothing for other words."""
+    """Verbs that an -ing form may be made of, the likeliest first; none for other words."""
     stem = word.removesuffix("ing")
-    if stem == word or len(stem) < 2:
+    if stem == word or len(stem) < _MIN_LETTERS_OF_STEM:
         return []
     undoubled = [stem[:-1]] if stem[-1] == stem[-2] and stem[-1] not in _VOWELS else []
     plain = [stem + "e", stem] if _WANTS_E.search(stem) else [stem, stem + "e"]
@@ -111,7 +125,7 @@ def _plural(noun: str) -> str:
 
 
 def _singular(noun: str) -> str:
-    """Itself where it is no plural."""
+    """Singular of a noun; the noun itself where it is no plural."""
     for many, one in _SINGULARS.items():
         if noun.endswith(many):
             return noun.removesuffix(many) + one
