@@ -30,7 +30,7 @@ from h2a_curation.taxonomy.model import ClassFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quickstart:
-    """Where everything lies, and the numbers to show; `summary.json` has them too."""
+    """The numbers to show, and the places of all that was made; `summary.json` has them too."""
 
     summary: dict[str, Any]
     paths: dict[str, str]
@@ -51,7 +51,11 @@ def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Qu
     notes = [
         "The sample world's small CLIP model knows this world only; docs/real-data.md names models for real video."
     ]
-    return _conclude(out, recipe, lake, built, decided, preset, notes, found=found)
+    return _conclude(
+        _Finished(
+            out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes, found=found
+        )
+    )
 
 
 def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
@@ -65,7 +69,11 @@ def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quic
         notes.append(f"The person signal is absent: {missing}.")
     clips = _clips(decided, folder)
     notes += _not_looked_at(clips, recipe)
-    return _conclude(out, recipe, lake, built, decided, preset, notes, clips=clips)
+    return _conclude(
+        _Finished(
+            out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes, clips=clips
+        )
+    )
 
 
 def clips_recipe(folder: Path) -> Recipe:
@@ -90,27 +98,36 @@ def clips_recipe(folder: Path) -> Recipe:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finished:
+    """A build that is done, and what is known of it before training."""
+
+    out: Path
+    recipe: Recipe
+    lake: Lake
+    built: Built
+    decided: Catalog
+    preset: str
+    """Name of the preset to train on the version."""
+    notes: list[str]
+    found: TruthScore | None = None
+    """Score against the truth of a sample world; real clips have none."""
+    clips: list[dict[str, Any]] | None = None
+    """Fate of each file of a folder of real clips."""
+
+
 def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:
     lake = lakes.create(out / "lake", recipe.salt)
     with local_executor(workers, recipe.lanes) as executor, shown() as progress:
         return lake, build(lake, recipe, executor, progress)
 
 
-def _conclude(
-    out: Path,
-    recipe: Recipe,
-    lake: Lake,
-    built: Built,
-    decided: Catalog,
-    preset: str,
-    notes: list[str],
-    found: TruthScore | None = None,
-    clips: list[dict[str, Any]] | None = None,
-) -> Quickstart:
+def _conclude(done: _Finished) -> Quickstart:
     """Train, report, and write the summary."""
+    out, lake, built = done.out, done.lake, done.built
     seconds = dict(built.seconds)
     with timed(seconds, "pretrain"):
-        trained = _pretrain(lake, built.version, preset, out / "pretrain")
+        trained = _pretrain(lake, built.version, done.preset, out / "pretrain")
     paths = {
         "lake": str(lake.path),
         "version": str(lake.path / "versions" / built.version),
@@ -119,47 +136,62 @@ def _conclude(
         "report": str(out / "report.html"),
         "summary": str(out / "summary.json"),
     }
-    funnel = overview.funnel(decided)
+    funnel = overview.funnel(done.decided)
     with timed(seconds, "report"):
-        data = ReportData(
-            title=f"Build of {recipe.name}",
-            built_at=datetime.now(UTC),
-            recipe=recipe.name,
-            notes=notes,
-            funnel=funnel,
-            classes=overview.classes(decided, recipe),
-            score=ScoreFigures(precision=found.precision, recall=found.recall) if found else None,
-            rounds=overview.rounds(decided),
-            tags=overview.tags(lake, recipe),
-            kept=overview.kept_sheets(decided, lake, recipe, out / "report.html"),
-            rejected=overview.rejected_sheets(decided, lake, out / "report.html"),
-            seconds=seconds,
-            pretraining=_pretraining(trained, preset, out / "pretrain"),
-            paths=paths,
-        )
-        write_report(data, out / "report.html")
+        write_report(_report(done, trained, funnel, seconds, paths), out / "report.html")
+    # The summary comes after the report, because its seconds count those of the report too.
+    summary = _summary(done, trained, funnel, seconds, paths)
+    with replaced(out, out / "summary.json") as file:
+        file.write(json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    return Quickstart(summary=summary, paths=paths, notes=done.notes, funnel=funnel)
+
+
+def _report(
+    done: _Finished, trained: Any, funnel: list[FunnelStage], seconds: dict[str, float], paths: dict[str, str]
+) -> ReportData:
+    out, recipe, lake, decided, found = done.out, done.recipe, done.lake, done.decided, done.found
+    return ReportData(
+        title=f"Build of {recipe.name}",
+        built_at=datetime.now(UTC),
+        recipe=recipe.name,
+        notes=done.notes,
+        funnel=funnel,
+        classes=overview.classes(decided, recipe),
+        score=ScoreFigures(precision=found.precision, recall=found.recall) if found else None,
+        rounds=overview.rounds(decided),
+        tags=overview.tags(lake, recipe),
+        kept=overview.kept_sheets(decided, lake, recipe, out / "report.html"),
+        rejected=overview.rejected_sheets(decided, lake, out / "report.html"),
+        seconds=seconds,
+        pretraining=_pretraining(trained, done.preset, out / "pretrain"),
+        paths=paths,
+    )
+
+
+def _summary(
+    done: _Finished, trained: Any, funnel: list[FunnelStage], seconds: dict[str, float], paths: dict[str, str]
+) -> dict[str, Any]:
+    found = done.found
     summary: dict[str, Any] = {
         "precision": found.precision if found else None,
         "recall": found.recall if found else None,
         "funnel": [dataclasses.asdict(stage) for stage in funnel],
         "reasons": {stage.stage: dict(stage.reasons) for stage in funnel if stage.reasons},
         "seconds": seconds,
-        "num_kept": found.num_kept if found else decided.query("FROM selection").num_rows,
+        "num_kept": found.num_kept if found else done.decided.query("FROM selection").num_rows,
         "pretrain": {
             "held_out_ratio": trained.held_out_ratio,
             "num_steps": trained.num_steps,
             "wall_s": trained.wall_s,
         },
-        "notes": notes,
+        "notes": done.notes,
         "paths": paths,
     }
     if found:
         summary |= {"num_wanted": found.num_wanted, "wrong": found.wrong, "missed": found.missed}
-    if clips is not None:
-        summary["clips"] = clips
-    with replaced(out, out / "summary.json") as file:
-        file.write(json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    return Quickstart(summary=summary, paths=paths, notes=notes, funnel=funnel)
+    if done.clips is not None:
+        summary["clips"] = done.clips
+    return summary
 
 
 def _pretrain(lake: Lake, version: str, preset: str, out: Path) -> Any:

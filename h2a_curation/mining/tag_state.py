@@ -186,25 +186,23 @@ def _spent(class_ids: Sequence[str], is_dry: bool, short: Mapping[str, int]) -> 
 
 def _retired(key: Key, spent: tuple[str, str] | None, told: Evidence | None, round_no: int) -> ArmChange:
     assert spent
-    num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
-    return _row(key, round_no, RETIRED, spent[0], num_judged, num_valid, 0.0, 0.0, None, spent[1])
+    return _row(key, round_no, (RETIRED, spent[0]), told, detail=spent[1])
 
 
 def _waiting(key: Key, failing: Failing, told: Evidence | None, round_no: int) -> ArmChange:
-    num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
     detail = (
         f"its next page failed in {failing.num_rounds} rounds, last in round {failing.last_round}: "
         f"not asked for again before round {failing.next_round}"
     )
     num_rounds, next_round = float(failing.num_rounds), float(failing.next_round)
-    return _row(key, round_no, WAITING, failing.outcome, num_judged, num_valid, num_rounds, next_round, None, detail)
+    return _row(key, round_no, (WAITING, failing.outcome), told, num_rounds, next_round, detail=detail)
 
 
 def _opened(key: Key, was: tuple[str, str], told: Evidence | None, round_no: int) -> ArmChange:
     reason = {RETIRED: "wanted", WAITING: "due"}.get(was[0], "verdicts")
     num_judged, num_valid = (told.num_judged, told.num_valid) if told else (0, 0)
     detail = f"{num_valid} of {num_judged} judged posts are accepted: no longer {was[0]} ({was[1]})"
-    return _row(key, round_no, OPEN, reason, num_judged, num_valid, 0.0, 0.0, None, detail)
+    return _row(key, round_no, (OPEN, reason), told, detail=detail)
 
 
 def _judged(key: Key, told: Evidence | None, usual: float, round_no: int, rules: StandingRules) -> ArmChange | None:
@@ -218,23 +216,10 @@ def _judged(key: Key, told: Evidence | None, usual: float, round_no: int, rules:
         reason = "hijacked" if drift and _is_hijack(told) else "spam" if _is_spam(told) else "homonym"
         since = told.since if drift else None
         detail = ", ".join(_words(told, drift))
-        return _row(
-            key, round_no, PAUSED, reason, told.num_judged, told.num_valid, doubt, rules.pause_doubt, since, detail
-        )
+        return _row(key, round_no, (PAUSED, reason), told, doubt, rules.pause_doubt, since=since, detail=detail)
     if drift:
         chance, detail = _chance_of_drift(told), ", ".join(_words(told, drift))
-        return _row(
-            key,
-            round_no,
-            DRIFTED,
-            "drift",
-            told.num_judged,
-            told.num_valid,
-            chance,
-            rules.drift_doubt,
-            told.since,
-            detail,
-        )
+        return _row(key, round_no, (DRIFTED, "drift"), told, chance, rules.drift_doubt, since=told.since, detail=detail)
     return None
 
 
@@ -264,23 +249,23 @@ def _words(told: Evidence, drift: bool) -> Iterator[str]:
 def _row(
     key: Key,
     round_no: int,
-    state: str,
-    reason: str,
-    num_judged: int,
-    num_valid: int,
-    value: float,
-    threshold: float,
-    since: datetime | None,
+    now: tuple[str, str],
+    told: Evidence | None,
+    value: float = 0.0,
+    threshold: float = 0.0,
+    *,
+    since: datetime | None = None,
     detail: str,
 ) -> ArmChange:
+    """An arm's new (state, reason), with the evidence at hand and the number that was held against a threshold."""
     return ArmChange(
         round=round_no,
         source=key[0],
         tag=key[1],
-        state=state,
-        reason=reason,
-        num_judged=num_judged,
-        num_valid=num_valid,
+        state=now[0],
+        reason=now[1],
+        num_judged=told.num_judged if told else 0,
+        num_valid=told.num_valid if told else 0,
         value=value,
         threshold=threshold,
         since=since,

@@ -1,7 +1,7 @@
 """Model sizes and training recipes by name: those of VideoMAE V2, and two small ones for the sample world."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, get_args
 
 Dtype = Literal["float32", "bfloat16"]
 
@@ -40,7 +40,7 @@ class ModelConfig:
 
     @property
     def num_tokens(self) -> int:
-        """Number of tokens of the whole grid."""
+        """Number of tokens in the whole grid."""
         slices, rows, columns = self.window
         return slices * rows * columns
 
@@ -70,7 +70,7 @@ class TrainingRecipe:
     dtype: Dtype = "bfloat16"
     """Number format of matrix products; weights, gradients and the loss are float32 in any case."""
     learning_rate: float = 1e-3
-    """For 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
+    """Rate for 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
     min_learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.05
@@ -83,7 +83,7 @@ class TrainingRecipe:
     recompute: bool = False
     """Activation checkpointing: a block's activations are computed again in the backward pass."""
     neighbour_start: bool = False
-    """Decoder heads begin by looking at the patches around each: see start.py."""
+    """Decoder heads begin by looking at the patches around each: see model/neighbour_init.py."""
     save_epochs: int = 20
     """Epochs from one kept checkpoint to the next."""
     save_steps: int = 1000
@@ -104,6 +104,37 @@ class TrainingRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a run takes in place of its preset's recipe; a field that is None leaves what the preset says.
+
+    Each field has the name of one in TrainingRecipe, and is an option of `h2a pretrain` with the help that stands here.
+    ValueError for no steps, epochs or clips at all, for two lengths, or for an unknown dtype.
+    """
+
+    steps: int | None = field(default=None, metadata={"help": "In place of the preset's."})
+    epochs: int | None = field(default=None, metadata={"help": "In place of the preset's."})
+    batch_clips: int | None = field(
+        default=None, metadata={"help": "Clips a step, over all devices; the learning rate goes with them."}
+    )
+    dtype: str | None = field(default=None, metadata={"help": "float32 or bfloat16, in place of the preset's."})
+    class_balance: float | None = field(
+        default=None, metadata={"help": "0: classes as often as the data have them; 1: all alike."}
+    )
+    exact_resize: bool | None = field(
+        default=None, metadata={"help": "Pixels as PIL makes them, slower.", "flag": "--exact-resize/--fast-resize"}
+    )
+
+    def __post_init__(self) -> None:
+        for what, count in (("steps", self.steps), ("epochs", self.epochs), ("batch clips", self.batch_clips)):
+            if count is not None and count < 1:
+                raise ValueError(f"{count} {what} are no run: ask for at least 1")
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("give --steps or --epochs, not both")
+        if self.dtype is not None and self.dtype not in get_args(Dtype):
+            raise ValueError(f"no dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """A model and how it is trained."""
 
@@ -111,47 +142,14 @@ class Preset:
     model: ModelConfig
     recipe: TrainingRecipe
 
-    def adjusted(
-        self,
-        *,
-        steps: int | None = None,
-        epochs: int | None = None,
-        batch_clips: int | None = None,
-        dtype: str | None = None,
-        class_balance: float | None = None,
-        exact_resize: bool | None = None,
-    ) -> "Preset":
-        """The same with what is not None in place of its own; the warm-up keeps its share of another length.
-
-        ValueError for no steps, epochs or clips at all, an unknown dtype, or a balance outside 0 to 1.
-        """
-        for what, count in (("steps", steps), ("epochs", epochs), ("batch clips", batch_clips)):
-            if count is not None and count < 1:
-                raise ValueError(f"{count} {what} are no run: ask for at least 1")
-        recipe = self.recipe
-        if steps is not None and epochs is not None:
-            raise ValueError("give --steps or --epochs, not both")
-        if epochs is not None:
-            warmup_epochs = recipe.warmup_epochs * epochs / recipe.epochs
-            recipe = replace(recipe, steps=None, epochs=epochs, warmup_epochs=warmup_epochs)
-        if steps is not None:
-            recipe = replace(recipe, steps=steps)
-        if batch_clips is not None:
-            recipe = replace(recipe, batch_clips=batch_clips)
-        if dtype is not None:
-            recipe = replace(recipe, dtype=_dtype(dtype))
-        if class_balance is not None:
-            recipe = replace(recipe, class_balance=class_balance)
-        if exact_resize is not None:
-            recipe = replace(recipe, exact_resize=exact_resize)
-        return replace(self, recipe=recipe)
-
-
-def _dtype(name: str) -> Dtype:
-    known: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16"}
-    if name not in known:
-        raise ValueError(f"no dtype {name!r}; known: {', '.join(known)}")
-    return known[name]
+    def adjusted(self, overrides: Overrides) -> "Preset":
+        """The preset with what the overrides say in place of its own; ValueError for a balance outside 0 to 1."""
+        given: dict[str, Any] = {name: value for name, value in asdict(overrides).items() if value is not None}
+        if overrides.epochs is not None:
+            # A preset's fixed length would win over epochs; the warm-up keeps its share of the run.
+            warmup_epochs = self.recipe.warmup_epochs * overrides.epochs / self.recipe.epochs
+            given |= {"steps": None, "warmup_epochs": warmup_epochs}
+        return replace(self, recipe=replace(self.recipe, **given))
 
 
 def preset(name: str) -> Preset:

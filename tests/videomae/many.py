@@ -13,12 +13,12 @@ from h2a_curation.videomae import presets
 from h2a_curation.videomae.hardware import parallel
 from h2a_curation.videomae.pretrain import run as run_module
 from h2a_curation.videomae.pretrain import step, train
-from h2a_curation.videomae.pretrain.run import Runtime
+from h2a_curation.videomae.pretrain.runtime import Runtime
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
-MEANS = Runtime(device="cpu", threads=1, workers=1)
+RUNTIME = Runtime(device="cpu", threads=1, workers=1)
 
 
 def use_preset() -> None:
@@ -28,9 +28,9 @@ def use_preset() -> None:
     presets.PRESETS["many"] = replace(micro, name="many", recipe=recipe)
 
 
-def run(lake: Path, out: Path, progress=None, **means):
+def run(lake: Path, out: Path, progress=None, **changed):
     use_preset()
-    return pretrain(lake, "v1", "many", out, means=replace(MEANS, **means), progress=progress)
+    return pretrain(lake, "v1", "many", out, runtime=replace(RUNTIME, **changed), progress=progress)
 
 
 def run_together(lake: Path, folder: Path, jobs: list[dict], limit_s: float = 300) -> list[list[dict]]:
@@ -61,7 +61,7 @@ def _serve(rank: int, ports: list[int], lake: Path, folder: Path, jobs: list[dic
 
 def _do(
     rank: int, lake: Path, folder: Path, out: str, *, send: int | None = None, broken: int | None = None,
-    recompute: bool = False, stuck_s: float = 0, **means,
+    recompute: bool = False, stuck_s: float = 0, **changed,
 ) -> dict:  # fmt: skip
     """Train; `send` is a signal for process 1 after step 4, `broken` the process whose errors are no numbers, `stuck_s`
     how long process 0 hangs after step 4, a third of which the other one waits."""
@@ -80,7 +80,7 @@ def _do(
     )  # fmt: skip
     train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
     try:
-        result = pretrain(lake, "v1", "many", folder / out, means=replace(MEANS, **means), progress=progress)
+        result = pretrain(lake, "v1", "many", folder / out, runtime=replace(RUNTIME, **changed), progress=progress)
     except (SystemExit, FloatingPointError, OSError, ValueError) as ended:
         return {"ended": type(ended).__name__, "says": str(ended)}
     return {"after": result.held_out_after, "devices": result.num_devices}

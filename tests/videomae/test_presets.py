@@ -1,7 +1,9 @@
+from dataclasses import fields
+
 import pytest
 
 from h2a_curation.videomae.loop.schedule import learning_rates
-from h2a_curation.videomae.presets import PRESETS, preset
+from h2a_curation.videomae.presets import PRESETS, Overrides, TrainingRecipe, preset
 
 # videomae2.md 7.1: clips of a step before views, scaled learning rate, warm-up and length in epochs, epochs between
 # checkpoints, clipping.
@@ -29,12 +31,12 @@ def test_sizes_are_names_too():
 
 
 def test_another_length_keeps_the_share_of_the_warm_up():
-    rates = learning_rates(preset("vit_b").adjusted(epochs=20).recipe, 20 * 5)
+    rates = learning_rates(preset("vit_b").adjusted(Overrides(epochs=20)).recipe, 20 * 5)
     assert rates.argmax() == 2 * 5 - 1
 
 
 def test_another_batch_scales_the_rate():
-    assert max(learning_rates(preset("vit_b").adjusted(batch_clips=256).recipe, 200)) == pytest.approx(1e-3)
+    assert max(learning_rates(preset("vit_b").adjusted(Overrides(batch_clips=256)).recipe, 200)) == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,23 @@ def test_another_batch_scales_the_rate():
 )
 def test_what_is_no_run(asked, says):
     with pytest.raises(ValueError, match=says):
-        preset("tiny").adjusted(**asked)
+        preset("tiny").adjusted(Overrides(**asked))
 
 
 def test_an_unknown_name_shows_the_known_ones():
     with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, vit_s"):
         preset("vit_x")
+
+
+def test_every_override_is_a_field_of_the_recipe():
+    assert {f.name for f in fields(Overrides)} <= {f.name for f in fields(TrainingRecipe)}
+    assert all(f.default is None for f in fields(Overrides))
+
+
+def test_overrides_replace_what_they_name_and_nothing_else():
+    own = preset("tiny").recipe
+    asked = {"batch_clips": 6, "dtype": "bfloat16", "class_balance": 0.5, "exact_resize": True, "steps": 9}
+    changed = preset("tiny").adjusted(Overrides(**asked)).recipe
+    for field in fields(TrainingRecipe):
+        assert getattr(changed, field.name) == asked.get(field.name, getattr(own, field.name))
+    assert preset("tiny").adjusted(Overrides()) == preset("tiny")

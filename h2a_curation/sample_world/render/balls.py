@@ -2,7 +2,7 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, draw_arm, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _WHITE = (245, 245, 245)
@@ -68,7 +68,7 @@ def soccer_juggling(pen: Pen, look: Appearance, time_s: float) -> None:
     swing = 0.05 * look.wave(time_s, 1.8)
     person = pose(
         complex(-0.05, 0.47), -0.08, hands=(complex(-0.3, 0.52 + swing), complex(0.24, 0.56 - swing)),
-        feet=(foot, -0.06 + 0j), spread=0.6, elbows=(-1, 1), nod=0.4,
+        feet=(foot, -0.06 + 0j), spread=0.6, bends=Bends(elbows=(-1, 1)), nod=0.4,
     )  # fmt: skip
     draw_person(pen, look, person)
     flight = abs(math.sin(math.pi * beat))
@@ -101,7 +101,7 @@ def bowling(pen: Pen, look: Appearance, time_s: float) -> None:
     hand = shoulder + 0.32 * complex(math.cos(arm), math.sin(arm))
     person = pose(
         -0.36 + 0.36j, 0.5, hands=(hand, complex(-0.5, 0.68)), feet=(-0.18 + 0j, -0.68 + 0.02j), spread=0.4,
-        knees=(1, 1), elbows=(-1, 1),
+        bends=Bends(knees=(1, 1), elbows=(-1, 1)),
     )  # fmt: skip
     ball = person.hands[0] - 0.05j if beat < 0.5 else complex(-0.1 + 1.5 * (beat - 0.5), 0.08)
     draw_arm(pen, look, person, 1)
@@ -133,7 +133,7 @@ def ball_juggling(pen: Pen, look: Appearance, time_s: float) -> None:
     ]
     person = pose(
         0.47j, 0.0, hands=(-0.2 + 0.6j + circle[0], 0.2 + 0.6j + circle[1]), feet=(-0.09 + 0j, 0.09 + 0j), spread=1.0,
-        elbows=(-1, 1), knees=(-1, 1), facing=0.0,
+        bends=Bends(elbows=(-1, 1), knees=(-1, 1)), facing=0.0,
     )  # fmt: skip
     draw_person(pen, look, person)
     height = look.between(3, 0.5, 0.68)

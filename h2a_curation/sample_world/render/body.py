@@ -46,7 +46,7 @@ class Appearance:
     """Eight numbers from 0 to 1 from which an action takes its variations."""
 
     def beat(self, time_s: float, period_s: float) -> float:
-        """Position of the movement in a cycle of `period_s`, from 0 to 1."""
+        """The place of the movement in a cycle of `period_s`, from 0 to 1."""
         return (time_s * self.rate / period_s + self.phase) % 1.0
 
     def wave(self, time_s: float, period_s: float) -> float:
@@ -87,19 +87,29 @@ def random_colour(rng: np.random.Generator, *, saturation: float = 1.0) -> Colou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """Position of every joint, in figure units."""
+    """The place of every joint, in figure units."""
 
     pelvis: complex
     neck: complex
     head: complex
     facing: float
-    """Direction of the face: 1 to the right, -1 to the left, 0 at the camera, 2 away from it."""
+    """Side to which the face looks: 1 right, -1 left, 0 at the camera, 2 away from it."""
     shoulders: Pair
     elbows: Pair
     hands: Pair
     hips: Pair
     knees: Pair
     feet: Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bends:
+    """To which side each elbow and knee bends: 1 counter-clockwise of the line from shoulder to hand (hip to foot), -1
+    clockwise.
+    """
+
+    elbows: tuple[float, float] = (-1.0, -1.0)
+    knees: tuple[float, float] = (1.0, 1.0)
 
 
 def pose(
@@ -109,16 +119,14 @@ def pose(
     hands: Pair,
     feet: Pair,
     spread: float = 0.25,
-    elbows: tuple[float, float] = (-1.0, -1.0),
-    knees: tuple[float, float] = (1.0, 1.0),
+    bends: Bends = Bends(),
     nod: float = 0.0,
     facing: float = 1.0,
 ) -> Pose:
     """Reach for the given hands and feet.
 
     `lean` and `nod` are radians forward (to the right) from upright; `spread` is 0 seen from the side, 1 from the
-    front; `elbows` and `knees` say to which side each bends: 1 counter-clockwise of the line from shoulder to hand
-    (hip to foot), -1 clockwise. What lies out of reach is reached for.
+    front. What lies out of reach is reached for.
     """
     up = cmath.rect(1.0, math.pi / 2 - lean)
     neck = pelvis + TORSO * up
@@ -127,8 +135,8 @@ def pose(
     shoulder, hip = across * 0.095 * spread, across * 0.055 * spread
     shoulders = (neck - 0.02 * up + shoulder, neck - 0.02 * up - shoulder)
     hips = (pelvis + hip, pelvis - hip)
-    arms = [_reach(shoulders[i], hands[i], UPPER_ARM, FOREARM, elbows[i]) for i in (0, 1)]
-    legs = [_reach(hips[i], feet[i], THIGH, SHIN, knees[i]) for i in (0, 1)]
+    arms = [_reach(shoulders[i], hands[i], UPPER_ARM, FOREARM, bends.elbows[i]) for i in (0, 1)]
+    legs = [_reach(hips[i], feet[i], THIGH, SHIN, bends.knees[i]) for i in (0, 1)]
     return Pose(
         pelvis=pelvis,
         neck=neck,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from h2a_curation.sample_world.render.actions import Scene
-from h2a_curation.sample_world.render.body import Appearance, Pose, draw_person, pose, random_colour
+from h2a_curation.sample_world.render.body import Appearance, Bends, Pose, draw_person, pose, random_colour
 from h2a_curation.sample_world.render.overlay import text_sprite
 from h2a_curation.sample_world.render.pen import Image, Pen, oval, shade
 
@@ -29,7 +29,7 @@ def standing(pen: Pen, look: Appearance, time_s: float) -> None:
         rest = [complex(-0.14, 0.56 + gesture), complex(0.14, 0.58 - gesture)]
     person = pose(
         complex(0.01 * look.wave(time_s, 2.3), 0.47), 0.0, hands=(rest[0], rest[1]), feet=(-0.07 + 0j, 0.07 + 0j),
-        spread=1.0 if front else 0.4, elbows=(-1, 1), knees=(-1, 1), facing=0.0 if front else 1.0,
+        spread=1.0 if front else 0.4, bends=Bends(elbows=(-1, 1), knees=(-1, 1)), facing=0.0 if front else 1.0,
         nod=0.05 * look.wave(time_s, 1.7),
     )  # fmt: skip
     draw_person(pen, look, person)

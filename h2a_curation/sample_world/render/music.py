@@ -3,7 +3,7 @@
 import cmath
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, Pose, draw_arm, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, Pose, draw_arm, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _WOODS: tuple[Colour, ...] = ((196, 130, 66), (150, 70, 36), (40, 36, 38), (214, 176, 110))
@@ -18,12 +18,13 @@ def _front(
     sway = 0.02 * look.wave(time_s, 1.9)
     if seated:
         return pose(
-            complex(sway, 0.4), 0.0, hands=hands, feet=(-0.22 + 0j, 0.22 + 0j), spread=1.0, elbows=(-1, 1),
-            knees=(-1, 1), nod=nod, facing=0.0,
+            complex(sway, 0.4), 0.0, hands=hands, feet=(-0.22 + 0j, 0.22 + 0j), spread=1.0,
+            bends=Bends(elbows=(-1, 1), knees=(-1, 1)),
+            nod=nod, facing=0.0,
         )  # fmt: skip
     return pose(
-        complex(sway, 0.47), sway, hands=hands, feet=(-0.1 + 0j, 0.12 + 0j), spread=1.0, elbows=(-1, 1), knees=(-1, 1),
-        nod=nod, facing=0.0,
+        complex(sway, 0.47), sway, hands=hands, feet=(-0.1 + 0j, 0.12 + 0j), spread=1.0,
+        bends=Bends(elbows=(-1, 1), knees=(-1, 1)), nod=nod, facing=0.0,
     )  # fmt: skip
 
 

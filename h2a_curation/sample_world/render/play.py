@@ -2,7 +2,7 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, draw_person, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, draw_person, pose
 from h2a_curation.sample_world.render.pen import Pen, oval, shade
 
 
@@ -14,7 +14,7 @@ def jump_rope(pen: Pen, look: Appearance, time_s: float) -> None:
     hands = (-0.24 + 0.5j + hop * 1j, 0.24 + 0.5j + hop * 1j)
     person = pose(
         complex(0, 0.47 + hop), 0.0, hands=hands, feet=(complex(-0.05, hop), complex(0.05, hop)), spread=0.9,
-        elbows=(-1, 1), knees=(-1, 1), facing=0.0,
+        bends=Bends(elbows=(-1, 1), knees=(-1, 1)), facing=0.0,
     )  # fmt: skip
     height = 0.78 * turn if turn > 0 else 0.56 * turn
     wide = 0.3 + 0.08 * (1 - abs(turn))
@@ -45,7 +45,8 @@ def hula_hoop(pen: Pen, look: Appearance, time_s: float) -> None:
     raised = look.between(0, 0.62, 1.02)
     person = pose(
         0.47j + sway, 0.06 * math.cos(beat), hands=(-0.34 + raised * 1j, 0.34 + raised * 1j),
-        feet=(-0.1 + 0j, 0.1 + 0j), spread=1.0, elbows=(1, -1) if raised > 0.8 else (-1, 1), knees=(-1, 1), facing=0.0,
+        feet=(-0.1 + 0j, 0.1 + 0j), spread=1.0,
+        bends=Bends(elbows=(1, -1) if raised > 0.8 else (-1, 1), knees=(-1, 1)), facing=0.0,
     )  # fmt: skip
     centre = 0.53j - sway * 1.6
     tilt = 0.16 * math.sin(beat)
@@ -81,7 +82,7 @@ def rock_climbing(pen: Pen, look: Appearance, time_s: float) -> None:
         pelvis, -0.08 * reach,
         hands=(complex(-0.24, 1.0 + 0.1 * reach), complex(0.24, 0.98 - 0.12 * reach)),
         feet=(complex(-0.24, 0.2 - 0.08 * reach), complex(0.25, 0.16 + 0.08 * reach)),
-        spread=1.0, elbows=(1, -1), knees=(-1, 1), facing=2.0,
+        spread=1.0, bends=Bends(elbows=(1, -1), knees=(-1, 1)), facing=2.0,
     )  # fmt: skip
     pen.line((pelvis + 0.05j, complex(0.02, 1.6)), 0.016, (240, 240, 90))
     draw_person(pen, look, person)

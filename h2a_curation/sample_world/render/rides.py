@@ -3,7 +3,7 @@
 import cmath
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_leg, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, draw_arm, draw_leg, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _DARK = (34, 34, 38)
@@ -27,7 +27,7 @@ def skateboarding(pen: Pen, look: Appearance, time_s: float) -> None:
     crouch = look.between(2, 0.28, 0.36)
     person = pose(
         base + crouch * 1j - 0.04, 0.3, hands=(base + complex(-0.36, 0.56), base + complex(0.32, 0.6)),
-        feet=(base - 0.15 * deck, base + 0.16 * deck), spread=0.6, knees=(-1, 1), elbows=(1, -1),
+        feet=(base - 0.15 * deck, base + 0.16 * deck), spread=0.6, bends=Bends(knees=(-1, 1), elbows=(1, -1)),
     )  # fmt: skip
     board.line((-0.32 + 0.06j, -0.23 + 0j, 0.23 + 0j, 0.32 + 0.06j), 0.035, look.props[0])
     for x in (-0.2, -0.14, 0.14, 0.2):
@@ -56,7 +56,7 @@ def surfing(pen: Pen, look: Appearance, time_s: float) -> None:
     base = complex(0.02, 0.14)
     person = pose(
         base + complex(-0.04, 0.3), 0.35, hands=(base + complex(-0.34, 0.5), base + complex(0.36, 0.46)),
-        feet=(base - 0.17 * deck, base + 0.14 * deck), spread=0.6, knees=(-1, 1), elbows=(1, -1),
+        feet=(base - 0.17 * deck, base + 0.14 * deck), spread=0.6, bends=Bends(knees=(-1, 1), elbows=(1, -1)),
     )  # fmt: skip
     board = [
         base + deck * p
@@ -164,7 +164,7 @@ def kayaking(pen: Pen, look: Appearance, time_s: float) -> None:
     shaft = cmath.rect(1.0, roll)
     person = pose(
         complex(-0.08, 0.14 + bob), 0.16, hands=(centre - 0.15 * shaft, centre + 0.15 * shaft),
-        feet=(0.3 + 0.1j, 0.3 + 0.1j), spread=0.35, elbows=(-1, -1),
+        feet=(0.3 + 0.1j, 0.3 + 0.1j), spread=0.35, bends=Bends(elbows=(-1, -1)),
     )  # fmt: skip
     draw_trunk(pen, look, person)
     vest = look.props[2]

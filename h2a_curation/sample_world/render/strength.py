@@ -2,7 +2,7 @@
 
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_leg, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, draw_arm, draw_leg, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Colour, Pen, oval, shade
 
 _STEEL = (176, 180, 190)
@@ -46,7 +46,7 @@ def deadlift(pen: Pen, look: Appearance, time_s: float) -> None:
     bar = complex(0, 0.19 + 0.2 * lift)
     person = pose(
         complex(0, 0.3 + 0.165 * lift), 0.0, hands=(-0.2 + bar, 0.2 + bar), feet=(-0.12 + 0j, 0.12 + 0j), spread=1.0,
-        elbows=(-1, 1), knees=(-1, 1), facing=0.0,
+        bends=Bends(elbows=(-1, 1), knees=(-1, 1)), facing=0.0,
     )  # fmt: skip
     draw_person(pen, look, person)
     _barbell(pen, bar, look)
@@ -62,7 +62,8 @@ def clean_and_jerk(pen: Pen, look: Appearance, time_s: float) -> None:
     grip = 0.19 if up < 0.5 else 0.24
     person = pose(
         complex(0, 0.47 - dip - split * 0.25), 0.0, hands=(bar - grip, bar + grip),
-        feet=(complex(-0.1 - split, 0), complex(0.1 + split, 0)), spread=1.0, elbows=(-1, 1), knees=(-1, 1), facing=0.0,
+        feet=(complex(-0.1 - split, 0), complex(0.1 + split, 0)), spread=1.0,
+        bends=Bends(elbows=(-1, 1), knees=(-1, 1)), facing=0.0,
     )  # fmt: skip
     draw_person(pen, look, person)
     _barbell(pen, bar, look, tilt=0.012 * look.wave(time_s, 0.7))
@@ -80,8 +81,8 @@ def pull_ups(pen: Pen, look: Appearance, time_s: float) -> None:
     feet = (pelvis + complex(-0.05, -0.46 + bent), pelvis + complex(0.05, -0.46 + bent))
     facing = 2.0 if look.style[4] < 0.5 else 0.0
     person = pose(
-        pelvis, 0.0, hands=(-reach + 1.36j, reach + 1.36j), feet=feet, spread=1.0, elbows=(1, -1), knees=(-1, 1),
-        facing=facing,
+        pelvis, 0.0, hands=(-reach + 1.36j, reach + 1.36j), feet=feet, spread=1.0,
+        bends=Bends(elbows=(1, -1), knees=(-1, 1)), facing=facing,
     )  # fmt: skip
     draw_person(pen, look, person)
     pen.limb(-0.5 + 1.36j, 0.5 + 1.36j, 0.04, 0.04, shade(frame, 1.25))
@@ -100,7 +101,8 @@ def push_ups(pen: Pen, look: Appearance, time_s: float) -> None:
     pelvis = shoulder - along * 0.28
     lean = math.pi / 2 - math.atan2(along.imag, along.real)
     person = pose(
-        pelvis, lean, hands=(0.34 + 0.01j, 0.37 + 0.025j), feet=(foot, foot + 0.03j), spread=0.25, elbows=(-1, -1),
+        pelvis, lean, hands=(0.34 + 0.01j, 0.37 + 0.025j), feet=(foot, foot + 0.03j), spread=0.25,
+        bends=Bends(elbows=(-1, -1)),
         nod=-0.25,
     )  # fmt: skip
     draw_person(pen, look, person)
@@ -124,7 +126,7 @@ def punching_bag(pen: Pen, look: Appearance, time_s: float) -> None:
     hands = (guard + complex(0.25 * jab, -0.04 * jab), guard + complex(0.05 + 0.22 * cross, -0.06))
     person = pose(
         complex(-0.16 + 0.03 * jab, 0.45), 0.12, hands=hands, feet=(-0.04 + 0j, -0.32 + 0j), spread=0.5,
-        elbows=(-1, -1), nod=0.1,
+        bends=Bends(elbows=(-1, -1)), nod=0.1,
     )  # fmt: skip
     draw_arm(pen, look, person, 1)
     gloves = ((210, 40, 40), look.props[1], (30, 60, 160))[int(look.style[2] * 3)]
@@ -147,8 +149,9 @@ def handstand(pen: Pen, look: Appearance, time_s: float) -> None:
     # Upside down the left of the body is on the right of the picture.
     lean = math.pi - math.atan2(sway, 0.27)
     person = pose(
-        pelvis, lean, hands=(hands[1], hands[0]), feet=(feet[1], feet[0]), spread=spread, elbows=(1, -1),
-        knees=(1, -1), facing=0.0 if front else 1.0,
+        pelvis, lean, hands=(hands[1], hands[0]), feet=(feet[1], feet[0]), spread=spread,
+        bends=Bends(elbows=(1, -1), knees=(1, -1)),
+        facing=0.0 if front else 1.0,
     )  # fmt: skip
     draw_person(pen, look, person)
     draw_leg(pen, look, person, 0)

@@ -4,7 +4,7 @@ import cmath
 import itertools
 import math
 
-from h2a_curation.sample_world.render.body import Appearance, draw_arm, draw_person, draw_trunk, pose
+from h2a_curation.sample_world.render.body import Appearance, Bends, draw_arm, draw_person, draw_trunk, pose
 from h2a_curation.sample_world.render.pen import Pen, oval, shade
 
 _WHITE = (245, 245, 245)
@@ -57,8 +57,7 @@ def baseball_swing(pen: Pen, look: Appearance, time_s: float) -> None:
         hands=(shoulder_turn, shoulder_turn + 0.03),
         feet=(-0.2 + 0j, 0.22 + 0j),
         spread=0.6,
-        knees=(-1, 1),
-        elbows=(-1, -1),
+        bends=Bends(knees=(-1, 1), elbows=(-1, -1)),
     )
     angle = _keyed(min(swing, 1.8) / 1.8, [(0, 2.0), (0.55, 0.05), (1, -3.4)])
     grip = person.hands[0]
@@ -95,7 +94,7 @@ def tennis_serve(pen: Pen, look: Appearance, time_s: float) -> None:
     toss_hand = complex(0.2 - 0.1 * reach, 1.02 - 0.45 * max(0.0, reach - 0.4))
     person = pose(
         complex(-0.08, 0.46 + lift), -0.12 + 0.2 * reach, hands=(racket_hand, toss_hand), spread=0.4,
-        feet=(complex(-0.2, lift), complex(0.04, lift)), elbows=(1, -1), nod=-0.35,
+        feet=(complex(-0.2, lift), complex(0.04, lift)), bends=Bends(elbows=(1, -1)), nod=-0.35,
     )  # fmt: skip
     ball = complex(0.1 + 0.05 * reach + 0.5 * max(0, reach - 1.05), 1.02 + 0.42 * math.sin(min(1.0, reach) * 1.6))
     pen.disc(ball, 0.036, (215, 235, 60))
@@ -119,7 +118,7 @@ def archery(pen: Pen, look: Appearance, time_s: float) -> None:
     string_hand = complex(0.2 - 0.24 * draw, 0.76)
     person = pose(
         complex(-0.1, 0.47), -0.04, hands=(string_hand, bow_hand), feet=(-0.2 + 0j, 0.04 + 0j), spread=0.4,
-        elbows=(1, -1),
+        bends=Bends(elbows=(1, -1)),
     )  # fmt: skip
     wood = ((140, 84, 40), (40, 40, 46), (190, 60, 50))[int(look.style[1] * 3)]
     pen.limb(person.neck - 0.09 - 0.05j, person.neck - 0.12 - 0.26j, 0.06, 0.05, (110, 70, 40))

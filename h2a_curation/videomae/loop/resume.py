@@ -1,27 +1,36 @@
 """A run's state as a checkpoint holds it, and how a run takes it up again, on as many processes as there are then."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from h2a_curation.videomae.hardware.parallel import divided_like, on_host
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.learner import Learner
+from h2a_curation.videomae.loop.settings import as_json, differences
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_SHOWN_DIFFERENCES = 3
+"""A run of another preset differs in dozens of settings, and a mistake is told in one line."""
 
 
-def state_of(learner: Learner, num_done: int, epoch: int, settings: dict[str, Any]) -> dict[str, Any]:
+def state_of(learner: Learner, num_done: int, epoch: int, settings: "DataclassInstance") -> dict[str, Any]:
     """A copy in host memory, in the official layout, whole. All processes must call this; the first one has it then."""
     keep = learner.world.first
     return {
         "model": on_host(learner.model.state_dict(), keep=keep),
         "optimizer": on_host(learner.optimizer.state_dict(), keep=keep),
         "epoch": epoch,
-        "args": settings,
+        "args": as_json(settings),
         "step": num_done,
     }
 
 
-def resume(out: Path, settings: dict[str, Any], learner: Learner) -> int:
-    """Load the newest checkpoint, if there is one; the number of steps done.
+def resume(out: Path, settings: "DataclassInstance", learner: Learner) -> int:
+    """Load the newest checkpoint, if there is one, and return the number of steps done.
+
+    A setting that the checkpoint lacks, as a run that was begun before it existed, counts as its default.
 
     ValueError in one line if it is of another run or model, damaged, or not to be seen from this process.
     """
@@ -40,12 +49,13 @@ def resume(out: Path, settings: dict[str, Any], learner: Learner) -> int:
     return int(content["step"])
 
 
-def _check_settings(path: Path, theirs: Any, settings: dict[str, Any]) -> None:
-    if isinstance(theirs, dict) and theirs == settings:
-        return
-    known = theirs if isinstance(theirs, dict) else {}
-    differing = sorted(key for key in settings if known.get(key) != settings[key])
-    raise ValueError(f"{path} is of a run with another {', '.join(differing)}: choose another folder, or empty this")
+def _check_settings(path: Path, stored: Any, settings: "DataclassInstance") -> None:
+    if differing := differences(stored, settings):
+        names = ", ".join(dict.fromkeys(difference.field for difference in differing))
+        shown = [difference.says for difference in differing[:_SHOWN_DIFFERENCES]]
+        raise ValueError(
+            f"{path} is of a run with another {names}: choose another folder, or empty this ({', '.join(shown)})"
+        )
 
 
 def _fill_optimizer(learner: Learner, state: dict[str, Any]) -> None:

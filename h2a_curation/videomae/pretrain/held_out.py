@@ -17,6 +17,7 @@ from schemas import Member
 PICTURE_CLIPS = 3
 """Clips in a picture of reconstructions."""
 _BATCH_CLIPS = 8
+"""Clips that are measured at a time, so that memory stays small; the result does not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class HeldOutLoss:
 
     model: float
     mean_predictor: float
-    """Of predicting each patch's mean, which after normalisation is 0: nearly 1."""
+    """Error of predicting each patch's mean, which after normalisation is 0: nearly 1."""
 
     @property
     def ratio(self) -> float:

@@ -14,7 +14,7 @@ from h2a_curation.videomae.pretrain.held_out import PICTURE_CLIPS
 
 GREY = 128
 _FRAMES = 4
-"""Shown of each clip."""
+"""Frames shown of each clip."""
 
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def _put(patches_BNP: Tensor, index_Bn: Tensor, new_BnP: Tensor) -> Tensor:
 
 
 def _unpatchify(patches_BNP: Tensor, config: ModelConfig) -> NDArray[np.uint8]:
-    """[batch, frame, height, width, rgb]"""
+    """Pictures as [batch, frame, height, width, rgb]."""
     slices, rows, columns = config.window
     side = config.patch_px
     x = patches_BNP.cpu().numpy().reshape(-1, slices, rows, columns, TUBELET, side, side, 3)

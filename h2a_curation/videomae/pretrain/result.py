@@ -1,11 +1,15 @@
 """What a finished run has to show, and `summary.json`, by which the same run is known again."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from h2a_curation.foundation.atomic_files import plain_name, replaced
+from h2a_curation.videomae.loop.settings import as_json, differences
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class Result:
     device: str
     num_devices: int
     wall_s: float
-    """Of the call that finished the run, as all below."""
+    """Time of the call that finished the run; all that follows is of that call too."""
     step_s: float
     """Mean time a step, the wait for its batch included."""
     clips_s: float
@@ -35,25 +39,30 @@ class Result:
     mfu: float
     """Operations that the model asks for, over what a plain matrix product reaches on the same devices."""
     peak_memory_bytes: int
-    """Of one device; on a CPU of the process."""
+    """Most memory of one device; on a CPU that of the process."""
     loader_share: float
     """Part of the steps' time spent waiting for batches."""
 
 
-def write_result(out: Path, result: Result, settings: dict[str, Any]) -> None:
+def write_result(out: Path, result: Result, settings: "DataclassInstance") -> None:
     """Write `summary.json`: the result, with files by their names, and the settings that it follows from."""
     files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
     with replaced(out, out / "summary.json") as file:
-        file.write((json.dumps(asdict(result) | files | {"settings": settings}, indent=2) + "\n").encode())
+        file.write((json.dumps(asdict(result) | files | {"settings": as_json(settings)}, indent=2) + "\n").encode())
 
 
-def finished_result(out: Path, settings: dict[str, Any]) -> Result | None:
-    """The result that a finished run with the same settings left in the folder."""
+def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
+    """The result that a finished run with the same settings left in the folder.
+
+    None also for a result that lacks a field of today: the run then concludes anew from its last checkpoint.
+    """
     path = out / "summary.json"
     if not path.exists():
         return None
     summary = json.loads(path.read_text())
     files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
-    if summary.pop("settings") != settings or not files["checkpoint"].exists():
+    if differences(summary.pop("settings"), settings) or not files["checkpoint"].exists():
+        return None
+    if summary.keys() != {f.name for f in fields(Result)}:
         return None
     return Result(**summary | files)

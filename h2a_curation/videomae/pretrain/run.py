@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,92 +19,95 @@ from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.neighbour_init import look_at_neighbours
 from h2a_curation.videomae.presets import Preset
 from h2a_curation.videomae.pretrain.held_out import HeldOutLoss, held_out_batches, measure, split_members
+from h2a_curation.videomae.pretrain.runtime import Runtime
 from h2a_curation.videomae.pretrain.step import patch_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """With what a run is done; nothing of this changes its numbers, but for the last digits."""
+class Settings:
+    """All that decides a run's numbers. It lies in every checkpoint of the run, by which the run is known again."""
 
-    device: str | None = None
-    """Default: `cuda` where there is one, else `cpu`."""
-    parallel: str = "ddp"
-    """Under torchrun: `ddp`, or `fsdp` where the model's weights and optimiser do not fit on one device."""
-    micro_clips: int | None = None
-    """Clips that a device holds at a time; default: 32 on a GPU, 2 on a CPU."""
-    compile: bool | None = None
-    """Default: on a GPU."""
-    threads: int | None = None
-    """Torch's own; default: those that loaders leave free. More than idle cores make it slower, not faster."""
-    workers: int = 2
-    """Threads of each process that decode."""
-    keep: int | None = None
-    """Newest checkpoints to keep of those at the end of epochs; default: all."""
-    cache: Path | None = None
-    """Folder for copies of distant shards."""
+    preset: Preset
+    seed: int
+    version: str
+    """Name of the version that is trained on."""
+    clips: str
+    """SHA-256 of that version's table of clips."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """What a run is to do: train a preset on the shards of a version, in a folder of its own."""
+
+    out: Path
+    version: Version
+    preset: Preset
+    seed: int
+
+    @property
+    def settings(self) -> Settings:
+        """The settings by which the run is known again."""
+        return Settings(preset=self.preset, seed=self.seed, version=self.version.name, clips=self.version.clips_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What a run has in hand while it lasts."""
 
-    out: Path
-    settings: dict[str, Any]
-    means: Runtime
+    job: TrainingJob
+    runtime: Runtime
     stream: Stream
     held_out: list[Batch]
-    """This process's share."""
+    """This process's share of the clips that are held out."""
     held_out_before: HeldOutLoss
     learner: Learner
     compiled: bool
     first_step: int
     num_steps: int
     records: Records | None
-    """In the first process."""
+    """What people follow the run by; the first process writes it, the others have None."""
 
 
-def start(
-    out: Path, opened: Version, chosen: Preset, seed: int, settings: dict[str, Any], world: ProcessGroup, means: Runtime
-) -> Run:
+def start(job: TrainingJob, world: ProcessGroup, runtime: Runtime) -> Run:
     """Everything in place for the next step: all processes call this together."""
-    members, held_out = split_members(opened)
-    read = partial(read_clip, opened)
-    stream = Stream(members=members, read=read, preset=chosen, seed=seed)
-    batches = held_out_batches(held_out, read, chosen, seed, world)
-    compiled = world.device.type == "cuda" if means.compile is None else means.compile
-    learner = _learner(chosen, seed, world, means, compiled=compiled)
-    out.mkdir(parents=True, exist_ok=True)
+    members, held_out = split_members(job.version)
+    read = partial(read_clip, job.version)
+    stream = Stream(members=members, read=read, preset=job.preset, seed=job.seed)
+    batches = held_out_batches(held_out, read, job.preset, job.seed, world)
+    compiled = world.device.type == "cuda" if runtime.compile is None else runtime.compile
+    learner = _learner(job, world, runtime, compiled=compiled)
+    job.out.mkdir(parents=True, exist_ok=True)
+    # The loss before training is that of the first weights, so it is measured before a checkpoint replaces them.
     with uncompiled(compiled):
         before = measure(learner.model, batches, world, learner.dtype)
-    first_step = resume(out, settings, learner)
+    first_step = resume(job.out, job.settings, learner)
     num_parameters = sum(p.numel() for p in learner.model.parameters())
     return Run(
-        out=out,
-        settings=settings,
-        means=means,
+        job=job,
+        runtime=runtime,
         stream=stream,
         held_out=batches,
         held_out_before=before,
         learner=learner,
         compiled=compiled,
         first_step=first_step,
-        num_steps=chosen.recipe.num_steps(stream.steps_per_epoch),
-        records=Records(out, first_step, stream.steps_per_epoch, num_parameters) if world.first else None,
+        num_steps=job.preset.recipe.num_steps(stream.steps_per_epoch),
+        records=Records(job.out, first_step, stream.steps_per_epoch, num_parameters) if world.first else None,
     )
 
 
-def _learner(chosen: Preset, seed: int, world: ProcessGroup, means: Runtime, *, compiled: bool) -> Learner:
+def _learner(job: TrainingJob, world: ProcessGroup, runtime: Runtime, *, compiled: bool) -> Learner:
     """The model at its start, the same in every process."""
-    recipe = chosen.recipe
-    micro_clips = micro_clips_for(recipe.batch_clips, world.size, means.micro_clips, world.device)
+    recipe = job.preset.recipe
+    micro_clips = micro_clips_for(recipe.batch_clips, world.size, runtime.micro_clips, world.device)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = MaskedAutoencoder(chosen.model, recompute=recipe.recompute)
+        torch.manual_seed(job.seed)
+        model = MaskedAutoencoder(job.preset.model, recompute=recipe.recompute)
         if recipe.neighbour_start:
             look_at_neighbours(model)
     if compiled:
         compile_blocks(model)
-    called = spread(model, world, means.parallel)
+    called = spread(model, world, runtime.parallel)
     optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
     if world.device.type == "cpu":
         allocate_state(optimizer)

@@ -26,7 +26,7 @@ def predict(model: MaskedAutoencoder, batch: Batch, dtype: Dtype) -> tuple[Tenso
 
 
 def patch_errors(predicted_BkP: Tensor, patches_BkP: Tensor) -> Tensor:
-    """[batch, k] of predictions for uint8 patches."""
+    """Errors, [batch, k], of predictions for uint8 patches."""
     return token_errors(predicted_BkP, targets(patches_BkP))
 
 
@@ -81,7 +81,7 @@ def _backward(learner: Learner, piece: DeviceBatch, share: Tensor) -> Tensor:
 
 
 def _not_finite(world: ProcessGroup, what: str, clip_ids: list[list[str]]) -> FloatingPointError:
-    """Names the clips of all processes, once."""
+    """An error that names the clips of all processes, once."""
     everywhere = world.gathered([clip_id for ids in clip_ids for clip_id in ids])
     named = f"clips of the batch: {', '.join(everywhere)}" if world.first else "the first process names the clips"
     return FloatingPointError(f"{what}; {named}")

@@ -1,20 +1,18 @@
 """Pretraining, from finished shards to a checkpoint: seeded, and after any interruption the same run."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.videomae.data.loader import prefetched
-from h2a_curation.videomae.data.shards import Version, open_version
+from h2a_curation.videomae.data.shards import open_version
 from h2a_curation.videomae.data.to_device import placed
 from h2a_curation.videomae.hardware.devices import compiling, uncompiled
 from h2a_curation.videomae.hardware.heap import keep_freed_memory
@@ -27,11 +25,12 @@ from h2a_curation.videomae.loop.optim import StepSize
 from h2a_curation.videomae.loop.resume import state_of
 from h2a_curation.videomae.loop.schedule import learning_rates
 from h2a_curation.videomae.loop.signals import obey, stop_requests
-from h2a_curation.videomae.presets import Preset, preset
+from h2a_curation.videomae.presets import Overrides, preset
 from h2a_curation.videomae.pretrain.held_out import HeldOutLoss, measure
 from h2a_curation.videomae.pretrain.reconstruct import picture
 from h2a_curation.videomae.pretrain.result import Result, finished_result, write_result
-from h2a_curation.videomae.pretrain.run import Run, Runtime, start
+from h2a_curation.videomae.pretrain.run import Run, TrainingJob, start
+from h2a_curation.videomae.pretrain.runtime import Runtime
 from h2a_curation.videomae.pretrain.step import train_step
 
 
@@ -40,9 +39,9 @@ class Live:
     """How a run is doing."""
 
     loss: float
-    """Of the last step."""
+    """Loss of the last step."""
     speed: Speed
-    """Of the last few."""
+    """Speed over the last few steps."""
 
 
 Progress = Callable[[int, int, Live], None]
@@ -55,66 +54,46 @@ def pretrain(
     preset_name: str,
     out: Path,
     *,
-    steps: int | None = None,
-    epochs: int | None = None,
-    batch_clips: int | None = None,
-    dtype: str | None = None,
-    class_balance: float | None = None,
-    exact_resize: bool | None = None,
+    overrides: Overrides = Overrides(),
     seed: int = 0,
-    means: Runtime = Runtime(),
+    runtime: Runtime = Runtime(),
     progress: Progress | None = None,
 ) -> Result:
     """Train a preset on the train split of a published version, in the folder `out`.
 
-    What of `steps` to `exact_resize` is not None replaces the recipe's. Under torchrun this is one of its processes.
+    Under torchrun this is one of its processes.
 
-    Called again with the same arguments, but with any means, it goes on from the newest checkpoint with the losses that
-    an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the step
-    at hand, saved.
+    Called again with the same arguments, but with any runtime, it goes on from the newest checkpoint with the losses
+    that an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the
+    step at hand, saved.
 
     In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
     cannot be written or another process is lost.
     """
     started_s = time.monotonic()
-    chosen = preset(preset_name).adjusted(
-        steps=steps,
-        epochs=epochs,
-        batch_clips=batch_clips,
-        dtype=dtype,
-        class_balance=class_balance,
-        exact_resize=exact_resize,
-    )
-    if device_kind(means.device) == "cpu":
+    chosen = preset(preset_name).adjusted(overrides)
+    if device_kind(runtime.device) == "cpu":
         keep_freed_memory()
-    with joined(means.device) as world:
+    with joined(runtime.device) as world:
         num_cores = (os.cpu_count() or 1) // num_local_processes()
-        torch.set_num_threads(means.threads or max(1, num_cores - means.workers))
-        opened = open_version(lake, version, cache=means.cache)
-        settings = _settings(chosen, seed, version, opened.clips_sha256)
-        finished = world.agreed(finished_result(out, settings))
-        return finished or _train(out, opened, chosen, seed, settings, world, means, progress, started_s)
+        torch.set_num_threads(runtime.threads or max(1, num_cores - runtime.workers))
+        opened = open_version(lake, version, cache=runtime.cache)
+        job = TrainingJob(out=out, version=opened, preset=chosen, seed=seed)
+        finished = world.agreed(finished_result(out, job.settings))
+        return finished or _train(job, world, runtime, progress, started_s)
 
 
 def _train(
-    out: Path,
-    opened: Version,
-    chosen: Preset,
-    seed: int,
-    settings: dict[str, Any],
-    world: ProcessGroup,
-    means: Runtime,
-    progress: Progress | None,
-    started_s: float,
+    job: TrainingJob, world: ProcessGroup, runtime: Runtime, progress: Progress | None, started_s: float
 ) -> Result:
     """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
-    run = start(out, opened, chosen, seed, settings, world, means)
+    run = start(job, world, runtime)
     return _conclude(run, _loop(run, progress), started_s)
 
 
 def _loop(run: Run, progress: Progress | None) -> Speed:
-    """All steps that are left."""
+    """Take all steps that are left."""
     recipe, per_epoch, world = run.stream.preset.recipe, run.stream.steps_per_epoch, run.learner.world
     rates = learning_rates(recipe, run.num_steps)
     meter = Meter(run.stream.preset, world)
@@ -122,8 +101,8 @@ def _loop(run: Run, progress: Progress | None) -> Speed:
         compiling(),
         stop_requests() as stop,
         closing(run.records) if run.records else nullcontext(),
-        Saver(run.out, run.means.keep) as saver,
-        prefetched(run.stream, _pieces(run), run.means.workers, pinned=world.device.type == "cuda") as batches,
+        Saver(run.job.out, run.runtime.keep) as saver,
+        prefetched(run.stream, _pieces(run), run.runtime.workers, pinned=world.device.type == "cuda") as batches,
     ):
         pieces = meter.waiting(placed(batches, world.device))
         for step in range(run.first_step, run.num_steps):
@@ -153,7 +132,7 @@ def _pieces(run: Run) -> Iterator[tuple[int, int, int]]:
 
 
 def _record(run: Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed, *, ends_epoch: bool) -> None:
-    """One step into the records, and now and then a picture."""
+    """Write one step into the records, and now and then a picture."""
     epoch = step // run.stream.steps_per_epoch
     line = Step(
         step=step,
@@ -186,12 +165,13 @@ def _save_if_due(run: Run, saver: Saver, num_done: int, *, stopping: bool) -> No
     keep = num_done == run.num_steps or (ends_epoch and (epoch + 1) % recipe.save_epochs == 0)
     if not (keep or stopping or num_done % recipe.save_steps == 0):
         return
-    state = state_of(run.learner, num_done, epoch if keep or ends_epoch else epoch - 1, run.settings)
+    state = state_of(run.learner, num_done, epoch if keep or ends_epoch else epoch - 1, run.job.settings)
     if run.learner.world.first:
         saver.save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, state)
 
 
 def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
+    """Measure the trained model, draw what it makes of clips, and write `summary.json`; all processes call this."""
     world = run.learner.world
     with uncompiled(run.compiled):
         after = measure(run.learner.model, run.held_out, world, run.learner.dtype)
@@ -199,21 +179,21 @@ def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
     if run.records is None:
         result = None
     else:
-        with replaced(run.out, run.out / "reconstruction.png") as file:
+        with replaced(run.job.out, run.job.out / "reconstruction.png") as file:
             shown.save(file, "PNG")
         result = _result(run, run.records.losses, after, speed, time.monotonic() - started_s)
-        write_result(run.out, result, run.settings)
+        write_result(run.job.out, result, run.job.settings)
     result = world.agreed(result)
     assert result is not None
     return result
 
 
 def _result(run: Run, losses: list[float], after: HeldOutLoss, speed: Speed, wall_s: float) -> Result:
-    path = checkpoint.newest(run.out)
+    path = checkpoint.newest(run.job.out)
     assert path is not None
     return Result(
         checkpoint=path,
-        picture=run.out / "reconstruction.png",
+        picture=run.job.out / "reconstruction.png",
         num_steps=run.num_steps,
         num_clips=len(run.stream.members),
         num_parameters=sum(p.numel() for p in run.learner.model.parameters()),
@@ -228,10 +208,3 @@ def _result(run: Run, losses: list[float], after: HeldOutLoss, speed: Speed, wal
         wall_s=wall_s,
         **asdict(speed),
     )
-
-
-def _settings(chosen: Preset, seed: int, version: str, clips_sha256: str) -> dict[str, Any]:
-    """All that decides a run's numbers, as plain JSON values."""
-    settings = {"preset": asdict(chosen), "seed": seed, "version": version, "clips": clips_sha256}
-    plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return plain

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.random import RandomState
 
 from h2a_curation.videomae.data.sampling import class_draws, epoch_order, random_state
-from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.presets import Overrides, preset
 
 labels_of_clips = st.lists(st.integers(0, 5), min_size=1, max_size=200)
 balances = st.floats(0, 1)
@@ -64,4 +64,4 @@ def test_two_classes_of_90_and_10_clips():
 @pytest.mark.parametrize("balance", [-0.1, 1.5])
 def test_a_balance_that_means_nothing(balance):
     with pytest.raises(ValueError, match=r"class_balance must lie between 0 .* and 1"):
-        preset("vit_b").adjusted(class_balance=balance)
+        preset("vit_b").adjusted(Overrides(class_balance=balance))

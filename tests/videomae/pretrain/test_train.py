@@ -6,7 +6,7 @@ import resource
 import shutil
 import signal
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ import torch
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.loop import checkpoint
-from h2a_curation.videomae.pretrain.run import Runtime
+from h2a_curation.videomae.presets import Overrides
+from h2a_curation.videomae.pretrain.runtime import Runtime
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 14
@@ -36,8 +37,11 @@ class Killed(BaseException):
 
 
 def run(lake, out, progress=None, **changed):
-    options = {"steps": STEPS, "seed": 0, "means": CPU, "progress": progress} | changed
-    return pretrain(lake, "v1", "micro", out, **options)
+    overrides = Overrides(
+        **{"steps": STEPS} | {f.name: changed.pop(f.name) for f in fields(Overrides) if f.name in changed}
+    )
+    options = {"seed": 0, "runtime": CPU, "progress": progress} | changed
+    return pretrain(lake, "v1", "micro", out, overrides=overrides, **options)
 
 
 def rows(path):
@@ -121,7 +125,7 @@ def test_the_same_run_has_the_same_losses_bit_for_bit(lake, tmp_path, undisturbe
 @pytest.mark.parametrize("micro_clips", [1, 2])
 def test_accumulated_gradients_are_those_of_the_whole_batch(lake, tmp_path, micro_clips):
     runs = [
-        run(lake, tmp_path / str(n), steps=10, batch_clips=4, means=replace(CPU, micro_clips=n))
+        run(lake, tmp_path / str(n), steps=10, batch_clips=4, runtime=replace(CPU, micro_clips=n))
         for n in (micro_clips, 4)
     ]
     ours, theirs = ([line["loss"] for line in rows(r.checkpoint.with_name("steps.jsonl"))] for r in runs)
@@ -135,7 +139,7 @@ def test_micro_batches_go_on_from_the_whole(lake, tmp_path, undisturbed):
 
     with pytest.raises(Killed):
         run(lake, tmp_path, kill)
-    result = run(lake, tmp_path, means=replace(CPU, micro_clips=1))
+    result = run(lake, tmp_path, runtime=replace(CPU, micro_clips=1))
     assert result.held_out_after == pytest.approx(undisturbed[0].held_out_after, abs=1e-5)
 
 
@@ -170,7 +174,7 @@ def test_pictures_and_kept_checkpoints(lake, tmp_path, monkeypatch):
     micro = presets.PRESETS["micro"]
     often = replace(micro, recipe=replace(micro.recipe, picture_epochs=2, save_epochs=1))
     monkeypatch.setitem(presets.PRESETS, "micro", often)
-    run(lake, tmp_path, means=replace(CPU, keep=2))
+    run(lake, tmp_path, runtime=replace(CPU, keep=2))
     assert sorted(p.name for p in tmp_path.glob("*.pth")) == ["checkpoint-3.pth", "checkpoint-4.pth"]
     assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == ["epoch-1.png", "epoch-3.png"]
 
@@ -220,6 +224,76 @@ def test_a_finished_run_is_not_run_again(lake, tmp_path, undisturbed):
 def test_the_folder_of_another_run_is_refused(lake, undisturbed, changed, what):
     with pytest.raises(ValueError, match=rf"checkpoint-4\.pth is of a run with another {what}: choose another"):
         run(lake, undisturbed[1], **changed)
+
+
+def without(settings, *place):
+    """The settings of a run that was begun before this field existed."""
+    *path, last = place
+    inner = settings
+    for name in path:
+        inner = inner[name]
+    del inner[last]
+    return settings
+
+
+@pytest.mark.parametrize("place", [("preset", "recipe", "exact_resize"), ("preset", "model", "layer_scale")])
+def test_a_run_begun_before_a_field_existed_goes_on_with_the_fields_default(lake, tmp_path, undisturbed, place):
+    def kill(step, _num_steps, _live):
+        if step == 12:
+            assert waited_for(tmp_path / checkpoint.LAST)
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(lake, tmp_path, kill)
+    content = checkpoint.load(tmp_path / checkpoint.LAST)
+    without(content["args"], *place)
+    checkpoint.save(tmp_path / checkpoint.LAST, content)
+    assert_same(run(lake, tmp_path), tmp_path, *undisturbed)
+
+
+def test_a_run_finished_before_a_field_existed_is_not_run_again(lake, tmp_path, undisturbed):
+    out = shutil.copytree(undisturbed[1], tmp_path / "run")
+    summary = json.loads((out / "summary.json").read_text())
+    without(summary["settings"], "preset", "recipe", "exact_resize")
+    (out / "summary.json").write_text(json.dumps(summary))
+    again = run(lake, out, progress=lambda *_: pytest.fail("trained again"))
+    assert again.held_out_after == undisturbed[0].held_out_after
+    assert json.loads((out / "summary.json").read_text()) == summary
+
+
+def test_a_result_that_lacks_a_field_is_made_again_without_a_step(lake, tmp_path, undisturbed):
+    out = shutil.copytree(undisturbed[1], tmp_path / "run")
+    summary = json.loads((out / "summary.json").read_text())
+    del summary["mfu"]
+    (out / "summary.json").write_text(json.dumps(summary))
+    again = run(lake, out, progress=lambda *_: pytest.fail("trained again"))
+    assert again.held_out_after == undisturbed[0].held_out_after
+    assert json.loads((out / "summary.json").read_text())["mfu"] == again.mfu
+
+
+def test_a_setting_that_an_older_run_did_otherwise_is_named(lake, tmp_path, undisturbed):
+    out = shutil.copytree(undisturbed[1], tmp_path / "run")
+    (out / "summary.json").unlink()
+    [path] = out.glob("checkpoint-*.pth")
+    content = checkpoint.load(path)
+    without(content["args"], "preset", "recipe", "views")  # its default is 4, and the preset's is 2
+    without(content["args"], "seed")  # it has no default
+    checkpoint.save(path, content)
+    with pytest.raises(
+        ValueError, match=r"another preset, seed: .*preset\.recipe\.views is 4 there and 2 here, seed is unk"
+    ):
+        run(lake, out)
+
+
+def test_a_setting_that_only_a_newer_program_knows_is_refused(lake, tmp_path, undisturbed):
+    out = shutil.copytree(undisturbed[1], tmp_path / "run")
+    (out / "summary.json").unlink()
+    [path] = out.glob("checkpoint-*.pth")
+    content = checkpoint.load(path)
+    content["args"]["preset"]["recipe"]["momentum"] = 0.5
+    checkpoint.save(path, content)
+    with pytest.raises(ValueError, match=r"preset\.recipe\.momentum is 0\.5 there and unknown here"):
+        run(lake, out)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_clips(lake, tmp_path, monkeypatch):
