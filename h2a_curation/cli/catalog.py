@@ -37,6 +37,7 @@ def sql(
     """Ask the catalog: every fact, verdict and selected clip is a row."""
     from h2a_curation.catalog import render
     from h2a_curation.catalog.views import connect
+    from h2a_curation.foundation.atomic_files import write_output
     from h2a_curation.lake import decisions
     from h2a_curation.lake.lake import find
 
@@ -50,7 +51,7 @@ def sql(
     fits = shutil.get_terminal_size().columns if sys.stdout.isatty() and out is None else None
     content = render.as_bytes(table, form.value, fits)
     if out is not None:
-        out.write_bytes(content)
+        write_output(out, content)
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
@@ -63,7 +64,7 @@ def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
     if recipe is None:
         return decisions.newest(lake.path)
     name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe
-    there = sorted(ref.name for ref in (lake.path / "refs").glob("*"))
+    there = decisions.recipes(lake.path)
     if name not in there:
         raise ValueError(f"{lake.path} holds no decision of a recipe '{name}'; of these: {', '.join(there) or 'none'}")
     return decisions.newest(lake.path, name)

@@ -101,7 +101,7 @@ def test_a_folder_exchanged_for_a_link_while_it_is_removed_leads_nowhere(lake, h
 def test_sweeping_leaves_what_a_link_leads_to(lake, home):
     (lake / ".tmp").symlink_to(home)
     with pytest.raises(ValueError, match="do not use it"):
-        atomic_files.sweep(lake)
+        atomic_files.sweep(lake, lake / ".tmp")
     assert held(home) == MINE
 
 
@@ -109,7 +109,7 @@ def test_sweeping_removes_an_old_link_and_not_what_it_leads_to(lake, home):
     (lake / ".tmp").mkdir()
     (lake / ".tmp" / "old").symlink_to(home)
     os.utime(lake / ".tmp" / "old", (1, 1), follow_symlinks=False)
-    atomic_files.sweep(lake)
+    atomic_files.sweep(lake, lake / ".tmp")
     assert (list((lake / ".tmp").iterdir()), held(home)) == ([], MINE)
 
 
@@ -117,13 +117,13 @@ def test_sweeping_goes_by_the_links_own_age(lake, home):
     (lake / ".tmp").mkdir()
     (lake / ".tmp" / "young").symlink_to(home)
     os.utime(home, (1, 1))
-    atomic_files.sweep(lake)
+    atomic_files.sweep(lake, lake / ".tmp")
     assert (lake / ".tmp" / "young").is_symlink()
 
 
 def test_nothing_is_written_aside_through_a_link(lake, home):
     (lake / ".tmp").symlink_to(home)
-    with pytest.raises(ValueError, match="is a link to"), atomic_files.written_aside(lake):
+    with pytest.raises(ValueError, match="is a link to"), atomic_files.written_aside(lake, lake / ".tmp"):
         pytest.fail("a folder was made")
     assert held(home) == MINE
 
@@ -176,9 +176,9 @@ def test_what_is_no_sha256_is_one_clear_line(name):
 
 
 def test_nothing_is_removed_or_renamed_but_in_one_module():
-    """`durable` opens each folder on the way by its handle; a call elsewhere would follow a received lake's links."""
+    """That module opens each folder on the way by its handle; a call elsewhere would follow a received lake's links."""
     packages = ("flows", "h2a_curation", "schemas", "yt_dlp_plugins")
-    files = [f for package in packages for f in (ROOT / package).rglob("*.py") if f.name != "durable.py"]
+    files = [f for package in packages for f in (ROOT / package).rglob("*.py") if f.name != "atomic_files.py"]
     found = [place for file in files for place in _removals(file)]
     assert len(files) > 200
     assert found == []
@@ -194,7 +194,8 @@ def test_that_test_sees_each_way_to_remove(tmp_path):
         (tmp_path / "module.py").write_text(line)
         assert _removals(tmp_path / "module.py"), line
     (tmp_path / "module.py").write_text(
-        "a.remove(x); 'a'.replace('b', 'c'); replace(x, y=1); when.replace(tzinfo=u); durable.move(a, b, c); move(a, b)"
+        "a.remove(x); 'a'.replace('b', 'c'); replace(x, y=1); when.replace(tzinfo=u);"
+        "atomic_files.move(a, b, c); move(a, b)"
     )
     assert _removals(tmp_path / "module.py") == []
 
@@ -221,4 +222,4 @@ def _is_removal(call: ast.Call, called: ast.Attribute) -> bool:
         return True
     if called.attr in ("rename", "replace"):  # a path has one argument, text and dates have more or named ones
         return len(call.args) == 1 and not call.keywords
-    return called.attr in _REMOVING and of != "durable"
+    return called.attr in _REMOVING and of != "atomic_files"
