@@ -1,4 +1,4 @@
-"""What people share and train on: the members of a version's shards, and where they came from."""
+"""What people share and train on: a version's manifest, the members of its shards, and where they came from."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Member:
     """First byte of the mp4 in the tar."""
     num_bytes: int
     sha256: str
-    """Of the mp4's bytes; equal to clip_id."""
+    """Hash of the mp4's bytes; equal to clip_id."""
     width_px: int
     height_px: int
     fps: float
@@ -35,10 +35,44 @@ class Lineage:
     class_id: str
     post_id: str
     url: str
-    """Where the post was: for a set that is shared as addresses, and for those who ask for removal."""
+    """Address of the post: for a set that is shared as addresses, and for those who ask for removal."""
     media_id: str
     stage: str
     reason: str
     value: float | None
     threshold: float | None
     rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardEntry:
+    """One tar in the lake's `shards` folder; versions share those that did not change."""
+
+    file: str
+    sha256: str
+    num_bytes: int
+    num_clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What `manifest.json` holds: whoever has it can tell whether all else is what was published.
+
+    It is written field by field in this order, so the order is part of the format.
+    """
+
+    format: int
+    name: str
+    created: str
+    """ISO 8601, UTC."""
+    decision: str
+    """Fingerprint of the decision that selected the clips."""
+    recipe: str
+    """The recipe's YAML in full."""
+    labels: dict[str, int]
+    """Class id to label, stable over versions; classes without clips too."""
+    num_clips: dict[str, int]
+    """Number of clips of each split."""
+    shards: list[ShardEntry]
+    files: dict[str, str]
+    """sha256 of each other file, by its path in the version's folder."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import schemas
+from schemas.publish import Manifest, ShardEntry
 
 DAY = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -34,4 +35,14 @@ def media(post_id: str = "s:1", **changed: Any) -> schemas.Media:
     valid = schemas.Media(
         post_id=post_id, round=0, outcome="ok", detail="", media_id="aa", num_bytes=10, num_tries=1, fetched_at=DAY
     )
+    return replace(valid, **changed)
+
+
+def manifest(**changed: Any) -> Manifest:
+    valid = Manifest(
+        format=1, name="v1", created="2026-11-24T11:00:00+00:00", decision="d3c1", recipe="name: sample\n",
+        labels={"deadlift": 3, "squat": 7}, num_clips={"train": 1, "val": 0, "test": 0},
+        shards=[ShardEntry(file="train-0a.tar", sha256="0a" * 32, num_bytes=10_240, num_clips=1)],
+        files={"clip.parquet": "0b" * 32},
+    )  # fmt: skip
     return replace(valid, **changed)

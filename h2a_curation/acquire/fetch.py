@@ -1,7 +1,6 @@
 """Fetch the file of one post into the lake, under the hash of its bytes; a failure is a row."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,8 @@ from pathlib import Path
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.acquire.retry import RetryRules, Tries, with_retries
-from h2a_curation.foundation.atomic_files import move, sha256_name, sync_folder, written_aside
+from h2a_curation.lake import layout
+from h2a_curation.lake.files import keep_file, written_aside
 from schemas import Media, Post
 
 
@@ -40,7 +40,7 @@ def fetch_post(
     sleep: Callable[[float], None],
     rules: FetchRules,
 ) -> Media:
-    """Fetch one file to `lake/media/<aa>/<sha256>`, trying again as the error's policy says.
+    """Fetch one file to its place in the lake, which its sha256 names, trying again as the error's policy says.
 
     `fetch(post, target)` is a source's. Returns a row for a file and for every failure that is the post's own; raises
     FetchError when the lane must stop (the site cannot be reached, the day's allowance is used up, ...).
@@ -75,12 +75,6 @@ def try_post(
     return None
 
 
-def media_file(lake: Path, media_id: str) -> Path:
-    """Where a file lies in the lake. ValueError for an id that is no sha256, as a row of a received lake may hold."""
-    sha256_name(media_id, "the lake names a file")
-    return lake / "media" / media_id[:2] / media_id
-
-
 def _fetched(
     post: Post,
     fetch: Callable[[Post, Path], None],
@@ -109,13 +103,10 @@ def _refuse_what_is_no_file(target: Path, rules: FetchRules) -> None:
 
 
 def _keep(file: Path, lake: Path) -> str:
-    """Flush, hash and rename; a file that is there already is the same file."""
+    """Move the file to the place that its bytes name, and return that name; what is there already is the same file."""
     with file.open("rb") as opened:
-        os.fsync(opened.fileno())
         media_id = hashlib.file_digest(opened, "sha256").hexdigest()
-    target = media_file(lake, media_id)
-    move(lake, file, target)
-    sync_folder(target.parent)
+    keep_file(lake, file, lake / layout.media_file(media_id))
     return media_id
 
 

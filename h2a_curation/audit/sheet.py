@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
-from h2a_curation.acquire.fetch import media_file
 from h2a_curation.audit.pairs import Pair
+from h2a_curation.lake import layout
 
 COLUMNS = ("post_id", "class_id", "definition", "url", "file", "shows")
 
@@ -23,7 +23,7 @@ def sheet(pairs: Iterable[Pair], definitions: Mapping[str, str], lake: Path, *, 
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     for pair in sorted(asked, key=_place):
-        file = media_file(lake, pair.media_id)
+        file = lake / layout.media_file(pair.media_id)
         lines.writerow([pair.post_id, pair.class_id, definitions.get(pair.class_id, ""), pair.url, file, ""])
     return text.getvalue(), len(asked)
 

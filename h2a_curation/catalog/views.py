@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import schemas
 from h2a_curation.catalog import fates
+from h2a_curation.lake import layout
 
 
 def _ok_then_newest(moment: str) -> str:
@@ -106,7 +107,7 @@ class Catalog:
     def vectors(self, model: str) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
         """Clip ids and their frames' vectors [clip, frame, dim] by one model, in blocks, each clip once."""
         seen: set[str] = set()
-        for file in sorted((self.lake / "parts" / "embed").glob("*/frame_embedding.parquet")):
+        for file in sorted(self.lake.glob(layout.parts_of("embed", "frame_embedding"))):
             reader = pq.ParquetFile(file)
             for batch in reader.iter_batches(batch_size=8192, columns=["clip_id", "model", "times_s", "vectors"]):
                 yield from _block(batch, model, seen)
@@ -134,7 +135,7 @@ def connect(
             where.append(_is_of(models, stage))
         if before_round is not None and table in _ROUND:
             where.append(_ROUND[table].format(before_round))
-        source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
+        source = _parquet(connection, table, record, lake / layout.parts_of(stage, table))
         condition = f" WHERE {' AND '.join(where)}" if where else ""
         with _in_words():
             connection.execute(
@@ -143,11 +144,11 @@ def connect(
             )
     for view, table in TRIES.items():
         record, stage, *_ = FACTS[table]
-        source = _parquet(connection, table, record, lake / "parts" / stage / "*" / f"{table}.parquet")
+        source = _parquet(connection, table, record, lake / layout.parts_of(stage, table))
         connection.execute(f"CREATE VIEW {view} AS SELECT DISTINCT * FROM {source}")
     if decision is not None:
         for table, record in DECIDED.items():
-            source = _parquet(connection, table, record, decision / f"{table}.parquet")
+            source = _parquet(connection, table, record, decision / layout.table(table))
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

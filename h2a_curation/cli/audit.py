@@ -27,6 +27,7 @@ def sheet(
     """Write the questions that have no answer yet: a drawn post, a class, and whether the video shows it."""
     from h2a_curation.audit.pairs import drawn_pairs
     from h2a_curation.audit.sheet import sheet as as_csv
+    from h2a_curation.foundation.atomic_files import write_output
     from h2a_curation.lake import decisions
     from h2a_curation.lake.lake import find
 
@@ -34,7 +35,7 @@ def sheet(
     decision = needed_decision(found, recipe)
     definitions = decisions.about(decision).get("classes", {})
     text, num_questions = as_csv(drawn_pairs(_opened(found, decision)), definitions, found.path, again=again)
-    out.write_text(text, encoding="utf-8")
+    write_output(out, text.encode())
     typer.echo(f"{num_questions} questions in {out}: fill in `shows` with yes or no, then `h2a audit import {out}`")
 
 

@@ -51,7 +51,7 @@ def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
     if recipe is None:
         return decisions.newest(lake.path)
     name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe
-    there = sorted(ref.name for ref in (lake.path / "refs").glob("*"))
+    there = decisions.recipes(lake.path)
     if name not in there:
         raise ValueError(f"{lake.path} holds no decision of a recipe '{name}'; of these: {', '.join(there) or 'none'}")
     return decisions.newest(lake.path, name)

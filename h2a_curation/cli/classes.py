@@ -85,6 +85,7 @@ def import_classes(
     from rich.console import Console
     from rich.table import Table
 
+    from h2a_curation.foundation.atomic_files import write_output
     from h2a_curation.taxonomy.export import as_class_file
     from h2a_curation.taxonomy.load import load_classes
     from h2a_curation.taxonomy.propose import propose
@@ -93,7 +94,7 @@ def import_classes(
         raise ValueError(f"{out} exists; name another file, or move it away first")
     proposals = propose(file, load_classes())
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(as_class_file(file.stem, [p.given for p in proposals]), encoding="utf-8")
+    write_output(out, as_class_file(file.stem, [p.given for p in proposals]).encode())
     table = Table("class", "from", "a person must still write", box=None)
     for p in proposals:
         table.add_row(p.given.id, p.taken_from or "rule", ", ".join(p.todo) or "nothing")
@@ -113,6 +114,7 @@ def export(
     out: OutOption = None,
 ) -> None:
     """Write the classes in a form that other programs read."""
+    from h2a_curation.foundation.atomic_files import write_output
     from h2a_curation.taxonomy import export as forms
     from h2a_curation.taxonomy.load import load_classes, load_history
     from h2a_curation.taxonomy.page import as_page
@@ -128,5 +130,5 @@ def export(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        write_output(out, text.encode())
         typer.echo(f"{out}: {len(chosen)} classes")

@@ -80,10 +80,11 @@ def refuse_parquet_on_terminal(form: Format, out: Path | None) -> None:
 def write_rows(table: "pa.Table", form: Format, out: Path | None, width: int | None = None) -> None:
     """Write a table of rows to the file, else to standard output; as text it wraps at `width` columns."""
     from h2a_curation.catalog import render
+    from h2a_curation.foundation.atomic_files import write_output
 
     content = render.as_bytes(table, form.value, width)
     if out is not None:
-        out.write_bytes(content)
+        write_output(out, content)
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()

@@ -10,6 +10,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.explain import funnel
 from h2a_curation.explain.decision_diff import ChangedClip, Changes
 from h2a_curation.jobs.quickstart import Quickstart
+from h2a_curation.lake import layout
 from h2a_curation.pipeline.build import Built
 from h2a_curation.pipeline.rounds.schedule import RoundRange
 from h2a_curation.recipes import Recipe
@@ -53,7 +54,7 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
         console.print(
             f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
         )
-    path = lake / "versions" / built.version
+    path = lake / layout.version(built.version)
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
 
 

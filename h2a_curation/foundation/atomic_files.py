@@ -1,10 +1,14 @@
 """Files that are whole or absent, and the one place that removes, renames and makes folders below a root.
 
+Whoever writes a file to its place does it here: `replaced` for a file, `written_aside` and `keep` for a folder, and
+`write_output` for what the user named.
+
 A lake, a run's folder or a cache may have come from somebody else. So whatever is written or removed lies really inside
 the given root: each folder on the way is opened by its handle, without following a link, and the last step is made
 relative to that handle. No check of a path that another process could exchange meanwhile is relied upon.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -18,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 SWEEP_AGE_S = 24 * 3600.0
-"""What a killed writer left in `.tmp` is removed after a day: nobody writes one part for so long."""
+"""What a killed writer left aside is removed after a day: nobody writes one file or folder for so long."""
 
 _MISLEADS = "this lake or manifest is damaged or was made to mislead; do not use it"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -40,22 +44,22 @@ def plain_name(name: object, what: str) -> str:
 
 
 def sha256_name(name: object, what: str) -> str:
-    """As `plain_name`, for what is named by the sha256 of its bytes: files, clips, cached shards."""
+    """The name of what is named by the sha256 of its bytes: files, clips, cached shards. ValueError as `plain_name`."""
     if not isinstance(name, str) or not re.fullmatch("[0-9a-f]{64}", name):
         raise ValueError(f"{what} {_shown(name)}, which is no sha256: {_MISLEADS}")
     return name
 
 
 @contextmanager
-def written_aside(lake: Path) -> Iterator[Path]:
-    """A folder on the lake's own filesystem for what is not finished; gone afterwards."""
-    folder = lake / ".tmp" / uuid.uuid4().hex
-    make_folder(lake, folder)
+def written_aside(root: Path, aside: Path) -> Iterator[Path]:
+    """A new folder inside `aside`, which lies below `root`, for what is not finished; gone afterwards."""
+    folder = aside / uuid.uuid4().hex
+    make_folder(root, folder)
     try:
         yield folder
     finally:
         with suppress(OSError):
-            remove(lake, folder)
+            remove(root, folder)
 
 
 @contextmanager
@@ -92,25 +96,54 @@ def replaced(root: Path, target: Path) -> Iterator[IO[bytes]]:
     try:
         with synced(unfinished) as file:
             yield file
-        move(root, unfinished, target)
-        sync_folder(target.parent)
+        keep(root, unfinished, target)
     finally:
         with suppress(OSError):
             remove(root, unfinished)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def write_output(target: Path, content: bytes) -> None:
+    """Write a file that the user named, as with `--out`: a reader sees the old file or the whole new one.
+
+    The name is the user's own word, so a link is followed, and a file that is there keeps its permissions. What is no
+    file is written to as it stands. OSError where it cannot be written; a missing folder is not made.
+    """
+    # /dev/stdout may lead to a file that the shell holds open: another file in its place would not be seen there.
+    if target.is_relative_to("/dev") or (target.exists() and not target.is_file()):
+        target.write_bytes(content)
+        return
+    place = target.resolve()
+    if not place.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
+    with replaced(place.parent, place) as file:
+        if place.exists():
+            os.fchmod(file.fileno(), stat.S_IMODE(place.stat().st_mode))
+        file.write(content)
+
+
+def keep(root: Path, finished: Path, target: Path) -> None:
+    """Give a finished file or folder its name below `root`, so that both survive a power cut.
+
+    The order matters: a name that is on disk before its content would show an empty file after a power cut. Only the
+    names in a folder are made to last here, so the files in it are written with `synced`. Faults are those of `move`.
+    """
+    sync(finished)
+    move(root, finished, target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes, or the names in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def sweep(lake: Path, older_than_s: float = SWEEP_AGE_S) -> None:
-    """Remove what killed writers left behind; what a living one removes meanwhile is gone, which is as well."""
-    with suppress(FileNotFoundError), _opened(lake, lake / ".tmp") as handle:
+def sweep(root: Path, aside: Path, older_than_s: float = SWEEP_AGE_S) -> None:
+    """Remove what killed writers left in `aside`; what a living one removes meanwhile is gone, which is as well."""
+    with suppress(FileNotFoundError), _opened(root, aside) as handle:
         for name in [entry.name for entry in os.scandir(handle)]:
             with suppress(OSError):
                 if time.time() - os.stat(name, dir_fd=handle, follow_symlinks=False).st_mtime > older_than_s:
@@ -139,7 +172,7 @@ def move(root: Path, source: Path, target: Path) -> None:
     Folders on the way to `target` are made. ValueError where a link on either way leads elsewhere, OSError as `rename`.
     """
     old, new = _parts(root, source, "moved")[-1], _parts(root, target, "written")[-1]
-    with _opened(root, source.parent) as here, _opened(root, target.parent, make=True) as there:
+    with _opened(root, source.parent) as here, _opened(root, target.parent, make=True, lasting=True) as there:
         try:
             os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
         except OSError as failed:  # the system knows the last part of the names only
@@ -159,10 +192,11 @@ def _remove(name: str, handle: int) -> None:
 
 
 @contextmanager
-def _opened(root: Path, folder: Path, *, make: bool = False) -> Iterator[int]:
+def _opened(root: Path, folder: Path, *, make: bool = False, lasting: bool = False) -> Iterator[int]:
     """A handle of a folder that is `root` or lies below it, reached without a link; FileNotFoundError without it.
 
-    The root itself may be reached by links: that is the user's own word.
+    The root itself may be reached by links: that is the user's own word. With `make`, missing folders are made; with
+    `lasting`, those survive a power cut.
     """
     if make:
         root.mkdir(parents=True, exist_ok=True)
@@ -174,6 +208,8 @@ def _opened(root: Path, folder: Path, *, make: bool = False) -> Iterator[int]:
             if make:
                 with suppress(FileExistsError):
                     os.mkdir(name, dir_fd=handle)
+                    if lasting:
+                        os.fsync(handle)
             below = _step(name, handle, way)
             os.close(handle)
             handle = below

@@ -16,6 +16,7 @@ from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.jobs.build import at, reachable
 from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
+from h2a_curation.lake import layout
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.build import Built, build, timed
 from h2a_curation.pipeline.part import models_of, sensors_missing
@@ -130,8 +131,8 @@ def _conclude(done: _Finished) -> Quickstart:
         trained = _pretrain(lake, built.version, done.preset, out / "pretrain")
     paths = {
         "lake": str(lake.path),
-        "version": str(lake.path / "versions" / built.version),
-        "shards": str(lake.path / "shards"),
+        "version": str(lake.path / layout.version(built.version)),
+        "shards": str(lake.path / layout.SHARDS),
         "checkpoint": str(trained.checkpoint),
         "report": str(out / "report.html"),
         "summary": str(out / "summary.json"),

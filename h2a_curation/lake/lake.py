@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from h2a_curation.foundation.atomic_files import sha256_name, sweep
-from h2a_curation.lake import parts
+from h2a_curation.lake import files, layout
 
 FORMAT = 1
 
@@ -25,35 +24,38 @@ class Lake:
         """The same creator has the same pseudonym in one lake, and another in the next."""
         return blake2b(creator.encode(), key=self.salt.encode()[:64], digest_size=8).hexdigest()
 
+    def media_file(self, media_id: str) -> Path:
+        """Where a fetched file lies. ValueError for an id that is no sha256, as a row of a received lake may hold."""
+        return self.path / layout.media_file(media_id)
+
     def clip_file(self, clip_id: str) -> Path:
         """Where a cut clip lies. ValueError for an id that is no sha256, as a row of a received lake may hold."""
-        sha256_name(clip_id, "the lake names a clip")
-        return self.path / "clips" / clip_id[:2] / f"{clip_id}.mp4"
+        return self.path / layout.clip_file(clip_id)
 
 
 def create(path: Path, salt: str | None = None) -> Lake:
     """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators, else it is random."""
-    if (path / "lake.json").exists():
-        sweep(path)
+    if (path / layout.LAKE_FILE).exists():
+        files.sweep(path)
         return open_lake(path)
     if path.exists() and any(path.iterdir()):
         raise ValueError(f"{path} is not empty and holds no lake.json: name a new folder or a lake")
     path.mkdir(parents=True, exist_ok=True)
     content = {"format": FORMAT, "salt": salt or secrets.token_hex(16)}
-    parts.replace_file(path, path / "lake.json", json.dumps(content).encode())
+    files.replace_file(path, path / layout.LAKE_FILE, json.dumps(content).encode())
     return open_lake(path)
 
 
 def open_lake(path: Path) -> Lake:
     """The lake at `path`; ValueError where there is none or it is of a newer program."""
     try:
-        content = json.loads((path / "lake.json").read_text())
+        content = json.loads((path / layout.LAKE_FILE).read_text())
     except FileNotFoundError as missing:
         raise ValueError(
             f"{path} is not a lake (no lake.json): check --lake, or make one with `h2a build`"
         ) from missing
     except json.JSONDecodeError as broken:
-        raise ValueError(f"{path / 'lake.json'} is damaged: restore it from a backup") from broken
+        raise ValueError(f"{path / layout.LAKE_FILE} is damaged: restore it from a backup") from broken
     if content["format"] > FORMAT:
         raise ValueError(f"{path} was written by a newer h2a (format {content['format']}): upgrade this one")
     return Lake(path=path.resolve(), salt=content["salt"])
@@ -67,6 +69,6 @@ def find(given: Path | None) -> Lake:
         return open_lake(Path(os.environ["H2A_LAKE"]))
     here = Path.cwd()
     for folder in [here, *here.parents]:
-        if (folder / "lake.json").exists():
+        if (folder / layout.LAKE_FILE).exists():
             return open_lake(folder)
     raise ValueError("no lake here: name one with --lake or set H2A_LAKE")

@@ -1,7 +1,6 @@
 """One commit: a directory with one Parquet file a table, written aside and renamed into place."""
 
 import errno
-import os
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -9,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from h2a_curation.foundation.atomic_files import move, plain_name, sync_folder, synced, written_aside
+from h2a_curation.foundation.atomic_files import keep, synced
+from h2a_curation.lake import layout
+from h2a_curation.lake.files import written_aside
 
 
 def part_name(stage: str, fingerprint: str, keys: Iterable[str]) -> str:
@@ -19,8 +20,7 @@ def part_name(stage: str, fingerprint: str, keys: Iterable[str]) -> str:
 
 def commit(lake: Path, stage: str, part: str, tables: Mapping[str, pa.Table]) -> bool:
     """Write one part, empty tables too. False when another worker was first: that is success as well."""
-    names = (plain_name(name, "a commit names a stage or part") for name in (stage, part))
-    return commit_folder(lake, lake.joinpath("parts", *names), tables)
+    return commit_folder(lake, lake / layout.part(stage, part), tables)
 
 
 def commit_folder(
@@ -29,19 +29,17 @@ def commit_folder(
     """Tables (and other small files) appear at `target` all at once, or not at all; False when it was there already."""
     with written_aside(lake) as unfinished:
         for name, table in tables.items():
-            with synced(unfinished / f"{plain_name(name, 'a commit names a table')}.parquet") as file:
+            with synced(unfinished / layout.table(name)) as file:
                 pq.write_table(table, file, compression="zstd", **_plain_halves(table.schema))
         for name, content in (files or {}).items():
             with synced(unfinished / name) as file:
                 file.write(content)
-        sync_folder(unfinished)
         try:
-            move(lake, unfinished, target)
+            keep(lake, unfinished, target)
         except OSError as taken:
             if taken.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             return False
-        sync_folder(target.parent)
         return True
 
 
@@ -49,20 +47,3 @@ def _plain_halves(schema: pa.Schema) -> dict[str, list[str]]:
     """Vectors of 16-bit floats are written as they are: a dictionary of them makes reading three times slower."""
     others = [f.name for f in schema if f.type != pa.list_(pa.float16())]
     return {"use_dictionary": others, "write_statistics": others}
-
-
-def replace_file(lake: Path, target: Path, content: bytes) -> None:
-    """Replace one small file atomically: a reader sees the old content or the new."""
-    with written_aside(lake) as unfinished:
-        with synced(unfinished / target.name) as file:
-            file.write(content)
-        move(lake, unfinished / target.name, target)
-        sync_folder(target.parent)
-
-
-def keep_file(lake: Path, file: Path, target: Path) -> None:
-    """Move a finished file of the lake to its place, named by its content: what is there already is the same file."""
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
-    move(lake, file, target)
-    sync_folder(target.parent)

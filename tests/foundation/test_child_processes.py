@@ -94,8 +94,8 @@ def test_a_child_finds_this_package_and_what_pythonpath_names_and_not_the_folder
 def test_what_a_library_starts_leaves_the_folder_out_too(trap):
     code = """
 import multiprocessing
-from h2a_curation import children
-children.keep_safe()
+from h2a_curation.foundation import child_processes
+child_processes.keep_safe()
 for way in ("spawn", "forkserver"):
     process = multiprocessing.get_context(way).Process(target=print, args=(way,))
     process.start()

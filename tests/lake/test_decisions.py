@@ -1,8 +1,7 @@
-import json
-
 import pytest
 
-from h2a_curation.lake import decisions, lake
+from h2a_curation.lake import decisions, lake, layout, versions
+from tests import factories
 
 
 @pytest.fixture
@@ -18,8 +17,8 @@ def received(tmp_path):
 
 
 def test_decisions_that_nothing_names_are_removed_and_the_others_stay(received):
-    (received / "versions" / "v1").mkdir(parents=True)
-    (received / "versions" / "v1" / "manifest.json").write_text(json.dumps({"decision": "published"}))
+    (received / layout.version("v1")).mkdir(parents=True)
+    (received / layout.manifest("v1")).write_bytes(versions.as_bytes(factories.manifest(decision="published")))
     decisions.save(received, "published", {}, {})
     for name in ("old", "new"):
         decisions.save(received, name, {}, {})

@@ -4,8 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from h2a_curation.foundation import atomic_files
-from h2a_curation.lake import parts
+from h2a_curation.lake import files, parts
 
 ROWS = {"t": pa.table({"x": [1, 2]})}
 
@@ -37,15 +36,15 @@ def test_a_writer_that_dies_leaves_nothing_visible(tmp_path):
 
 def test_old_leftovers_are_swept_and_young_ones_stay(tmp_path):
     (tmp_path / ".tmp" / "left").mkdir(parents=True)
-    atomic_files.sweep(tmp_path)
+    files.sweep(tmp_path)
     assert (tmp_path / ".tmp" / "left").exists()
-    atomic_files.sweep(tmp_path, older_than_s=-1)
+    files.sweep(tmp_path, older_than_s=-1)
     assert not (tmp_path / ".tmp" / "left").exists()
 
 
 def test_a_replaced_file_has_the_new_content(tmp_path):
-    parts.replace_file(tmp_path, tmp_path / "refs" / "r", b"one")
-    parts.replace_file(tmp_path, tmp_path / "refs" / "r", b"two")
+    files.replace_file(tmp_path, tmp_path / "refs" / "r", b"one")
+    files.replace_file(tmp_path, tmp_path / "refs" / "r", b"two")
     assert (tmp_path / "refs" / "r").read_bytes() == b"two"
 
 
@@ -69,7 +68,7 @@ def test_a_clip_is_not_kept_through_a_link(tmp_path, folder):
     (lake / folder).symlink_to(home)
     (lake / "cut.mp4").write_text("theirs")
     with pytest.raises(ValueError, match="is a link to"):
-        parts.keep_file(lake, lake / "cut.mp4", lake / "clips" / "aa" / "x.mp4")
+        files.keep_file(lake, lake / "cut.mp4", lake / "clips" / "aa" / "x.mp4")
     assert [(f.name, f.read_text()) for f in home.iterdir()] == [("x.mp4", "mine")]
 
 
@@ -77,7 +76,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     (tmp_path / "lake" / "refs").mkdir(parents=True)
     (tmp_path / "lake" / "refs" / "r").symlink_to(tmp_path / "thesis.txt")
-    parts.replace_file(tmp_path / "lake", tmp_path / "lake" / "refs" / "r", b"new")
+    files.replace_file(tmp_path / "lake", tmp_path / "lake" / "refs" / "r", b"new")
     assert ((tmp_path / "thesis.txt").read_text(), (tmp_path / "lake/refs/r").read_bytes()) == ("mine", b"new")
 
 

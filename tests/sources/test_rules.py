@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from h2a_curation import recipes
-from h2a_curation.acquire.fetch import FetchRules, fetch_post, media_file
+from h2a_curation.acquire.fetch import FetchRules, fetch_post
+from h2a_curation.lake import layout
 from h2a_curation.sources import open_source
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
@@ -130,7 +131,7 @@ def test_a_folder_and_the_lake_share_a_file_and_taking_it_twice_changes_nothing(
         ]
     assert [row.outcome for row in rows] == ["ok"] * 3
     assert {row.media_id for row in rows} == {rows[0].media_id}
-    assert media_file(lake, rows[0].media_id).read_bytes() == VIDEO
+    assert (lake / layout.media_file(rows[0].media_id)).read_bytes() == VIDEO
     left = [file for file in (tmp_path / "downloads").glob("*.mp4") if file.read_bytes() == VIDEO]
     assert len(left) == NUM_POSTS
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from h2a_curation.lake import layout, versions
 from schemas import Member, to_arrow
+from schemas.publish import ShardEntry
+from tests import factories
 
 
 def frames(seed: int, num_frames: int, width: int, height: int) -> NDArray[np.uint8]:
@@ -51,10 +53,10 @@ def encode(pictures: NDArray[np.uint8], fps: int = 24, b_frames: int = 0, pix_fm
 
 def write_lake(lake: Path, splits: Sequence[str], *, num_frames: int = 70, width: int = 96, height: int = 80) -> None:
     """Version `v1` with one clip for each split named, all in one tar."""
-    (lake / "shards").mkdir(parents=True)
-    (lake / "versions" / "v1").mkdir(parents=True)
+    (lake / layout.SHARDS).mkdir(parents=True)
+    (lake / layout.version("v1")).mkdir(parents=True)
     clips = [encode(frames(i, num_frames, width, height)) for i in range(len(splits))]
-    shard = lake / "shards" / "abc.tar"
+    shard = lake / layout.shard("abc.tar")
     with tarfile.open(shard, "w") as tar:
         for data in clips:
             info = tarfile.TarInfo(f"{hashlib.sha256(data).hexdigest()}.mp4")
@@ -75,23 +77,21 @@ def write_lake(lake: Path, splits: Sequence[str], *, num_frames: int = 70, width
 
 def write_version(lake: Path, members: list[Member]) -> None:
     """The files of version `v1` for these members and the shards that lie there."""
-    folder = lake / "versions" / "v1"
-    pq.write_table(to_arrow(Member, members), folder / "clip.parquet")
-    shards = [(path, path.read_bytes()) for path in sorted((lake / "shards").iterdir())]
-    manifest = {
-        "format": 1,
-        "name": "v1",
-        "labels": {"squat": 7},
-        "num_clips": {name: sum(m.split == name for m in members) for name in ("train", "val", "test")},
-        "shards": [
-            {
-                "file": path.name,
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "num_bytes": len(data),
-                "num_clips": len(members),
-            }
+    folder = lake / layout.version("v1")
+    pq.write_table(to_arrow(Member, members), folder / layout.MEMBERS)
+    shards = [(path, path.read_bytes()) for path in sorted((lake / layout.SHARDS).iterdir())]
+    manifest = factories.manifest(
+        labels={"squat": 7},
+        num_clips={name: sum(m.split == name for m in members) for name in ("train", "val", "test")},
+        shards=[
+            ShardEntry(
+                file=path.name,
+                sha256=hashlib.sha256(data).hexdigest(),
+                num_bytes=len(data),
+                num_clips=sum(m.shard == path.name for m in members),
+            )
             for path, data in shards
         ],
-        "files": {"clip.parquet": hashlib.sha256((folder / "clip.parquet").read_bytes()).hexdigest()},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+        files={layout.MEMBERS: hashlib.sha256((folder / layout.MEMBERS).read_bytes()).hexdigest()},
+    )
+    (folder / layout.MANIFEST).write_bytes(versions.as_bytes(manifest))

@@ -8,7 +8,6 @@ vocabulary.
 import copy
 import gzip
 import json
-import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from h2a_curation.foundation.atomic_files import move
+from h2a_curation.foundation.atomic_files import keep, write_output
 from h2a_curation.models.torchvision_compat import make_importable
 from h2a_curation.sample_world.model.training_frames import SIZE_PX
 
@@ -64,7 +63,7 @@ def write_vocabulary(folder: Path) -> Path:
 
     lines = gzip.decompress(Path(default_bpe()).read_bytes()).decode().split("\n")[: _NUM_MERGES + 1]
     target = folder / VOCABULARY
-    target.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
+    write_output(target, gzip.compress("\n".join(lines).encode(), mtime=0))
     return target
 
 
@@ -102,11 +101,12 @@ def save_model(model: Any, folder: Path) -> None:
     }
     save_file(weights, str(folder / f"{WEIGHTS}.part"))
     (folder / f"{WEIGHTS}.part").chmod(0o644)
-    move(folder, folder / f"{WEIGHTS}.part", folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps({"model_cfg": MODEL, "preprocess_cfg": PREPROCESS}, indent=2) + "\n")
-    (folder / PLAIN_CONFIG).write_text(json.dumps(MODEL, indent=2) + "\n")
+    keep(folder, folder / f"{WEIGHTS}.part", folder / WEIGHTS)
+    described = {"model_cfg": MODEL, "preprocess_cfg": PREPROCESS}
+    for name, content in ((CONFIG, described), (PLAIN_CONFIG, MODEL)):
+        write_output(folder / name, (json.dumps(content, indent=2) + "\n").encode())
     write_vocabulary(folder)
-    shutil.copyfile(_licence(), folder / LICENCE)
+    write_output(folder / LICENCE, _licence().read_bytes())
 
 
 def _tower_arguments() -> dict[str, Any]:

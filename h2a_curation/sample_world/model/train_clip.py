@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from h2a_curation.decide.validate import ClipScores, mean_prompts, score_clips
 from h2a_curation.foundation import child_processes
+from h2a_curation.foundation.atomic_files import write_output
 from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.sample_world.captions import captions_by_subject, vary
 from h2a_curation.sample_world.classes import rendered_classes, rendered_negatives
@@ -234,7 +235,7 @@ def train(plan: Plan, cache: Path, out: Path) -> dict[str, Any]:
         "test_claims": summary(test_claims, claims),
         "test_confusions": confusions(scores["test"]),
     }
-    (out / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    write_output(out / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
     return metrics
 
 

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from h2a_curation.sample_world.site.content import Platform
+from h2a_curation.sample_world.site.content import FILES_ADDRESS, Platform
 from h2a_curation.sample_world.site.throttle import Pressure
 from h2a_curation.sample_world.world.faults import Fault
 
@@ -39,7 +39,7 @@ def make_app(platform: Platform, log: TextIO | None = None) -> ASGIApp:
     routes = [
         Route("/tag/{tag}", pages.tag),
         Route("/post/{post_id}", pages.post),
-        Route("/media/{name}", pages.media),
+        Route(f"{FILES_ADDRESS}/{{name}}", pages.media),
         Route("/robots.txt", pages.robots),
     ]
 

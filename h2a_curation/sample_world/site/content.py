@@ -14,6 +14,8 @@ from h2a_curation.sample_world.world.cast import FilePlan
 from h2a_curation.sample_world.world.faults import Fault, Throttle
 from h2a_curation.sample_world.world.world import World
 
+FILES_ADDRESS = "/media"
+"""Address of the posts' files on the site, before their names."""
 Answer = dict[str, Any]
 MakeFile = Callable[[FilePlan, Path], Path]
 
@@ -87,7 +89,7 @@ class SamplePlatform:
             "height_px": height_px,
             "num_views": post.num_views,
             "num_likes": post.num_likes,
-            "media": f"/media/{post.post_id}.mp4",
+            "media": f"{FILES_ADDRESS}/{post.post_id}.mp4",
         }
 
     def fault(self, route: str, key: str) -> Fault | None:
@@ -149,7 +151,7 @@ class ClipPlatform:
             "caption": file.name,
             "tags": [tag for tag, ids in self._listings.items() if post_id in ids],
             "creator": post_id,
-            "media": f"/media/{post_id}{file.suffix}",
+            "media": f"{FILES_ADDRESS}/{post_id}{file.suffix}",
         }
 
     def fault(self, route: str, key: str) -> Fault | None:

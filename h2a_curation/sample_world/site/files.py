@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
-from h2a_curation.foundation.atomic_files import move, scratch
+from h2a_curation.foundation.atomic_files import keep, move, scratch
 from h2a_curation.sample_world.clip_spec import ClipSpec
 from h2a_curation.sample_world.world.cast import FilePlan
 
@@ -43,7 +43,7 @@ def make_file(plan: FilePlan, folder: Path, render: Render | None = None) -> Pat
     with scratch(folder, "unfinished-") as aside:
         unfinished = aside / target.name
         _write(plan, unfinished, render or _renderer())
-        move(folder, unfinished, target)
+        keep(folder, unfinished, target)
     return target
 
 

@@ -10,7 +10,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from h2a_curation.foundation.atomic_files import move, scratch
+from h2a_curation.foundation.atomic_files import keep, scratch, sync, synced
 from h2a_curation.videomae.convert import shape
 from h2a_curation.videomae.convert.names import Tensors, from_hugging_face, to_hugging_face, unwrapped
 from h2a_curation.videomae.loop import checkpoint
@@ -37,7 +37,7 @@ class Found:
 
     layout: str
     tensors: Tensors
-    """The tensors by the names of the official pretraining model."""
+    """The weights, by the names of the official pretraining model."""
     said: Mapping[str, Any]
     """Fields of the model that the file tells besides its weights."""
     left_out: list[str]
@@ -92,9 +92,11 @@ def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> N
         save_file(
             {key: t.contiguous() for key, t in renamed.items()}, unfinished / "model.safetensors", {"format": "pt"}
         )
+        sync(unfinished / "model.safetensors")  # it is written by name, not into an open file
         for name, content in ((_CONFIG, described), ("preprocessor_config.json", pixels)):
-            (unfinished / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        move(target.parent, unfinished, target)
+            with synced(unfinished / name) as file:
+                file.write((json.dumps(content, indent=2) + "\n").encode())
+        keep(target.parent, unfinished, target)
 
 
 def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:

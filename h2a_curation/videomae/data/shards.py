@@ -5,8 +5,6 @@ it is installed (s3fs, gcsfs, aiohttp).
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +14,14 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from h2a_curation.foundation.atomic_files import plain_name, sha256_name
+from h2a_curation.lake import layout, versions
 from h2a_curation.videomae.data.disk_cache import DiskCache
-from schemas import Member, from_arrow
+from schemas import Member
+from schemas.publish import Manifest, ShardEntry
 
-FORMAT = 1
-"""Format of manifest.json that this code reads."""
 CACHE_BYTES = 200 * 2**30
 _AT_ONCE = 16
 """Questions to a distant server on its way at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """One tar, as the manifest describes it."""
-
-    file: str
-    sha256: str
-    num_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +29,18 @@ class Version:
     """An open version. Members are in the order of their clip ids, whatever the order of the file."""
 
     name: str
-    shards: str
-    """Folder of the tars, a path or address that fsspec knows."""
+    lake: str
+    """Path or address of the lake, as fsspec knows it."""
     members: list[Member]
     clips_sha256: str
-    """sha256 of clip.parquet: equal for equal content."""
-    shard_files: dict[str, Shard]
-    """The shards by file name."""
+    """Hash of clip.parquet: equal for equal content."""
+    shards: dict[str, ShardEntry]
+    """The tars by their file names."""
     cache: DiskCache | None
+
+    def address(self, shard: str) -> str:
+        """Path or address of a tar."""
+        return f"{self.lake}/{layout.shard(shard)}"
 
     def split(self, name: str) -> list[Member]:
         """The members of one split; there may be none."""
@@ -63,19 +55,17 @@ def open_version(lake: Path | str, name: str, *, cache: Path | None = None, cach
 
     ValueError in one line if there is no such version, it has no clip, or a file is changed, cut short or missing.
     """
-    folder = f"{lake}/versions/{plain_name(name, 'a version is named')}"
-    manifest = _manifest(folder, name)
-    members, sha256 = _members(folder, name, manifest["files"]["clip.parquet"])
-    shards = [_shard(fields, f"{folder}/manifest.json") for fields in manifest["shards"]]
+    manifest = _manifest(str(lake), name)
+    members, sha256 = _members(str(lake), name, manifest.files[layout.MEMBERS])
     version = Version(
         name=name,
-        shards=f"{lake}/shards",
+        lake=str(lake),
         members=members,
         clips_sha256=sha256,
-        shard_files={s.file: s for s in shards},
+        shards={shard.file: shard for shard in manifest.shards},
         cache=DiskCache(folder=cache, limit_bytes=cache_bytes) if cache else None,
     )
-    _check_shards(version, shards)
+    _check_shards(version)
     return version
 
 
@@ -84,7 +74,7 @@ def read_clip(version: Version, member: Member) -> bytes:
     data = _cached(version, member)
     if data is not None and _fault(data, member):
         assert version.cache is not None
-        version.cache.drop(version.shard_files[member.shard].sha256)
+        version.cache.drop(version.shards[member.shard].sha256)
         data = _cached(version, member)
     if data is None:
         data = _span(version, member)
@@ -104,7 +94,7 @@ def _fault(data: bytes, member: Member) -> str | None:
 
 def _span(version: Version, member: Member) -> bytes:
     """A clip's bytes from where its shard lies."""
-    address = f"{version.shards}/{member.shard}"
+    address = version.address(member.shard)
     filesystem, path = _filesystem(address)
     try:
         data: bytes = filesystem.cat_file(path, start=member.offset, end=member.offset + member.num_bytes)
@@ -119,7 +109,7 @@ def _cached(version: Version, member: Member) -> bytes | None:
     """A clip's bytes from the cache, if there is one with room for the shard."""
     if version.cache is None:
         return None
-    shard, address = version.shard_files[member.shard], f"{version.shards}/{member.shard}"
+    shard, address = version.shards[member.shard], version.address(member.shard)
 
     def fetch(to: Path) -> None:
         filesystem, path = _filesystem(address)
@@ -132,64 +122,59 @@ def _cached(version: Version, member: Member) -> bytes | None:
         raise ValueError(f"{address} cannot be copied to the cache {folder}: {_said(failed)}") from failed
 
 
-def _manifest(folder: str, name: str) -> dict[str, Any]:
+def _manifest(lake: str, name: str) -> Manifest:
+    file = f"{lake}/{layout.manifest(name)}"
     try:
-        manifest: dict[str, Any] = json.loads(_read(f"{folder}/manifest.json"))
+        content = _read(file)
     except FileNotFoundError as missing:
         raise ValueError(f"no version {name} in this lake: {missing} is missing") from missing
     except OSError as failed:
-        raise ValueError(f"{folder} cannot be read: {_said(failed)}") from failed
-    except json.JSONDecodeError as broken:
-        raise ValueError(f"{folder}/manifest.json is damaged ({broken}): publish again") from broken
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"version {name} has format {manifest['format']}; this program reads {FORMAT}")
-    return manifest
+        raise ValueError(f"{lake}/{layout.version(name)} cannot be read: {_said(failed)}") from failed
+    return versions.parse(content, file)
 
 
-def _members(folder: str, name: str, expected_sha256: str) -> tuple[list[Member], str]:
+def _members(lake: str, name: str, expected_sha256: str) -> tuple[list[Member], str]:
     """The rows of clip.parquet in the order of their clip ids, and the file's sha256."""
+    file, said = f"{lake}/{layout.version_file(name, layout.MEMBERS)}", f"{layout.MEMBERS} of version {name}"
     try:
-        table = _read(f"{folder}/clip.parquet")
+        content = _read(file)
     except OSError as failed:
-        raise ValueError(f"clip.parquet of version {name} cannot be read: {_said(failed)}") from failed
-    sha256 = hashlib.sha256(table).hexdigest()
+        raise ValueError(f"{said} cannot be read: {_said(failed)}") from failed
+    sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != expected_sha256:
-        raise ValueError(f"clip.parquet of version {name} is not the published one: its sha256 differs; publish again")
+        raise ValueError(f"{said} is not the published one: its sha256 differs; publish again")
     # In this thread: after Arrow's own threads have read from memory, a process that ends soon may abort (pyarrow 26).
-    reader = pq.ParquetFile(pa.BufferReader(table), pre_buffer=False)
-    members = from_arrow(Member, reader.read(use_threads=False))
-    for member in members:
-        plain_name(member.shard, f"clip.parquet of version {name} names a shard")
+    reader = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+    members = versions.members(reader.read(use_threads=False), said)
     if not members:
         raise ValueError(f"version {name} has no clip: nothing to train on")
     return sorted(members, key=lambda m: (m.clip_id, m.class_id)), sha256
 
 
-def _shard(fields: dict[str, Any], manifest: str) -> Shard:
-    """Names become paths and addresses, here and in the cache: they are checked before that."""
-    file = plain_name(fields["file"], f"{manifest} names a shard")
-    sha256 = sha256_name(fields["sha256"], f"{manifest} gives the shard {file} the hash")
-    return Shard(file=file, sha256=sha256, num_bytes=fields["num_bytes"])
-
-
-def _check_shards(version: Version, shards: Sequence[Shard]) -> None:
+def _check_shards(version: Version) -> None:
+    if unknown := {member.shard for member in version.members} - version.shards.keys():
+        raise ValueError(f"{layout.MANIFEST} of version {version.name} lacks shard {min(unknown)}: publish again")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        faults = pool.map(lambda shard: _length_fault(version, shard), shards)
+        faults = pool.map(lambda shard: _length_fault(version, shard), version.shards.values())
         if fault := next((f for f in faults if f), None):
             raise ValueError(fault)
 
 
-def _length_fault(version: Version, shard: Shard) -> str | None:
-    filesystem, path = _filesystem(f"{version.shards}/{shard.file}")
+def _length_fault(version: Version, shard: ShardEntry) -> str | None:
+    filesystem, path = _filesystem(version.address(shard.file))
     try:
         found = filesystem.size(path)
     except FileNotFoundError:
-        return f"shard {shard.file} of version {version.name} is missing from {version.shards}: pack again"
+        return f"shard {shard.file} of version {version.name} is missing from {_folder(version)}: pack again"
     except OSError as failed:
-        return f"shard {shard.file} in {version.shards} cannot be looked at: {_said(failed)}"
+        return f"shard {shard.file} in {_folder(version)} cannot be looked at: {_said(failed)}"
     if found is not None and found != shard.num_bytes:
         return f"shard {shard.file} has {found} bytes, not the {shard.num_bytes} of its version: pack or copy it again"
     return None
+
+
+def _folder(version: Version) -> str:
+    return f"{version.lake}/{layout.SHARDS}"
 
 
 def _read(address: str) -> bytes:

@@ -22,7 +22,7 @@ class Step:
     learning_rate: float
     weight_decay: float
     grad_norm: float
-    """Before clipping."""
+    """Norm of the gradients before clipping."""
 
 
 class History:
@@ -64,7 +64,7 @@ class History:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The whole lines: a last one without its end was cut off by a kill."""
+    """Rows of the whole lines: a last one without its end was cut off by a kill, and is left out."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
@@ -76,6 +76,8 @@ def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:
+    # No fsync: a step would wait for the disk, and lines lost in a power cut belong to steps after the last checkpoint,
+    # which the resumed run does again.
     try:
         with path.open("a") as file:
             file.write(json.dumps(row) + "\n")

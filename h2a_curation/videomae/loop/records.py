@@ -24,14 +24,14 @@ class Records:
         return self._history.losses
 
     def add(self, step: Step, speed: Speed, *, ends_epoch: bool) -> None:
-        """A step is done."""
+        """Write down a step that is done."""
         self._history.add(step)
         self._board.add(step, speed)
         if ends_epoch:
             self._history.end_epoch(step.epoch)
 
     def show(self, picture: Image.Image, epoch: int, step: int) -> None:
-        """Reconstructions after an epoch."""
+        """Keep a picture of reconstructions after an epoch."""
         with replaced(self._out, self._out / "pictures" / f"epoch-{epoch}.png") as file:
             picture.save(file, "PNG")
         self._board.show(picture, step)
