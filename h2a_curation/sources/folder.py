@@ -18,7 +18,7 @@ from typing import Any
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.base import Cost, Page, SourceContext
-from h2a_curation.sources.fields import PlainName
+from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.registry import KindSettings
 from h2a_curation.taxonomy import hashtags
 from schemas import Post

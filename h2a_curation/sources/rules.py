@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from h2a_curation.foundation import yaml_file
-from h2a_curation.sources.fields import PlainName, SiteAddress
+from h2a_curation.sources.recipe_types import PlainName, SiteAddress
 from h2a_curation.sources.registry import KINDS, KindSettings, NoSettings, known, nearest, rules_of, settings_of
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.sources.base import Cost, Page, Source, SourceContext
-from h2a_curation.sources.fields import PlainName
+from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.rows import Row, is_empty, read_rows
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
 from h2a_curation.sources.ytdlp.rules import YtDlpRules

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from h2a_curation.sources.fields import PlainName, ProxyAddress
+from h2a_curation.sources.recipe_types import PlainName, ProxyAddress
 from h2a_curation.sources.registry import KindSettings
 
 TIKTOK = "https://open.tiktokapis.com"

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from h2a_curation.sources.fields import ProxyAddress
+from h2a_curation.sources.recipe_types import ProxyAddress
 from h2a_curation.sources.registry import nearest
 
 OWN_OPTIONS = "H2A_YTDLP_OPTIONS"

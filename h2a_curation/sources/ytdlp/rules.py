@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from h2a_curation.sources.fields import PlainName, SiteAddress
+from h2a_curation.sources.recipe_types import PlainName, SiteAddress
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
 
 
