@@ -1,9 +1,14 @@
-"""What every place that posts come from offers: listings by tag, and files."""
+"""What every place that posts come from offers (listings by tag, and files), and what the build gives to each."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.sources.politeness.pace import OF_PROCESS, Hosts, Pace
 from schemas import Post
 
 
@@ -26,8 +31,38 @@ class Page:
     cost: Cost
 
 
+def utc_now() -> datetime:
+    """The time on this machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What the build gives to every source beside its rules: nothing here can be said by a recipe's `source`."""
+
+    limits: FetchRules = field(default_factory=FetchRules)
+    """Bytes of a file, seconds of one call, seconds of silence, and the longest pause that is waited for."""
+    clock: Callable[[], datetime] = utc_now
+    state: Path | None = None
+    """The folder for what must outlive the process, such as an API's daily count."""
+    honour_robots: bool = True
+    """Leave alone what a plain web host's robots.txt or headers forbid."""
+    canary_url: str = ""
+    """Address of a post known to be good, which `check` looks at; empty where the recipe names none."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """Keys, secrets, and options of whoever runs the build: a recipe has no place for them."""
+    hosts: Hosts = field(default_factory=lambda: OF_PROCESS)
+    """Who asks which host, and when, over all sources of the process."""
+
+    def pace(self, min_interval_s: float, max_per_host: int) -> Pace:
+        """The pace of one source, kept together with all others that ask the same hosts."""
+        return Pace(
+            min_interval_s, max_per_host=max_per_host, max_pause_s=self.limits.max_retry_after_s, hosts=self.hosts
+        )
+
+
 class Source(Protocol):
-    """Safe to call from several threads."""
+    """Safe to call from several threads. A class is made of its kind's rules and a SourceContext."""
 
     @property
     def name(self) -> str:

@@ -1,27 +1,49 @@
-"""Posts from a folder of downloads: video files, each with or without the sidecar that its downloader wrote."""
+"""Posts from a folder of downloads: video files, each with or without the sidecar that its downloader wrote.
+
+yt-dlp, which takes a second to import, is imported when the folder is read: a recipe's rules need none of it.
+"""
 
 import errno
+import functools
 import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from yt_dlp.utils import MEDIA_EXTENSIONS
-
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.ytdlp.post import post_of
+from h2a_curation.sources.base import Cost, Page, SourceContext
+from h2a_curation.sources.recipe_types import PlainName
+from h2a_curation.sources.registry import KindSettings
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
 _MAX_SIDECAR_BYTES = 64_000_000
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderSettings(KindSettings):
+    """What this kind alone takes."""
+
+    hard_link: bool = True
+    """The lake shares a file's bytes where both are on one disk; else it gets a copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRules:
+    """What a recipe says to the kind `folder`."""
+
+    name: PlainName = "folder"
+    """Prefix of its posts' ids."""
+    file: Path | None = None
+    """The folder of downloads; the command line may name it in place of the recipe."""
+    settings: FolderSettings = field(default_factory=FolderSettings)
 
 
 class FolderOfFiles:
@@ -31,21 +53,15 @@ class FolderOfFiles:
     `output_format: files`. They are read once, at the first listing or fetch.
     """
 
-    def __init__(
-        self,
-        *,
-        file: Path | str | None,
-        name: str = "folder",
-        hard_link: bool = True,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        """`hard_link`: the lake shares the file's bytes where both are on one disk; else it gets a copy."""
-        if file is None or not Path(file).is_dir():
-            raise ValueError(f"source {name}: {file or 'nothing'} is no folder; name the folder of downloads to read")
-        self.name = name
-        self._folder = Path(file).absolute()
-        self._hard_link = hard_link
-        self._clock = clock
+    def __init__(self, rules: FolderRules, context: SourceContext) -> None:
+        """ValueError where there is no such folder."""
+        if rules.file is None or not rules.file.is_dir():
+            said = rules.file or "nothing"
+            raise ValueError(f"source {rules.name}: {said} is no folder; name the folder of downloads to read")
+        self.name = rules.name
+        self._folder = rules.file.absolute()
+        self._hard_link = rules.settings.hard_link
+        self._clock = context.clock
         self._found: dict[str, tuple[Post, Path]] | None = None
         self._lock = threading.Lock()
 
@@ -53,7 +69,7 @@ class FolderOfFiles:
         """ValueError where the folder holds no video file."""
         if next(_videos(self._folder), None) is None:
             tars = " (tar shards are not read: unpack them)" if any(self._folder.rglob("*.tar")) else ""
-            raise ValueError(f"{self._folder}: no video files in it{tars}; known endings are {' '.join(_ENDINGS)}")
+            raise ValueError(f"{self._folder}: no video files in it{tars}; known endings are {' '.join(_endings())}")
 
     def search(self, tag: str, cursor: str) -> Page:
         """All files by path, at no cost: there is nothing to page."""
@@ -93,7 +109,12 @@ class FolderOfFiles:
             return self._found
 
 
-_ENDINGS = tuple(f".{ending}" for ending in MEDIA_EXTENSIONS.video)
+@functools.cache
+def _endings() -> tuple[str, ...]:
+    """Of a file's name, by which yt-dlp knows a video."""
+    from yt_dlp.utils import MEDIA_EXTENSIONS
+
+    return tuple(f".{ending}" for ending in MEDIA_EXTENSIONS.video)
 
 
 def _videos(folder: Path) -> Iterator[Path]:
@@ -101,12 +122,14 @@ def _videos(folder: Path) -> Iterator[Path]:
     for path, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(_ENDINGS) and ".temp." not in name:
+            if not name.startswith(".") and name.lower().endswith(_endings()) and ".temp." not in name:
                 yield Path(path, name)
 
 
 def _post(name: str, file: Path, folder: Path, now: datetime) -> Post:
     """From what its sidecar says; without one, what the path tells: an id of its own, and nothing of the content."""
+    from h2a_curation.sources.ytdlp.post import post_of
+
     info = _info(file)
     own_id = info.get("id")
     if isinstance(own_id, str | int) and own_id:

@@ -1,52 +1,46 @@
-"""What a recipe says of its source; `open_source` makes the source of it."""
+"""What a recipe says of its source, whatever its kind; each kind's own rules are the part of it that the kind takes.
 
-import re
-from dataclasses import dataclass, field, replace
+`open_source` makes the source of it.
+"""
+
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, PlainValidator
+from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
-from h2a_curation.sources.registry import KINDS, nearest
-from h2a_curation.sources.settings import KindSettings, of_kind
+from h2a_curation.foundation import yaml_file
+from h2a_curation.sources.recipe_types import PlainName, SiteAddress
+from h2a_curation.sources.registry import KINDS, KindSettings, NoSettings, known, nearest, rules_of, settings_of
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
 
-
-def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"unknown source kind {kind!r}{nearest(kind, KINDS)}")
-    return kind
+_FOR_ALL = frozenset({"kind", "fetch_with", "canary", "canary_after", "opt_out", "honour_opt_out", "world"})
+"""What is the same for every kind: `open_source`, GuardedSource or the command sees to it, and no source's class."""
 
 
-def _plain_name(name: str) -> str:
-    """It is part of a file's name, and ends at the first colon of a post's id."""
-    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
-        raise ValueError(f"{name!r} cannot stand before post ids: give letters, digits, '_', '-' and '.' alone")
-    return name
+def _settings(value: Any, info: ValidationInfo) -> KindSettings | None:
+    """A recipe's `settings` as those of its `kind`, which stands before them; ValueError for what that does not take.
 
-
-def _of_the_web(address: str) -> str:
-    """A recipe names sites, not files of this machine."""
-    if re.match(r"\s*(file:|[/\\.~])", address, re.IGNORECASE):
-        raise ValueError(f"{address!r} is a path on this machine: give a site's address, such as https://...")
-    return address
-
-
-_Address = Annotated[str, AfterValidator(_of_the_web)]
+    A field's validator: by the time it runs, pydantic has checked the kind, and knows none where it was wrong.
+    """
+    kind = info.data.get("kind")
+    if value is None or kind is None:
+        return None
+    return yaml_file.check(value, settings_of(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRules:
     """Where posts come from."""
 
-    kind: Annotated[str, AfterValidator(_known)] = "ytdlp"
+    kind: Annotated[str, AfterValidator(known)] = "ytdlp"
     """`ytdlp`: listings that yt-dlp can read. `table`: a file of URLs. `folder`: files with yt-dlp's sidecars.
     `tiktok_research`: the TikTok Research API."""
-    name: Annotated[str, AfterValidator(_plain_name)] = "ytdlp"
+    name: PlainName = "ytdlp"
     """Prefix of its posts' ids."""
-    listing_url: _Address = ""
+    listing_url: SiteAddress = ""
     """With `{tag}` where the hashtag belongs."""
-    post_url: _Address = ""
+    post_url: SiteAddress = ""
     """With `{id}`; empty where the listed address is the one to fetch."""
     page_size: int = 30
     """Posts that one request lists."""
@@ -62,7 +56,7 @@ class SourceRules:
     """The table, or the folder."""
     columns: dict[str, str] = field(default_factory=dict)
     """Our column's name to the table's, where they differ."""
-    settings: Annotated[KindSettings | None, PlainValidator(of_kind)] = None
+    settings: Annotated[KindSettings | None, PlainValidator(_settings)] = None
     """What this kind alone takes."""
     fetch_with: "SourceRules | None" = None
     """Another source that fetches what this one lists."""
@@ -81,7 +75,7 @@ class SourceRules:
     """Serve the built-in sample world of this size while the build runs, and mine that."""
 
     def __post_init__(self) -> None:
-        if not KINDS[_known(self.kind)].fetches and self.fetch_with is None:
+        if not KINDS[known(self.kind)].fetches and self.fetch_with is None:
             raise ValueError(f"source kind {self.kind} gives no files: name another source in fetch_with")
         if self.max_per_host < 1 or self.canary_after < 1:
             raise ValueError("max_per_host and canary_after start at 1")
@@ -96,6 +90,17 @@ class SourceRules:
     def by_tag(self) -> bool:
         """Whether it lists posts by hashtag; a table or a folder is one listing."""
         return KINDS[self.kind].by_tag
+
+    def of_kind(self) -> Any:
+        """The rules of the kind's own class. ValueError for what was set and is not taken, with the nearest that is."""
+        into, plain = rules_of(self.kind), SourceRules()
+        taken = {f.name for f in fields(into)}
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _FOR_ALL}
+        if said["settings"] is None or type(said["settings"]) is NoSettings:
+            said.pop("settings")  # the kind's own defaults hold
+        if unused := [name for name, value in said.items() if name not in taken and value != getattr(plain, name)]:
+            raise ValueError(f"source kind {self.kind} has no setting {unused[0]!r}{nearest(unused[0], sorted(taken))}")
+        return into(**{name: value for name, value in said.items() if name in taken})
 
     @property
     def opt_outs(self) -> list[Path]:

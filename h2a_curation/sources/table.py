@@ -2,17 +2,22 @@
 
 import difflib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
+from pydantic import AfterValidator
+
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
-from h2a_curation.sources.base import Cost, Page
+from h2a_curation.sources.base import Cost, Page, Source, SourceContext
+from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.rows import Row, is_empty, read_rows
-from h2a_curation.sources.ytdlp.source import YtDlp
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
+from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
@@ -23,34 +28,56 @@ COLUMNS = (
 """What is read; only `url` must be there. Other columns are left alone."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRules:
+    """What a recipe says to the kind `table`."""
+
+    name: PlainName = "table"
+    """Prefix of its posts' ids."""
+    file: Path | None = None
+    """The table; the command line may name it in place of the recipe."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Our column's name to the table's, where they differ, such as `{"url": "link"}`."""
+    min_interval_s: float = 1.0
+    """Between two downloads from one host, whatever the number of lanes."""
+    max_per_host: int = 4
+    """Lanes that may download from one host at a time; the others wait."""
+    extractor_args: Annotated[ExtractorArguments, AfterValidator(harmless_arguments)] = field(default_factory=dict)
+    """As yt-dlp's --extractor-args, for the downloads."""
+    options: DownloadOptions = field(default_factory=DownloadOptions)
+    """Those of yt-dlp's options that a recipe may set, for the downloads."""
+
+    @property
+    def downloads(self) -> YtDlpRules:
+        """The rules of the source that downloads what is not a local file."""
+        return YtDlpRules(
+            name=self.name,
+            min_interval_s=self.min_interval_s,
+            max_per_host=self.max_per_host,
+            extractor_args=self.extractor_args,
+            options=self.options,
+        )
+
+
 class TableOfUrls:
-    """A file of posts as a source: the tag `""` lists all rows, another those that carry it."""
+    """A file of posts as a source: the tag `""` lists all rows, another those that carry it.
 
-    def __init__(
-        self,
-        *,
-        file: Path | str | None,
-        columns: Mapping[str, str] | None = None,
-        name: str = "table",
-        downloads: YtDlp | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        """`columns` gives the file's own names, such as `{"url": "link"}`. ValueError for a table that cannot be read.
+    The URL may be anything that yt-dlp can fetch, a path (seen from the table's folder) or `file://`. A row's class
+    joins its hashtags. A URL that comes twice counts once.
+    """
 
-        The URL may be anything that yt-dlp can fetch, a path (seen from the table's folder) or `file://`. A row's class
-        joins its hashtags. A URL that comes twice counts once. `downloads` fetches what is not a local file.
-        """
-        self.name = name
-        if file is None:
-            raise ValueError(f"source {name} reads a table: name one, such as `h2a build posts.csv ...`")
-        self._downloads = downloads or YtDlp(name=name)
-        file = Path(file)
-        rows = read_rows(file)
-        names = _names(file, rows, columns or {})
-        posts = [_post(name, file, row, names, clock()) for row in rows]
+    def __init__(self, rules: TableRules, context: SourceContext) -> None:
+        """ValueError for a table that cannot be read."""
+        self.name = rules.name
+        if rules.file is None:
+            raise ValueError(f"source {self.name} reads a table: name one, such as `h2a build posts.csv ...`")
+        self._downloads = _downloads(rules, context)
+        rows = read_rows(rules.file)
+        names = _names(rules.file, rows, rules.columns)
+        posts = [_post(self.name, rules.file, row, names, context.clock()) for row in rows]
         by_url = {post.url: post for post in reversed(posts)}
         self._posts = [post for post in posts if by_url[post.url] is post]
-        _refuse_shared_ids(file, self._posts)
+        _refuse_shared_ids(rules.file, self._posts)
 
     def check(self) -> None:
         """ValueError where what downloads cannot work; the table was read when the source was made."""
@@ -80,6 +107,14 @@ class TableOfUrls:
             if error.policy is not Policy.STOP and error.kind is not ErrorKind.EXTRACTOR_BROKEN:
                 raise
             raise FetchError(ErrorKind.SERVER_ERROR, f"{error.kind}: {error.detail}") from error
+
+
+def _downloads(rules: TableRules, context: SourceContext) -> Source:
+    """Imported here: yt-dlp takes a second, and reading a recipe needs none of it."""
+    from h2a_curation.sources.ytdlp.source import YtDlp
+
+    # A table's canary is one more address to fetch, and may be a plain file, which no extractor needs to know.
+    return YtDlp(rules.downloads, replace(context, canary_url=""))
 
 
 def local_path(url: str) -> Path | None:

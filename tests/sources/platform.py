@@ -1,8 +1,12 @@
 """The sample platform's wire format, served by `tests.loopback`: listings and posts that a test makes up."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
+from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.sources.base import SourceContext
+from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
 from tests.loopback import Answer, Site
@@ -16,6 +20,19 @@ def clock():
     return factories.DAY
 
 
+def context(said: dict[str, Any]) -> SourceContext:
+    """What of `said` is a limit or the build's; the rest is left in it, for the rules."""
+    limits = {f.name: said.pop(f.name) for f in fields(FetchRules) if f.name in said}
+    own = {f.name: said.pop(f.name) for f in fields(SourceContext) if f.name in said}
+    return SourceContext(limits=FetchRules(**limits), **own)
+
+
+def ytdlp(**said: Any) -> YtDlp:
+    """A source of this kind, without a wait between requests unless a test asks for one."""
+    given = context(said)
+    return YtDlp(YtDlpRules(**{"min_interval_s": 0.0, **said}), given)
+
+
 def platform(site: Site, **changed: Any) -> YtDlp:
     settings: dict[str, Any] = {
         "name": "h2a",
@@ -27,7 +44,12 @@ def platform(site: Site, **changed: Any) -> YtDlp:
         "extractor_args": {"h2asample": {"base": [site.url], "page_size": ["10"]}},
         "clock": clock,
     }
-    return YtDlp(**settings | changed)
+    return ytdlp(**settings | changed)
+
+
+def sample_platform(address: str) -> dict[str, dict[str, list[str]]]:
+    """Extractor arguments by which yt-dlp finds the platform at this address."""
+    return {"h2asample": {"base": [address], "page_size": ["10"]}}
 
 
 def put_listing(site: Site, tag: str, posts: list[dict[str, Any]], page_size: int = 10) -> None:

@@ -1,4 +1,7 @@
-"""What every source must do, whatever it is; a new source is one more line in `fixtures.FIXTURES`."""
+"""What every source must do, whatever it is; a new source is one more module in tests/sources/cases/.
+
+What it must do where the other side is hostile is in test_hostile.py.
+"""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,7 @@ from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from h2a_curation.taxonomy import hashtags
 from tests import factories
-from tests.sources.fixtures import CREATOR, FIXTURES, NUM_POSTS, made, opened
+from tests.sources.fixtures import CASES, CREATOR, NUM_POSTS, made, opened, ruled
 from tests.sources.platform import VIDEO
 
 MOST_PAGES = 50
@@ -42,8 +45,8 @@ def pages(source, tag="squat"):
         assert num < MOST_PAGES, "its cursors do not end"
 
 
-def test_every_kind_has_a_fixture():
-    assert set(FIXTURES) == set(KINDS)
+def test_every_kind_has_a_case():
+    assert set(CASES) == set(KINDS), "write tests/sources/cases/<kind>.py for each, or begin with `make new-source`"
 
 
 def test_cursors_end_and_posts_are_normalised(source, kind):
@@ -82,7 +85,7 @@ def test_a_page_is_the_same_whoever_asks_for_it_and_when(source):
 
 
 def test_cursors_outlive_the_process(kind, site, tmp_path):
-    with FIXTURES[kind](site, tmp_path) as rules:
+    with ruled(kind, site, tmp_path) as rules:
         first = made(rules, tmp_path).search("squat", "")
         if first.next_cursor is None:
             return

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.folder import FolderOfFiles
+from h2a_curation.sources.folder import FolderOfFiles, FolderRules, FolderSettings
 from tests import factories
-from tests.sources.platform import VIDEO, clock
+from tests.sources.platform import VIDEO, clock, context
 
 INFO = {
     "_type": "video", "id": "x1", "extractor_key": "Youtube", "webpage_url": "https://www.youtube.com/watch?v=x1",
@@ -26,7 +26,7 @@ def put(folder, name, info=None, ending=".info.json"):
 
 
 def source(folder, **settings):
-    return FolderOfFiles(file=folder, clock=clock, **settings)
+    return FolderOfFiles(FolderRules(file=folder, settings=FolderSettings(**settings)), context({"clock": clock}))
 
 
 def posts(folder):

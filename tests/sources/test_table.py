@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.table import TableOfUrls
+from h2a_curation.sources.table import TableOfUrls, TableRules
 from tests import factories
-from tests.sources.platform import VIDEO, clock
+from tests.sources.platform import VIDEO, clock, context
 
 ROWS = [
     {"url": "https://example.org/1.mp4", "class": "Clean and Jerk", "caption": "heavy #PR",
@@ -32,8 +32,12 @@ def write(folder, ending, rows):
     return file
 
 
-def read(file, **settings):
-    return TableOfUrls(file=file, clock=clock, **settings).search("", "").posts
+def made(file, **said):
+    return TableOfUrls(TableRules(file=file, **said), context({"clock": clock}))
+
+
+def read(file, **said):
+    return made(file, **said).search("", "").posts
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
@@ -71,7 +75,7 @@ def test_an_id_does_not_depend_on_place_and_a_url_counts_once(tmp_path):
 
 def test_a_table_is_one_page_whole_or_by_tag(tmp_path):
     rows = [{"url": f"https://example.org/{i}.mp4", "class": "squat" if i % 2 else "surf"} for i in range(600)]
-    table = TableOfUrls(file=write(tmp_path, "csv", rows), clock=clock)
+    table = made(write(tmp_path, "csv", rows))
     page = table.search("", "")
     assert (len(page.posts), page.next_cursor) == (600, None)
     assert len(table.search("squat", "").posts) == 300
@@ -82,7 +86,7 @@ def test_local_files_are_copied(tmp_path):
     (tmp_path / "clips" / "a b.mp4").write_bytes(VIDEO)
     urls = ["clips/a b.mp4", str(tmp_path / "clips" / "a b.mp4").replace("clips", "./clips"), "clips/none.mp4"]
     rows = [{"url": urls[0]}, {"url": (tmp_path / "clips" / "a b.mp4").as_uri()}, {"url": urls[2]}]
-    table = TableOfUrls(file=write(tmp_path, "jsonl", rows), clock=clock)
+    table = made(write(tmp_path, "jsonl", rows))
     relative, address, missing = table.search("", "").posts
     for number, post in enumerate((relative, address)):
         table.fetch(post, tmp_path / str(number))
@@ -93,7 +97,7 @@ def test_local_files_are_copied(tmp_path):
 
 
 def test_a_site_that_is_down_does_not_stop_the_others(tmp_path):
-    table = TableOfUrls(file=write(tmp_path, "csv", [{"url": "http://127.0.0.1:9/1.mp4"}]), clock=clock)
+    table = made(write(tmp_path, "csv", [{"url": "http://127.0.0.1:9/1.mp4"}]))
     with pytest.raises(FetchError, match="unreachable") as caught:
         table.fetch(table.search("", "").posts[0], tmp_path / "file")
     assert caught.value.kind is ErrorKind.SERVER_ERROR
@@ -121,24 +125,24 @@ def test_a_site_that_is_down_does_not_stop_the_others(tmp_path):
 def test_a_bad_table_is_refused_in_one_line_that_says_what_to_do(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=words) as caught:
-        TableOfUrls(file=tmp_path / name)
+        made(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
 def test_a_wrong_mapping_is_refused(tmp_path):
     file = write(tmp_path, "csv", [{"link": "x", "views": 1}])
     with pytest.raises(ValueError, match=r"no column 'lnk' for url \(did you mean 'link'\?\)"):
-        TableOfUrls(file=file, columns={"url": "lnk"})
+        made(file, columns={"url": "lnk"})
     with pytest.raises(ValueError, match=r"no column 'ulr' to map \(did you mean 'url'\?\)"):
-        TableOfUrls(file=file, columns={"ulr": "link"})
+        made(file, columns={"ulr": "link"})
 
 
 def test_no_file_and_no_text(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
-        TableOfUrls(file=tmp_path / "none.csv")
+        made(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes("url\nhttps://example.org/é\n".encode("latin-1"))
     with pytest.raises(ValueError, match="not UTF-8"):
-        TableOfUrls(file=tmp_path / "latin.csv")
+        made(tmp_path / "latin.csv")
 
 
 def test_a_caption_of_a_megabyte(tmp_path):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from protego import Protego
-from yt_dlp.networking.exceptions import HTTPError
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 
@@ -24,11 +23,13 @@ class Robots:
         self._rules: dict[str, Protego] = {}
         self._lock = threading.Lock()
 
-    def check(self, url: str, read: Callable[[str, int], str]) -> None:
-        """FetchError where the host forbids the address. `read(url, max_bytes)` raises yt-dlp's own errors.
+    def check(self, url: str, read: Callable[[str, int], str | None]) -> None:
+        """FetchError where the host forbids the address.
 
-        As RFC 9309 has it, the longest rule that matches counts, `*` stands for anything and a last `$` for the end; a
-        host without the file (4xx) allows all; where it fails (5xx), nothing is allowed yet.
+        `read(url, max_bytes)` is the client's that will fetch the file, so that the host's rules come by the same way
+        (proxy, cookies, fingerprint) as the file. It gives None where there is no such file (4xx, which allows all),
+        and raises where the host fails (5xx): then nothing is allowed yet. As RFC 9309 has it, the longest rule that
+        matches counts, `*` stands for anything and a last `$` for the end.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
@@ -37,7 +38,7 @@ class Robots:
         with self._lock:
             rules = self._rules.get(host)
         if rules is None:
-            rules = Protego.parse(_text(f"{host}/robots.txt", read))
+            rules = Protego.parse(read(f"{host}/robots.txt", _MAX_BYTES) or "")
             with self._lock:
                 self._rules[host] = rules
         if not rules.can_fetch(url, AGENT):
@@ -51,12 +52,3 @@ def reservation(headers: Mapping[str, str]) -> str:
         if directive.strip().lower() in _RESERVED:
             return f"X-Robots-Tag: {tag}"
     return "TDM-Reservation: 1" if (headers.get("TDM-Reservation") or "").strip() == "1" else ""
-
-
-def _text(url: str, read: Callable[[str, int], str]) -> str:
-    try:
-        return read(url, _MAX_BYTES)
-    except HTTPError as error:
-        if 400 <= error.status < 500 and error.status != 429:
-            return ""
-        raise

@@ -11,13 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from curl_cffi import CurlECode, CurlOpt
-from curl_cffi.requests import Response, Session
-from curl_cffi.requests.exceptions import RequestException, Timeout
-
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.base import Cost
-from h2a_curation.sources.politeness.retry_after import retry_after_s
+from h2a_curation.sources.http import HttpClient, status_kind
 from h2a_curation.sources.tiktok_research.quota import DailyQuota
 
 KEY, SECRET = "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"
@@ -39,10 +35,10 @@ ERRORS: dict[str, ErrorKind] = {
     "temporarily_unavailable": ErrorKind.SERVER_ERROR,
 }
 """By the code in the answer: the API's own, then those of its OAuth endpoint."""
-_BY_STATUS = {401: ErrorKind.CREDENTIALS, 403: ErrorKind.CREDENTIALS, 429: ErrorKind.RATE_LIMITED}
+_BY_STATUS = {401: ErrorKind.CREDENTIALS, 403: ErrorKind.CREDENTIALS}
+"""Statuses that mean another thing here than of a post's page."""
 _RENEW_BEFORE_S = 120.0
 """A token is given up this long before its two hours end, so that it does not expire on the way."""
-_MAX_ANSWER_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +68,14 @@ class TikTokApi:
         base_url: str,
         credentials: Credentials,
         quota: DailyQuota,
+        client: HttpClient,
         *,
-        timeout_s: float,
-        proxy: str | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
         self._quota = quota
-        self._session = Session[Response](
-            timeout=timeout_s,
-            proxy=proxy,
-            allow_redirects=False,
-            curl_options={CurlOpt.MAXFILESIZE_LARGE: _MAX_ANSWER_BYTES},
-        )
+        self._client = client
         self._now_s = now_s
         self._lock = threading.Lock()
         self._token = ""
@@ -101,10 +91,9 @@ class TikTokApi:
         for is_second in (False, True):
             token, cost = self._bearer()
             num_requests, num_bytes = num_requests + cost.num_requests, num_bytes + cost.num_bytes
-            self._quota.take()
-            url = f"{self._base_url}{path}?fields={fields}"
-            answer, received = self._ask(url, headers={"Authorization": f"Bearer {token}"}, json=body)
-            num_requests, num_bytes = num_requests + 1, num_bytes + received
+            url, headers = f"{self._base_url}{path}?fields={fields}", {"Authorization": f"Bearer {token}"}
+            answer = self._ask(url, at_turn=self._quota.take, headers=headers, json=body)
+            num_requests, num_bytes = num_requests + 1, num_bytes + answer.num_bytes
             error = self._error(answer)
             if error is None:
                 return _data(answer.said), Cost(num_requests=num_requests, num_bytes=num_bytes)
@@ -125,40 +114,41 @@ class TikTokApi:
                 "client_secret": self._credentials.secret,
                 "grant_type": "client_credentials",
             }
-            answer, received = self._ask(f"{self._base_url}/v2/oauth/token/", data=form)
+            answer = self._ask(f"{self._base_url}/v2/oauth/token/", data=form)
             if (error := self._error(answer)) is not None:
                 raise error
             token, lasts_s = answer.said.get("access_token"), answer.said.get("expires_in")
             if not isinstance(token, str) or not token or not isinstance(lasts_s, int | float):
                 raise SourceChanged(f"TikTok's token answer has another shape: {sorted(answer.said)}")
             self._token, self._token_ends_s = token, self._now_s() + max(0.0, lasts_s - _RENEW_BEFORE_S)
-            return token, Cost(num_requests=1, num_bytes=received)
+            return token, Cost(num_requests=1, num_bytes=answer.num_bytes)
 
     def _forget(self, token: str) -> None:
         with self._lock:
             if self._token == token:
                 self._token = ""
 
-    def _ask(self, url: str, **request: Any) -> tuple["_Answer", int]:
+    def _ask(self, url: str, **request: Any) -> "_Answer":
         try:
-            response = self._session.post(url, **request)
-        except RequestException as error:
-            raise FetchError(_kind_of(error), self._safe(str(error))) from None
+            came = self._client.post(url, **request)
+        except FetchError as error:
+            raise FetchError(error.kind, self._safe(error.detail), error.retry_after_s) from None
         try:
-            said = json.loads(response.content)
+            said = json.loads(came.body)
         except (ValueError, RecursionError):
             said = None
-        answer = _Answer(response.status_code, said if isinstance(said, dict) else {}, retry_after_s(response.headers))
-        return answer, len(response.content)
+        return _Answer(came.status, said if isinstance(said, dict) else {}, came.retry_after_s, came.num_bytes)
 
     def _error(self, answer: "_Answer") -> FetchError | None:
-        """None where the answer is what was asked for."""
+        """None where the answer is what was asked for. A pause that it asks for is everybody's, but for a used-up day:
+        of that the quota's count says until when.
+        """
         code, message = _told(answer.said)
         if answer.status == 200 and code in ("", "ok"):
             return None if answer.said else SourceChanged("TikTok's answer is not JSON")
-        kind = ERRORS.get(code) or _BY_STATUS.get(answer.status)
-        if kind is None:
-            kind = ErrorKind.SERVER_ERROR if answer.status >= 500 else ErrorKind.EXTRACTOR_BROKEN
+        kind = ERRORS.get(code) or _status_kind(answer.status)
+        if kind is not ErrorKind.QUOTA and answer.retry_after_s:
+            self._client.pause(self._base_url, answer.retry_after_s)
         return FetchError(kind, self._safe(f"TikTok answers {answer.status} {code}: {message}"), answer.retry_after_s)
 
     def _safe(self, text: str) -> str:
@@ -172,6 +162,15 @@ class _Answer:
     status: int
     said: dict[str, Any]
     retry_after_s: float | None
+    num_bytes: int
+
+
+def _status_kind(status: int) -> ErrorKind:
+    """Where the answer has no code. An endpoint is never `gone`: it has moved, and this module must follow."""
+    if status < 400:
+        return ErrorKind.EXTRACTOR_BROKEN
+    kind = _BY_STATUS.get(status) or status_kind(status)
+    return ErrorKind.EXTRACTOR_BROKEN if kind is ErrorKind.GONE else kind
 
 
 def _told(said: dict[str, Any]) -> tuple[str, str]:
@@ -187,12 +186,3 @@ def _data(said: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise SourceChanged(f"TikTok's answer has no data: {sorted(said)}")
     return data
-
-
-def _kind_of(error: RequestException) -> ErrorKind:
-    if isinstance(error, Timeout):
-        return ErrorKind.TIMEOUT
-    if error.code == CurlECode.FILESIZE_EXCEEDED:
-        return ErrorKind.TOO_LARGE
-    broken_off = (CurlECode.RECV_ERROR, CurlECode.SEND_ERROR, CurlECode.GOT_NOTHING, CurlECode.PARTIAL_FILE)
-    return ErrorKind.SERVER_ERROR if error.code in broken_off else ErrorKind.UNREACHABLE

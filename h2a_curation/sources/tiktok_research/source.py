@@ -5,90 +5,53 @@ only, and its terms forbid downloading through it: another source fetches (`fetc
 """
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
-from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.politeness.pace import Pace
+from h2a_curation.sources.base import Cost, Page, SourceContext
+from h2a_curation.sources.http import HttpClient
 from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS, moment
-from h2a_curation.sources.settings import TIKTOK
 from h2a_curation.sources.tiktok_research.api import Credentials, TikTokApi
 from h2a_curation.sources.tiktok_research.quota import DailyQuota
+from h2a_curation.sources.tiktok_research.rules import TikTokResearchRules, tiktok_address
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
 _FIELDS = "id,video_description,create_time,view_count,like_count,hashtag_names,username,video_duration"
 """No more than is kept: nothing is asked about a creator but the name, which becomes a pseudonym."""
-_MAX_COUNT = 100
 _WINDOW_DAYS = 30
+"""The API refuses a longer span between `start_date` and `end_date`."""
 _NO_SUCH_SEARCH = re.compile(r"search.?id|cursor", re.IGNORECASE)
-_LENGTHS = ("SHORT", "MID", "LONG", "EXTRA_LONG")
 
 
 class TikTokResearch:
     """A tag's listing goes back in windows of 30 days; a cursor names window, offset and TikTok's cached search."""
 
-    def __init__(
-        self,
-        *,
-        name: str = "tiktok",
-        regions: Sequence[str] = (),
-        video_lengths: Sequence[str] = (),
-        until: str | date | None = None,
-        num_windows: int = 12,
-        page_size: int = _MAX_COUNT,
-        requests_per_day: int = 1000,
-        min_interval_s: float = 1.0,
-        max_per_host: int = 4,
-        max_retry_after_s: float = 120.0,
-        timeout_s: float = 60.0,
-        base_url: str = TIKTOK,
-        proxy: str | None = None,
-        state: Path | None = None,
-        credentials: Credentials | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        """`regions`: two-letter codes of the creators' countries; empty for all. `video_lengths`: of SHORT (under
-        15 s), MID (to 1 min), LONG (to 5 min), EXTRA_LONG; empty for all. `until`: the last day of the first window;
-        today where there is none. `state`: the folder that holds the day's count. `credentials`: the environment's.
-        """
-        if unknown := [length for length in video_lengths if length not in _LENGTHS]:
-            raise ValueError(f"source {name}: video_lengths has {unknown[0]!r}; known are {', '.join(_LENGTHS)}")
-        if bad := [code for code in regions if not re.fullmatch("[A-Z]{2}", code)]:
-            raise ValueError(f"source {name}: regions has {bad[0]!r}; give two-letter codes such as US")
-        if num_windows < 1 or not 1 <= page_size <= _MAX_COUNT:
-            raise ValueError(f"source {name}: num_windows starts at 1, and page_size is from 1 to {_MAX_COUNT}")
-        self.name = name
-        self._regions = list(regions)
-        self._video_lengths = list(video_lengths)
-        self._until = date.fromisoformat(until) if isinstance(until, str) else until
-        self._num_windows = num_windows
-        self._page_size = page_size
-        self._clock = clock
-        self._base_url = base_url
-        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
-        held = credentials or Credentials.of()
-        quota = DailyQuota(requests_per_day, account=held.key, folder=state, clock=clock, name=name)
-        self._api = TikTokApi(base_url, held, quota, timeout_s=timeout_s, proxy=proxy)
+    def __init__(self, rules: TikTokResearchRules, context: SourceContext) -> None:
+        """Key, secret and the address that gets them are the environment's; ValueError where one is missing."""
+        self.name = rules.name
+        self._rules = rules
+        self._clock = context.clock
+        held = Credentials.of(context.environment)
+        client = HttpClient(
+            context.pace(rules.min_interval_s, rules.max_per_host), context.limits, proxy=rules.settings.proxy
+        )
+        per_day = rules.settings.requests_per_day
+        quota = DailyQuota(per_day, account=held.key, folder=context.state, clock=context.clock, name=rules.name)
+        self._api = TikTokApi(tiktok_address(context.environment), held, quota, client)
 
     def check(self) -> None:
         """The credentials were there when the source was made; whether they hold, only TikTok can say."""
 
     def search(self, tag: str, cursor: str) -> Page:
         """One request: at most 100 videos, fewer where TikTok has removed some since."""
-        place = _Place.of(cursor) if cursor else _Place(self._until or self._clock().astimezone(UTC).date())
+        place = _Place.of(cursor) if cursor else _Place(self._newest_day())
         try:
-            with self._pace.seat() as seat:
-                seat.take(self._base_url)
-                self._pace.wait(self._base_url)
-                data, cost = self._api.post("/v2/research/video/query/", _FIELDS, self._body(tag, place))
+            data, cost = self._api.post("/v2/research/video/query/", _FIELDS, self._body(tag, place))
         except FetchError as error:
-            if error.kind is not ErrorKind.QUOTA and error.retry_after_s:
-                self._pace.pause(self._base_url, error.retry_after_s)
             if not place.offset or error.kind is not ErrorKind.GONE or not _NO_SUCH_SEARCH.search(error.detail):
                 raise
             return self._again(tag, place)
@@ -109,18 +72,22 @@ class TikTokResearch:
         cost = Cost(num_requests=page.cost.num_requests + 1, num_bytes=page.cost.num_bytes)
         return replace(page, cost=cost)
 
+    def _newest_day(self) -> date:
+        return self._rules.settings.until or self._clock().astimezone(UTC).date()
+
     def _body(self, tag: str, place: "_Place") -> dict[str, Any]:
-        conditions = [("EQ", "hashtag_name", [tag])]
-        if self._regions:
-            conditions.append(("IN", "region_code", self._regions))
-        if self._video_lengths:
-            conditions.append(("IN", "video_length", self._video_lengths))
+        wanted = self._rules.settings
+        conditions: list[tuple[str, str, list[str]]] = [("EQ", "hashtag_name", [tag])]
+        if wanted.regions:
+            conditions.append(("IN", "region_code", list(wanted.regions)))
+        if wanted.video_lengths:
+            conditions.append(("IN", "video_length", list(wanted.video_lengths)))
         query = [{"operation": o, "field_name": f, "field_values": v} for o, f, v in conditions]
         body = {
             "query": {"and": query},
             "start_date": f"{place.end - timedelta(days=_WINDOW_DAYS):%Y%m%d}",
             "end_date": f"{place.end:%Y%m%d}",
-            "max_count": self._page_size,
+            "max_count": self._rules.page_size,
             "cursor": place.offset,
         }
         return body | ({"search_id": place.search_id} if place.search_id else {})
@@ -163,7 +130,7 @@ class TikTokResearch:
 
     def _older(self, place: "_Place") -> "_Place | None":
         """Windows share a day, since the documentation leaves open whether the last day is within."""
-        if place.window + 1 >= self._num_windows:
+        if place.window + 1 >= self._rules.settings.num_windows:
             return None
         return _Place(place.end - timedelta(days=_WINDOW_DAYS), window=place.window + 1)
 
@@ -185,7 +152,7 @@ class _Place:
 
     @classmethod
     def of(cls, cursor: str) -> "_Place":
-        """Of a cursor that this source gave."""
+        """The place that a cursor names; the cursor is one that this source gave."""
         end, window, offset, num_restarts, search_id = cursor.split(".", 4)
         day = datetime.strptime(end, "%Y%m%d").replace(tzinfo=UTC).date()
         return cls(day, int(window), int(offset), int(num_restarts), search_id)

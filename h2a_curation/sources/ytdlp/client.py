@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from yt_dlp import YoutubeDL
 from yt_dlp.networking.common import Request
 from yt_dlp.networking.exceptions import HTTPError, RequestError
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.politeness.pace import Pace, Seat
+from h2a_curation.sources.http import is_absent
+from h2a_curation.sources.politeness.pace import Pace, Seat, host_of
 from h2a_curation.sources.politeness.retry_after import retry_after_s
 from h2a_curation.sources.politeness.robots import reservation
+from h2a_curation.sources.ytdlp.networking import TIMED, Deadline, TimedCurlCFFIRH, TimedRequestsRH
 
 _CHUNK_BYTES = 1 << 16
 _PHOTO_SITES = ("TikTok", "Douyin")
@@ -39,7 +40,11 @@ class Meter:
         self.num_bytes += num_bytes
         if self.num_bytes > self.max_bytes:
             raise FetchError(ErrorKind.TOO_LARGE, f"more than {self.max_bytes} bytes")
-        if time.monotonic() > self.deadline_s:
+        self.check_time()
+
+    def check_time(self) -> None:
+        """FetchError after the deadline, whatever words a connection that was cut off has for it."""
+        if time.monotonic() >= self.deadline_s:
             raise FetchError(ErrorKind.TIMEOUT, "the time for one try was used up")
 
 
@@ -50,23 +55,34 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self.meter = Meter(max_bytes=0, deadline_s=0.0)
         self.target = Path()
         self._pace = pace
+        self._deadline = Deadline()
         self._seat: Seat | None = None
         self._refuses_reserved = False
         self._answers: list[Any] = []
         super().__init__(params)
 
+    def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
+        """yt-dlp's handlers, with the deadline of the call at hand in those that go to the web."""
+        director = super().build_request_director([TIMED.get(handler, handler) for handler in handlers], preferences)
+        for handler in director.handlers.values():
+            if isinstance(handler, TimedRequestsRH | TimedCurlCFFIRH):
+                handler.deadline = self._deadline
+        return director
+
     def urlopen(self, req: Any) -> Any:
         """All of yt-dlp's own requests go through here: pages, files and fragments."""
-        self._wait_for(urlsplit(req if isinstance(req, str) else req.url).hostname or "")
+        self._wait_for(host_of(req if isinstance(req, str) else req.url))
         self.meter.num_requests += 1
         try:
             response = super().urlopen(req)
         except RequestError as error:
             self.meter.last_error = error
-            if isinstance(error, HTTPError):
+            if not isinstance(error, HTTPError):
+                self.meter.check_time()
+            else:
                 self._keep(error.response)
                 if wait_s := retry_after_s(error.response.headers):
-                    self._pace.pause(urlsplit(error.response.url).hostname or "", wait_s)
+                    self._pace.pause(host_of(error.response.url), wait_s)
             raise
         self._keep(response)
         if self._refuses_reserved and (reserved := reservation(response.headers)):
@@ -100,6 +116,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             try:
                 yield
             finally:
+                self._deadline.end_call()
                 while self._answers:
                     self._answers.pop().close()
 
@@ -112,12 +129,17 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         finally:
             self._refuses_reserved = False
 
-    def small_text(self, url: str, max_bytes: int) -> str:
-        """The first bytes of a text file; yt-dlp's HTTPError where there is none."""
+    def small_text(self, url: str, max_bytes: int) -> str | None:
+        """The first bytes of a text file, or None where there is none; yt-dlp's errors for a host that fails."""
         data = b""
-        with self.urlopen(Request(url)) as response:
-            while len(data) < max_bytes and (more := response.read(max_bytes - len(data))):
-                data += more
+        try:
+            with self.urlopen(Request(url)) as response:
+                while len(data) < max_bytes and (more := response.read(max_bytes - len(data))):
+                    data += more
+        except HTTPError as error:
+            if not is_absent(error.status):
+                raise
+            return None
         return data.decode("utf-8", "replace")
 
     def prepare_filename(self, info_dict: Any, dir_type: str = "", **options: Any) -> str:
@@ -128,9 +150,11 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """What is waited here is not the call's time."""
         assert self._seat, "asked outside of `seated`"
         started_s = time.monotonic()
+        self._deadline.disarm()
         self._seat.take(host)
         self._pace.wait(host)
         self.meter.deadline_s += time.monotonic() - started_s
+        self._deadline.arm(self.meter.deadline_s)
 
     def _keep(self, answer: Any) -> None:
         """To be closed when the call ends, if nobody has closed it by then."""
@@ -154,6 +178,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
                 data = read(amount)
             except RequestError as error:
                 self.meter.last_error = error
+                self.meter.check_time()
                 raise
             self.meter.add(len(data))
             return data

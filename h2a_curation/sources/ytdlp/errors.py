@@ -7,22 +7,8 @@ from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import ContentTooShortError, GeoRestrictedError, UnsupportedError
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources.http import status_kind
 from h2a_curation.sources.politeness.retry_after import retry_after_s
-
-STATUS: dict[int, ErrorKind] = {
-    401: ErrorKind.LOGIN,
-    403: ErrorKind.BLOCKED,
-    404: ErrorKind.GONE,
-    407: ErrorKind.BLOCKED,
-    408: ErrorKind.TIMEOUT,
-    410: ErrorKind.GONE,
-    413: ErrorKind.TOO_LARGE,
-    416: ErrorKind.TRUNCATED,
-    425: ErrorKind.RATE_LIMITED,
-    429: ErrorKind.RATE_LIMITED,
-    451: ErrorKind.BLOCKED,
-}
-"""Other 5xx are `server_error`, other 4xx `gone`: the site will not give us this, however often we ask."""
 
 WORDS: list[tuple[str, ErrorKind]] = [
     (r"failed to parse (json|xml)", ErrorKind.EXTRACTOR_BROKEN),
@@ -76,13 +62,6 @@ def fetch_error(error: BaseException, last_network_error: Exception | None = Non
             return FetchError(kind, detail)
     told = _kind_by_words(" ".join(_plain(str(cause)) for cause in chain))
     return FetchError(told or ErrorKind.EXTRACTOR_BROKEN, detail)
-
-
-def status_kind(status: int) -> ErrorKind:
-    """The kind of an HTTP status outside 2xx."""
-    if status in STATUS:
-        return STATUS[status]
-    return ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.GONE
 
 
 def _kind_by_status(status: int, detail: str) -> ErrorKind:

@@ -1,37 +1,24 @@
 """What a recipe may say to yt-dlp. A recipe may come from anyone, so it is a list of what can do no harm, with types.
 
 yt-dlp has some 200 options, and many of them run a program, load code, read or write any file, or take back a check
-that protects the user. Those are for the machine's owner alone (`ytdlp_options.OWN_OPTIONS`).
+that protects the user. Those are for the machine's owner alone (`OWN_OPTIONS`).
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from h2a_curation.sources.recipe_types import ProxyAddress
 from h2a_curation.sources.registry import nearest
 
 OWN_OPTIONS = "H2A_YTDLP_OPTIONS"
 """The environment variable with yt-dlp's own command line options, by whoever runs the build."""
-_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _HEADERS = ("Accept", "Accept-Language", "Referer", "User-Agent")
 _MIN_RATE_BYTES_S = 10_000
 _OWN = f"set ${OWN_OPTIONS} where the build runs (docs/sources.md)"
-
-
-def proxy_address(address: str) -> str:
-    """The address of a proxy as it is, or empty for none; ValueError for what is no such address."""
-    try:
-        parts = urlsplit(address)
-        is_known = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_known = False
-    if address and (not is_known or re.search(r"[\s\x00-\x1f\x7f]", address)):
-        raise ValueError(f"{address!r} is no proxy: give {', '.join(_PROXY_SCHEMES)}, then ://HOST:PORT")
-    return address
 
 
 def _beside(file: Path) -> Path:
@@ -80,9 +67,9 @@ class DownloadOptions:
 
     cookiefile: Annotated[Path, AfterValidator(_beside)] | None = None
     """Cookies of your own in Netscape's format, beside the recipe or below; read, and never written."""
-    proxy: Annotated[str, AfterValidator(proxy_address)] | None = None
+    proxy: ProxyAddress | None = None
     """Address of a proxy for every request; empty: none, whatever the environment says."""
-    geo_verification_proxy: Annotated[str, AfterValidator(proxy_address)] | None = None
+    geo_verification_proxy: ProxyAddress | None = None
     """Address of a proxy for the requests alone by which some sites look where one is."""
     geo_bypass: bool = True
     """Say another country in X-Forwarded-For where an extractor finds the post closed to yours."""

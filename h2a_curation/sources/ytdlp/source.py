@@ -5,9 +5,8 @@ A YoutubeDL costs 59 ms to make and 7.5 ms to call (../shared/design/stack.md), 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,19 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
-from h2a_curation.sources.base import Cost, Page
-from h2a_curation.sources.politeness.pace import Pace
+from h2a_curation.sources.base import Cost, Page, SourceContext
 from h2a_curation.sources.politeness.robots import Robots
 from h2a_curation.sources.ytdlp.client import Client, Meter, SilentLogger
 from h2a_curation.sources.ytdlp.errors import fetch_error
-from h2a_curation.sources.ytdlp.options import check_cookies, joined_arguments, recipe_options, with_own_cookies
+from h2a_curation.sources.ytdlp.options import (
+    check_cookies,
+    joined_arguments,
+    own_options,
+    recipe_options,
+    with_own_cookies,
+)
 from h2a_curation.sources.ytdlp.post import post_of
-from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments
+from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from schemas import Post
 
 _MAX_REDIRECTS = 5
@@ -39,54 +43,18 @@ _WHAT_EXTRACTORS_RAISE = (
 class YtDlp:
     """A platform as yt-dlp sees it. Cursors are offsets into the listing; post ids `<name>:<the platform's id>`."""
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        listing_url: str = "",
-        post_url: str = "",
-        page_size: int = 30,
-        min_interval_s: float = 0.0,
-        max_per_host: int = 4,
-        max_file_bytes: int = 200_000_000,
-        timeout_s: float = 120.0,
-        socket_timeout_s: float = 20.0,
-        max_retry_after_s: float = 120.0,
-        extractor_args: ExtractorArguments | None = None,
-        options: DownloadOptions | None = None,
-        own_options: dict[str, Any] | None = None,
-        honour_robots: bool = True,
-        canary_url: str = "",
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        """`listing_url` holds `{tag}`, and `post_url`, where the listed address is not the one to fetch, `{id}`.
-
-        `timeout_s` bounds one call, `socket_timeout_s` silence within it. `min_interval_s` is kept between requests to
-        one host, which at most `max_per_host` threads ask at a time; none does while it wants a pause, and nobody waits
-        for one of more than `max_retry_after_s`. `own_options` are any of yt-dlp's parameters, from whoever runs the
-        build, and stand over the recipe's `options`.
-        `honour_robots`: a file on a plain web host is left alone where robots.txt or the answer's headers ask for it.
-        """
-        if page_size < 1 or max_file_bytes < 1 or timeout_s <= 0 or socket_timeout_s <= 0:
-            raise ValueError(f"source {name}: page_size, max_file_bytes and the timeouts must be above 0")
-        if listing_url and "{tag}" not in listing_url:
-            raise ValueError(f"source {name}: listing_url needs {{tag}} where the hashtag belongs: {listing_url}")
-        self.name = name
-        self._listing_url = listing_url
-        self._post_url = post_url
-        self._page_size = page_size
-        self._max_file_bytes = max_file_bytes
-        self._timeout_s = timeout_s
+    def __init__(self, rules: YtDlpRules, context: SourceContext) -> None:
+        """$H2A_YTDLP_OPTIONS, from whoever runs the build, stands over the recipe's `options`."""
+        self.name = rules.name
+        self._rules = rules
+        self._context = context
         self._params = _params(
-            socket_timeout_s,
-            recipe_options(name, options or DownloadOptions()) | {"extractor_args": extractor_args or {}},
-            own_options or {},
+            context.limits.socket_timeout_s,
+            recipe_options(rules.name, rules.options) | {"extractor_args": rules.extractor_args},
+            own_options(context.environment),
         )
         self._robots = Robots()
-        self._honour_robots = honour_robots
-        self._canary_url = canary_url
-        self._pace = Pace(min_interval_s, max_per_host=max_per_host, max_pause_s=max_retry_after_s)
-        self._clock = clock
+        self._pace = context.pace(rules.min_interval_s, rules.max_per_host)
         self._of_thread = threading.local()
 
     def check(self) -> None:
@@ -98,9 +66,9 @@ class YtDlp:
         except (YoutubeDLError, UnicodeDecodeError, SyntaxError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"source {self.name}: {reason}; mend its options") from None
-        if self._canary_url:
-            self._check_extractor(self._canary_url, "fetched", "canary")
-        if self._listing_url:
+        if self._context.canary_url:
+            self._check_extractor(self._context.canary_url, "fetched", "canary")
+        if self._rules.listing_url:
             self._check_extractor(self._listing_url_of("dance"), "listed", "listing_url")
 
     def _check_extractor(self, url: str, done: str, setting: str) -> None:
@@ -115,22 +83,22 @@ class YtDlp:
 
     def search(self, tag: str, cursor: str) -> Page:
         """Asks for the entries of this page alone, as far as the extractor can skip."""
-        assert self._listing_url, f"{self.name} has no listing_url"
-        start = int(cursor or 0)
+        assert self._rules.listing_url, f"{self.name} has no listing_url"
+        start, page_size = int(cursor or 0), self._rules.page_size
         client = self._client()
         client.meter = self._meter(_MAX_PAGE_BYTES)
         listing, self._of_thread.listing = getattr(self._of_thread, "listing", None), None
         with _translated(client), client.seated():
             if listing is None or listing.tag != tag or not cursor:
                 listing = _Listing(tag, self._resolve(client, self._listing_url_of(tag)))
-            entries = listing.slice(start, start + self._page_size)
-            listed = [post_of(entry, self.name, self._post_url, self._clock()) for entry in entries]
-            is_end = len(entries) < self._page_size or listing.ends_by(start + self._page_size)
+            entries = listing.slice(start, start + page_size)
+            listed = [post_of(entry, self.name, self._rules.post_url, self._context.clock()) for entry in entries]
+            is_end = len(entries) < page_size or listing.ends_by(start + page_size)
         self._of_thread.listing = listing
         posts = {post.post_id: post for post in listed if post is not None}
         return Page(
             posts=list(posts.values()),
-            next_cursor=None if is_end else str(start + self._page_size),
+            next_cursor=None if is_end else str(start + page_size),
             cost=Cost(num_requests=client.meter.num_requests, num_bytes=client.meter.num_bytes),
         )
 
@@ -138,9 +106,9 @@ class YtDlp:
         """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
         client = self._client()
         extractor = _extractor(post.url)
-        client.meter = self._meter(self._max_file_bytes)
+        client.meter = self._meter(self._context.limits.max_file_bytes)
         client.target = target.absolute()
-        honours_host = self._honour_robots and extractor is not None and extractor.IE_NAME == "generic"
+        honours_host = self._context.honour_robots and extractor is not None and extractor.IE_NAME == "generic"
         with _translated(client), client.seated(), client.refusing_reserved(honours_host):
             if honours_host:
                 self._robots.check(post.url, client.small_text)
@@ -153,10 +121,10 @@ class YtDlp:
         return client
 
     def _meter(self, max_bytes: int) -> Meter:
-        return Meter(max_bytes=max_bytes, deadline_s=time.monotonic() + self._timeout_s)
+        return Meter(max_bytes=max_bytes, deadline_s=time.monotonic() + self._context.limits.timeout_s)
 
     def _listing_url_of(self, tag: str) -> str:
-        return self._listing_url.replace("{tag}", quote(tag, safe=""))
+        return self._rules.listing_url.replace("{tag}", quote(tag, safe=""))
 
     def _resolve(self, client: Client, url: str) -> dict[str, Any]:
         """The extractor's own answer: nothing of the listing has been asked for beyond what the extractor needed."""

@@ -4,10 +4,9 @@ import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.politeness.robots import reservation
-from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
 from tests.loopback import Answer
-from tests.sources.platform import MP4, VIDEO
+from tests.sources.platform import MP4, VIDEO, ytdlp
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -24,7 +23,7 @@ def says(site, *lines, status=200):
 
 
 def fetched(site, path, folder, **settings):
-    source = YtDlp(name="x", timeout_s=20.0, **settings)
+    source = ytdlp(name="x", timeout_s=20.0, **settings)
     file = folder / path.replace("/", "-")
     try:
         source.fetch(factories.post(url=f"{site.url}{path}"), file)
@@ -48,7 +47,7 @@ def test_rules_for_others_do_not_count(host, tmp_path):
 
 def test_a_host_is_asked_once(host, tmp_path):
     says(host, "User-agent: *", "Disallow: /closed")
-    source = YtDlp(name="x")
+    source = ytdlp(name="x")
     for number in range(3):
         source.fetch(factories.post(url=f"{host.url}/open/1.mp4"), tmp_path / str(number))
     assert host.asked.count(("GET", "/robots.txt")) == 1

@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
+from h2a_curation.foundation import yaml_file
 from h2a_curation.sources.tiktok_research.api import ERRORS, Credentials
+from h2a_curation.sources.tiktok_research.rules import TikTokResearchRules
 from h2a_curation.sources.tiktok_research.source import TikTokResearch
 from tests import factories
+from tests.sources.platform import context
 from tests.sources.tiktok_site import KEY, SECRET, error, serving_tiktok, video
 
 DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -33,15 +36,27 @@ def tiktok(clock):
 
 
 def source(site, clock, **changed):
-    settings = {
-        "base_url": site.url,
-        "credentials": Credentials(KEY, SECRET),
-        "clock": clock,
-        "min_interval_s": 0.0,
-        "timeout_s": 2.0,
-        "num_windows": 2,
+    """Rules by their names in a recipe, and what the build gives."""
+    credentials = changed.pop("credentials", Credentials(KEY, SECRET))
+    said = {"clock": clock, "environment": environment(credentials, site.url), "timeout_s": 2.0} | changed
+    given = context(said)
+    return TikTokResearch(rules({"min_interval_s": 0.0, "num_windows": 2} | said), given)
+
+
+def environment(credentials, address):
+    return {
+        "TIKTOK_CLIENT_KEY": credentials.key,
+        "TIKTOK_CLIENT_SECRET": credentials.secret,
+        "H2A_TIKTOK_BASE_URL": address,
     }
-    return TikTokResearch(**settings | changed)
+
+
+OF_ALL = ("name", "page_size", "min_interval_s", "max_per_host")
+
+
+def rules(said):
+    own = {key: value for key, value in said.items() if key not in OF_ALL}
+    return yaml_file.check({key: said[key] for key in OF_ALL if key in said} | {"settings": own}, TikTokResearchRules)
 
 
 def listed(source, tag="squat"):
@@ -158,7 +173,7 @@ def test_credentials_come_from_the_environment(monkeypatch):
     monkeypatch.delenv("TIKTOK_CLIENT_KEY", raising=False)
     monkeypatch.setenv("TIKTOK_CLIENT_SECRET", SECRET)
     with pytest.raises(ValueError, match=r"\$TIKTOK_CLIENT_KEY is not set: take both from") as caught:
-        TikTokResearch()
+        TikTokResearch(TikTokResearchRules(), context({}))
     assert SECRET not in str(caught.value)
     monkeypatch.setenv("TIKTOK_CLIENT_KEY", KEY)
     assert Credentials.of() == Credentials(KEY, SECRET)
@@ -306,15 +321,15 @@ def test_a_video_of_nonsense_is_a_post_of_unknowns(tiktok, clock):
     ("changed", "words"),
     [
         ({"regions": ["usa"]}, "two-letter codes such as US"),
-        ({"video_lengths": ["TINY"]}, "known are SHORT, MID"),
+        ({"video_lengths": ["TINY"]}, "'SHORT', 'MID'"),
         ({"page_size": 101}, "from 1 to 100"),
         ({"requests_per_day": 0}, "give at least 1"),
-        ({"until": "soon"}, "isoformat"),
+        ({"until": "soon"}, "until: .*valid date"),
     ],
 )
-def test_a_wrong_setting_is_named(clock, changed, words):
+def test_a_wrong_setting_is_named(tiktok, clock, changed, words):
     with pytest.raises(ValueError, match=words):
-        TikTokResearch(credentials=Credentials(KEY, SECRET), **changed)
+        source(tiktok, clock, **changed)
 
 
 def test_it_gives_no_files(tiktok, clock, tmp_path):

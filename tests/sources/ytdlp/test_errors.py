@@ -6,7 +6,8 @@ from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
 from h2a_curation.acquire.errors import POLICIES, ErrorKind, FetchError
-from h2a_curation.sources.ytdlp.errors import fetch_error, status_kind
+from h2a_curation.sources.http import status_kind
+from h2a_curation.sources.ytdlp.errors import fetch_error
 
 
 def test_every_kind_has_a_policy():

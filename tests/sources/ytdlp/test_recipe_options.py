@@ -7,7 +7,7 @@ from h2a_curation.acquire.errors import FetchError
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import open_source
 from h2a_curation.sources.rules import SourceRules
-from h2a_curation.sources.settings import TIKTOK, tiktok_address
+from h2a_curation.sources.tiktok_research.rules import TIKTOK, tiktok_address
 from h2a_curation.sources.ytdlp.options import own_options
 from h2a_curation.sources.ytdlp.recipe_options import _HARMLESS_ARGUMENTS, DownloadOptions
 from tests.loopback import Answer

@@ -6,10 +6,9 @@ import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
-from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
 from tests.loopback import Answer, running
-from tests.sources.platform import JSON, MP4, VIDEO, listed, platform, put_listing, put_post
+from tests.sources.platform import JSON, MP4, VIDEO, listed, platform, put_listing, put_post, ytdlp
 
 
 def test_an_entry_becomes_a_post(site):
@@ -91,14 +90,14 @@ def test_a_listing_that_failed_is_asked_again_from_its_cursor(site):
 )
 def test_a_listing_that_ytdlp_cannot_read_is_refused_before_a_run(url, words):
     with pytest.raises(ValueError, match=words):
-        YtDlp(name="x", listing_url=url).check()
+        ytdlp(name="x", listing_url=url).check()
 
 
 @pytest.mark.parametrize(
     "url", ["https://www.youtube.com/hashtag/{tag}", "ytsearch50:{tag}", "https://www.nicovideo.jp/tag/{tag}"]
 )
 def test_a_listing_that_ytdlp_can_read_is_not(url):
-    YtDlp(name="x", listing_url=url).check()
+    ytdlp(name="x", listing_url=url).check()
 
 
 LONG = VIDEO * 30
@@ -163,7 +162,7 @@ def test_a_file_that_never_ends_is_hung_up_on(tmp_path, options):
 
         def log_message(self, *_): ...
 
-    source = YtDlp(name="x", max_file_bytes=100_000, honour_robots=False, options=options)
+    source = ytdlp(name="x", max_file_bytes=100_000, honour_robots=False, options=DownloadOptions(**options))
     with running(Endless) as url:
         with pytest.raises(FetchError) as caught:
             source.fetch(factories.post(url=f"{url}/a.mp4"), tmp_path / "file")
@@ -176,13 +175,13 @@ def test_a_page_instead_of_a_video(site, tmp_path):
     page = Answer(body=b"<html><body>404</body></html>", headers={"Content-Type": "text/html"})
     site.answers["/watch"] = lambda _: page
     with pytest.raises(FetchError) as caught:
-        YtDlp(name="x").fetch(factories.post(url=f"{site.url}/watch"), tmp_path / "file")
+        ytdlp(name="x").fetch(factories.post(url=f"{site.url}/watch"), tmp_path / "file")
     assert caught.value.kind is ErrorKind.NOT_VIDEO
 
 
 def test_a_site_that_is_down_stops_the_lane(site, tmp_path):
     with pytest.raises(FetchError) as caught:
-        YtDlp(name="x").fetch(factories.post(url="http://127.0.0.1:9/1.mp4"), tmp_path / "file")
+        ytdlp(name="x").fetch(factories.post(url="http://127.0.0.1:9/1.mp4"), tmp_path / "file")
     assert caught.value.kind is ErrorKind.UNREACHABLE
 
 
@@ -206,7 +205,7 @@ def test_a_thread_keeps_its_own_client(site):
 )
 def test_what_the_machine_has_not_is_said_before_a_run(options, words):
     with pytest.raises(ValueError, match=words):
-        YtDlp(name="x", options=DownloadOptions(**options)).check()
+        ytdlp(name="x", options=DownloadOptions(**options)).check()
 
 
 def test_cookies_proxy_and_a_browser_are_configuration(tmp_path):
@@ -215,7 +214,7 @@ def test_cookies_proxy_and_a_browser_are_configuration(tmp_path):
         cookiefile=tmp_path / "cookies.txt", proxy="socks5://127.0.0.1:9", impersonate="chrome", ratelimit=50_000.0,
         format="b", format_sort=("res:480",), geo_bypass_country="JP", http_headers={"User-Agent": "us"},
     )  # fmt: skip
-    source = YtDlp(name="x", options=options)
+    source = ytdlp(name="x", options=options)
     source.check()
     params = source._client().params
     assert str(params["impersonate"]) == "chrome"
@@ -232,7 +231,7 @@ def test_cookies_are_sent_and_their_file_stays_as_it_is(site, tmp_path):
     file = tmp_path / "cookies.txt"
     file.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tmine\t1\n# a word\n")
     text = file.read_text()
-    source = YtDlp(name="x", options=DownloadOptions(cookiefile=file), honour_robots=False)
+    source = ytdlp(name="x", options=DownloadOptions(cookiefile=file), honour_robots=False)
     with source._client() as client:  # which writes at its end
         source.fetch(factories.post(url=f"{site.url}/1.mp4"), tmp_path / "file")
         assert {cookie.name for cookie in client.cookiejar} == {"mine", "more"}
@@ -241,7 +240,7 @@ def test_cookies_are_sent_and_their_file_stays_as_it_is(site, tmp_path):
 
 def test_a_file_that_holds_no_cookies_is_named_before_a_run(tmp_path):
     (tmp_path / "cookies.txt").write_text("alias ll='ls -l'\n")
-    source = YtDlp(name="x", options=DownloadOptions(cookiefile=tmp_path / "cookies.txt"))
+    source = ytdlp(name="x", options=DownloadOptions(cookiefile=tmp_path / "cookies.txt"))
     with pytest.raises(ValueError, match=r"cookies\.txt does not look like a Netscape format cookies file"):
         source.check()
     assert (tmp_path / "cookies.txt").read_text() == "alias ll='ls -l'\n"
@@ -254,7 +253,7 @@ def test_a_file_that_holds_no_cookies_is_named_before_a_run(tmp_path):
 )  # fmt: skip
 def test_a_canary_that_cannot_be_fetched_is_refused_before_a_run(url, words):
     with pytest.raises(ValueError, match=words):
-        YtDlp(name="x", canary_url=url).check()
+        ytdlp(name="x", canary_url=url).check()
 
 
 SOUND = {"vcodec": "none", "acodec": "aac"}
@@ -272,14 +271,14 @@ STORYBOARD = {"vcodec": "none", "acodec": "none"}
 )
 def test_a_post_without_a_video_to_take_says_why(info, kind):
     with pytest.raises(FetchError) as caught:
-        YtDlp(name="x")._client().process_video_result({"id": "1", "title": "x", **info})
+        ytdlp(name="x")._client().process_video_result({"id": "1", "title": "x", **info})
     assert caught.value.kind is kind
 
 
 @pytest.mark.parametrize(("status", "kind"), [("is_upcoming", ErrorKind.NOT_YET), ("is_live", ErrorKind.NO_VIDEO)])
 def test_what_has_not_begun_may_come_and_what_has_no_end_does_not(status, kind):
     with pytest.raises(FetchError) as caught:
-        YtDlp(name="x")._client().params["match_filter"]({"live_status": status}, incomplete=False)
+        ytdlp(name="x")._client().params["match_filter"]({"live_status": status}, incomplete=False)
     assert caught.value.kind is kind
 
 
@@ -292,4 +291,4 @@ def test_what_has_not_begun_may_come_and_what_has_no_end_does_not(status, kind):
     ],
 )  # fmt: skip
 def test_the_documented_templates_are_known_to_yt_dlp(template):
-    YtDlp(name="x", listing_url=template).check()
+    ytdlp(name="x", listing_url=template).check()
