@@ -1,10 +1,15 @@
 """A recipe: where posts come from, and every stage's rules. YAML, checked into these dataclasses."""
 
 import dataclasses
+import difflib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.audit.draw import ALWAYS_LEFT, AuditRules
@@ -12,6 +17,7 @@ from h2a_curation.decide.decision import DecideRules
 from h2a_curation.decide.minor import MinorWords
 from h2a_curation.foundation import yaml_file
 from h2a_curation.foundation.shipped_data import data_folder
+from h2a_curation.measure import sense
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.frames import LookRules
 from h2a_curation.measure.perceptual_hash import HashRules
@@ -27,6 +33,25 @@ from h2a_curation.taxonomy.model import RISKS, ActionClass, Negative, Risk
 
 LOCAL_MODEL = "local-dir:"
 """open_clip's own prefix for a model in a folder; in a recipe, relative to the recipe's file."""
+_SIGNAL = re.compile(r"""\bsignals\s*(?:\[|,)\s*'([^']*)'""")
+"""A signal that a rule names: `signals['NAME']`, or as an argument after `signals`, such as map_extract's."""
+
+
+def _known_signals(rules: DecideRules) -> DecideRules:
+    """Refuse a rule of the user's own on a signal that is not measured: its value would be NULL, which passes."""
+    known = [signal.name for signal in sense.SIGNALS]
+    for place, extra in (("clip", rules.clip.extra), ("validate", rules.validate.extra)):
+        for n, rule in enumerate(extra):
+            for name in _SIGNAL.findall(rule.value):
+                if name not in known:
+                    text = f"rule '{rule.reason}' asks for the signal '{name}', which is not measured;"
+                    raise yaml_file.MisfitError((place, "extra", n, "value"), f"{text} {_nearest(name, known)}")
+    return rules
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return (f"the nearest known is '{close[0]}', of " if close else "known are ") + ", ".join(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +71,9 @@ class RecipeFile:
     about: str = ""
     """One line for the reader."""
     seed: int = 0
-    """Of the sample world, and of every draw in mining."""
+    """Seed of every draw in mining, and of the sample world."""
     salt: str | None = None
-    """Of the pseudonyms, for fictional creators only; else each lake has a secret one."""
+    """Salt of the pseudonyms, for fictional creators only; else each lake has a secret one."""
     classes: Path | None = None
     """A class file or folder, relative to the recipe's file; default: those that ship."""
     only_classes: tuple[str, ...] = ()
@@ -56,29 +81,43 @@ class RecipeFile:
     leave_out_risks: tuple[Risk, ...] = ()
     """Classes that carry one of these flags are left out altogether: not mined, not judged, not published."""
     source: SourceRules = field(default_factory=SourceRules)
+    """Where posts come from."""
     adapt: bool = True
     """Learn tags from validated posts; without, the seed tags are all that is mined."""
     mine: MineRules = field(default_factory=MineRules)
+    """How many pages are asked for, and of which tags."""
     standing: StandingRules = field(default_factory=StandingRules)
+    """What it takes to leave a tag."""
     learn: LearnRules = field(default_factory=LearnRules)
+    """What it takes to learn a tag."""
     max_files: int = 4000
     """Files that come in all of the recipe's rounds together; each round more adds an equal share to it."""
     first_files_share: float = 0.5
-    """Of them, this share may come in the first round: what they show is what later rounds learn from."""
+    """Share of `max_files` that may come in the first round: what they show is what later rounds learn from."""
     audit: AuditRules = field(default_factory=AuditRules)
+    """What is drawn by lot, to know how precise and how complete decisions are."""
     fetch: FetchRules = field(default_factory=FetchRules)
+    """How files are asked for, and how often again."""
     lanes: int = 4
-    """Requests and downloads at a time."""
+    """Number of requests and downloads at a time."""
     probe: ProbeRules = field(default_factory=ProbeRules)
+    """What one untrusted file may cost."""
     cut: CutRules = field(default_factory=CutRules)
+    """Where a scene ends, and how its clip is encoded."""
     look: LookRules = field(default_factory=LookRules)
+    """How much of a clip is looked at."""
     hash: HashRules = field(default_factory=HashRules)
+    """Which frames are worth a perceptual hash."""
     embed: EmbedRules = field(default_factory=EmbedRules)
+    """Which model sees the frames."""
     sense: SenseRules = field(default_factory=SenseRules)
-    decide: DecideRules = field(default_factory=DecideRules)
+    """What counts as black, as a person, as a face."""
+    decide: Annotated[DecideRules, AfterValidator(_known_signals)] = field(default_factory=DecideRules)
+    """Which posts and clips are kept."""
     pack: PackRules = field(default_factory=PackRules)
+    """How clips are spread over shards."""
     part_size: int = 256
-    """Keys of one commit: some minutes of work, which is what a kill can cost."""
+    """Number of keys of one commit: some minutes of work, which is what a kill can cost."""
 
     def __post_init__(self) -> None:
         if min(self.max_files, self.lanes, self.part_size) < 1 or not 0 < self.first_files_share <= 1:

@@ -66,9 +66,9 @@ class ArmChange:
     """`open`, `paused` (its verdicts speak against it), `waiting` (its next page keeps failing), `retired` (nothing
     more to get); `drifted` is open, but the subject has changed."""
     reason: str
-    """paused: `homonym`, `hijacked`, `spam`; waiting: the error's kind; retired: `dry`, `quota`, `unclaimed`; drifted:
-    `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims it
-    again), `due` (it has waited long enough)."""
+    """paused: `homonym`, `hijacked`, `spam`, `unfit`; waiting: the error's kind; retired: `dry`, `quota`, `unclaimed`;
+    drifted: `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims
+    it again), `due` (it has waited long enough)."""
     num_judged: int
     """Posts that the evidence is about."""
     num_valid: int

@@ -3,6 +3,8 @@ import dataclasses
 import pytest
 
 from h2a_curation import recipes
+from h2a_curation.decide.rules import fingerprint
+from h2a_curation.decide.screen import PostRules
 
 
 def write(folder, text):
@@ -31,6 +33,20 @@ def test_every_recipe_that_ships_loads(name):
             4,
             "did you mean 'fails'",
         ),
+        ("decide:\n  post:\n    max_hashtags: on\n", 3, "a limit is a number, or `off`"),
+        ("decide:\n  post: {max_age_days: never}\n", 2, "decide.post.max_age_days: .*valid number"),
+        (
+            "decide:\n  clip:\n    extra:\n    - {reason: x, fails: '<', threshold: 3,\n"
+            "       value: \"signals['motoin']\"}\n",
+            5,
+            "'x' asks for the signal 'motoin', which is not measured; the nearest known is 'motion', of motion, black",
+        ),
+        (
+            "decide:\n  validate:\n    extra:\n"
+            "    - {reason: x, value: 'map_extract(signals, ''faces'')', fails: '<', threshold: 3}\n",
+            4,
+            "the nearest known is 'face'",
+        ),
         ("only_classes: [flying]\n", None, "only_classes names 'flying'"),
         ("lanes: 0\n", 1, "start at 1"),
         (
@@ -46,6 +62,41 @@ def test_a_mistake_is_one_line_with_its_remedy(tmp_path, text, line, says):
         recipes.load(str(file))
     assert str(error.value).startswith(f"{file}:{line}: " if line else f"{file}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("off", ["off", "'off'", "null", "~"])
+def test_off_is_written_in_one_way_for_every_limit_and_mode(tmp_path, off):
+    text = f"""decide:
+  post: {{min_duration_s: {off}, min_num_views: {off}, max_age_days: {off}}}
+  clip:
+    max_black: {off}
+    extra: [{{reason: dim, value: "signals['black']", fails: '>', threshold: {off}}}]
+"""
+    decide = recipes.load(str(write(tmp_path, text))).decide
+    assert {rule.reason for rule in decide.post.named() if rule.threshold is None} == {
+        "too_short", "too_old", "too_few_views"
+    }  # fmt: skip
+    assert {rule.reason for rule in decide.clip.named() if rule.threshold is None} == {"black", "dim"}
+
+
+@pytest.mark.parametrize("off", ["off", "'off'"])
+def test_a_mode_may_be_off_without_quotes(tmp_path, off):
+    decide = recipes.load(
+        str(write(tmp_path, f"decide: {{clip: {{person: {off}}}, validate: {{mode: {off}}}}}\n"))
+    ).decide
+    assert (decide.clip.person, decide.validate.mode) == ("off", "off")
+
+
+def test_a_recipe_of_before_there_was_off_means_what_it_meant(tmp_path):
+    decide = recipes.load(str(write(tmp_path, "decide: {post: {min_num_views: 0, min_short_side_px: 0}}\n"))).decide
+    assert fingerprint(decide.post) == fingerprint(PostRules(min_num_views=None, min_short_side_px=None))
+    limits = {rule.reason: rule.threshold for rule in decide.post.named()}
+    assert (limits["too_few_views"], limits["too_small"]) == (0, 0)
+
+
+def test_a_rule_that_is_off_may_be_named_as_a_reason(tmp_path):
+    recipe = recipes.load(str(write(tmp_path, "audit: {leave_alone: [too_few_views, too_old]}\n")))
+    assert recipe.audit.leave_alone == ("too_few_views", "too_old")
 
 
 def test_an_unknown_name_lists_those_that_ship():

@@ -10,6 +10,7 @@ file is not fetched or not measured yet has no verdict of the later stages: it i
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from h2a_curation.decide.candidates import DecidedClass, class_tables, tagged_candidates
 from h2a_curation.decide.dedup import DedupRules, dedup
 from h2a_curation.decide.reupload import reuploads
-from h2a_curation.decide.rules import Query, fingerprint
+from h2a_curation.decide.rules import Blame, Query, blames, fingerprint
 from h2a_curation.decide.screen import CLAIM_SQL, ClipRules, PostRules, screen_clip, screen_post
 from h2a_curation.decide.select import SelectRules, select
 from h2a_curation.decide.validate import SCORED, PromptVectors, ValidateRules, VectorBlocks, score_claims, validate
@@ -50,6 +51,12 @@ class DecideRules:
     dedup: DedupRules = field(default_factory=DedupRules)
     select: SelectRules = field(default_factory=SelectRules)
     stages: Stages = field(default_factory=Stages)
+
+    def blames(self) -> dict[str, Blame]:
+        """What a rejection speaks against, by its reason. A reason that is not in it comes from no rule."""
+        looks_at_frames = blames(self.validate.named(), "subject")
+        others = [self.post.named(), self.clip.named(), self.dedup.named(), self.select.named()]
+        return looks_at_frames | blames(chain.from_iterable(others), "post")
 
 
 def screen_posts(

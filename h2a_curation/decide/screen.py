@@ -5,112 +5,150 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from h2a_curation.decide.minor import MinorWords, mentions_sql
-from h2a_curation.decide.rules import LATER, Mode, Query, Rule, check_mode, fingerprint, verdict_sql
+from h2a_curation.decide.rules import (
+    LATER,
+    Limit,
+    Mode,
+    Query,
+    Rule,
+    WholeLimit,
+    check_duration,
+    check_mode,
+    fingerprint,
+    off_was,
+    unit,
+    verdict_sql,
+    within,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostRules:
-    """Metadata that a source does not give passes."""
+    """Limits on what a platform says of a post, before any of it is fetched. What a source does not tell passes."""
 
     minor: bool = field(default=False, metadata=LATER)
     """Leave out posts whose caption or hashtags speak of children, before all other rules: nothing of them is fetched.
     It loses posts of adults too ("gym girl"), and finds no child of whom a post does not speak."""
-    minor_words: MinorWords | None = field(default=None, metadata=LATER)
-    """What speaks of children; a recipe that names none gets the reviewed list `data/minor_words.yaml`."""
-    min_duration_s: float = 2.2
-    """A 16-frame clip at stride 4 spans 61 frames: 2.0 s at 30 fps; shorter clips repeat frames."""
-    max_duration_s: float = 60.0
-    """Longer videos seldom show one action, and each costs as much to fetch as ten short ones."""
-    min_short_side_px: int = 240
-    """Training reads 224 px. 360, as Panda-70M has it, would lose 7 of 12 real actions (design/peers.md C3)."""
-    max_hashtags: int = 30
-    """Posts tagged with everything are spam and dilute every class they touch."""
-    min_num_views: int = 0
-    """Above 0 it favours what a platform already promotes: the paper's floor is one of hashtags, not of posts."""
+    minor_words: MinorWords | None = field(default=None, metadata=LATER | within("minor"))
+    """The words that speak of children; a recipe that names none gets the reviewed list `data/minor_words.yaml`."""
+    min_duration_s: Limit = 2.2
+    """Shorter posts are left out. A 16-frame clip at stride 4 spans 61 frames: 2.0 s at 30 fps; shorter clips repeat
+    frames."""
+    max_duration_s: Limit = 60.0
+    """Longer posts are left out: they seldom show one action, and each costs as much to fetch as ten short ones."""
+    max_age_days: Limit = field(default=None, metadata=LATER)
+    """Posts that were older when they were first seen are left out. Counted from that day and not from today, so that a
+    decision does not change with the calendar. A small number loses most of what long-lived tags have."""
+    min_short_side_px: WholeLimit = field(default=240, metadata=off_was(min_short_side_px=0))
+    """Posts with a smaller picture are left out: training reads 224 px. 360, as Panda-70M has it, would lose 7 of 12
+    real actions (design/peers.md C3)."""
+    max_hashtags: WholeLimit = 30
+    """Posts that carry more are left out: a post tagged with everything is spam and dilutes every class it touches."""
+    min_num_views: WholeLimit = field(default=None, metadata=off_was(min_num_views=0))
+    """Posts with fewer views are left out. It favours what a platform already promotes: the paper's floor is one of
+    hashtags, not of posts."""
     extra: tuple[Rule, ...] = ()
     """Rules of your own over the columns of `post` and `ground`, tried after these."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_duration_s < self.max_duration_s:
-            raise ValueError(f"empty duration range: {self}")
-        if self.max_hashtags < 1 or self.min_short_side_px < 0 or self.min_num_views < 0:
-            raise ValueError(f"a limit that no post can meet, or below zero: {self}")
+        check_duration(self, self.min_duration_s, self.max_duration_s)
+        if self.max_hashtags is not None and self.max_hashtags < 1:
+            raise ValueError(f"a limit that no post can meet: {self}")
+        if any(limit is not None and limit < 0 for limit in (self.min_short_side_px, self.min_num_views)):
+            raise ValueError(f"a limit below zero: {self}")
+        if self.max_age_days is not None and self.max_age_days <= 0:
+            raise ValueError(f"max_age_days must be above 0, or off: {self}")
 
     def named(self) -> list[Rule]:
-        """The rules in the order in which they are tried."""
+        """The rules in the order in which they are tried, those that are off among them."""
+        age_days = "date_diff('second', posted_at, seen_at) / 86400"  # seconds of a day, leap seconds left out
         return [
             *self._duties(),
-            Rule("too_short", "duration_s", "<", self.min_duration_s),
-            Rule("too_long", "duration_s", ">", self.max_duration_s),
-            Rule("too_small", "least(width_px, height_px)", "<", self.min_short_side_px),
-            Rule("tag_spam", "len(hashtags)", ">", self.max_hashtags),
-            Rule("too_few_views", "num_views", "<", self.min_num_views),
+            Rule("too_short", "duration_s", "<", self.min_duration_s, blames="post"),
+            Rule("too_long", "duration_s", ">", self.max_duration_s, blames="post"),
+            Rule("too_old", age_days, ">", self.max_age_days, blames="post"),
+            Rule("too_small", "least(width_px, height_px)", "<", self.min_short_side_px, blames="post"),
+            Rule("tag_spam", "len(hashtags)", ">", self.max_hashtags, blames="spam"),
+            Rule("too_few_views", "num_views", "<", self.min_num_views, blames="spam"),
             *self.extra,
         ]
 
     def _duties(self) -> list[Rule]:
-        """First of all, so that no other reason hides how many posts they leave out."""
+        """The rules that go first, so that no other reason hides how many posts they leave out."""
         if not self.minor:
             return []
         if self.minor_words is None:
             raise ValueError("decide.post.minor needs minor_words: `recipes.load` gives a recipe the reviewed list")
-        return [Rule("minor", mentions_sql(self.minor_words), ">", 0)]
+        return [Rule("minor", mentions_sql(self.minor_words), ">", 0, blames="post")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipRules:
     """Limits on what a file is, whatever its post says. A signal that was not measured passes."""
 
-    min_duration_s: float = 2.2
-    """Of the decoded file; see PostRules."""
-    max_duration_s: float = 60.0
-    min_scene_s: float = 2.0
-    """Of the longest scene, which is the clip: 61 frames at 30 fps, as one training sample spans."""
-    min_short_side_px: int = 240
-    min_fps: float = 10.0
-    """Below, 16 frames at stride 4 span more than 6 s of an action."""
-    max_duration_mismatch: float = 0.25
-    """Of the container's declared duration: a larger gap means that part of the file is missing."""
+    min_duration_s: Limit = 2.2
+    """Files of which less than this decodes are left out; see decide.post.min_duration_s."""
+    max_duration_s: Limit = 60.0
+    """Files of which more than this decodes are left out: a source need not have told their length."""
+    max_duration_mismatch: Limit = field(default=0.25, metadata=unit("share of the declared duration"))
+    """Files whose declared and decoded duration differ by more are left out: part of such a file is missing."""
+    min_scene_s: Limit = field(default=2.0, metadata=off_was(min_scene_s=0.0))
+    """Files whose longest scene, which becomes the clip, is shorter are left out. One training sample spans 2.0 s: 61
+    frames at 30 fps."""
+    min_short_side_px: WholeLimit = field(default=240, metadata=off_was(min_short_side_px=0))
+    """Files with a smaller picture are left out: training reads 224 px."""
+    min_fps: Limit = field(default=10.0, metadata=off_was(min_fps=0.0))
+    """Slower films are left out: below 10, 16 frames at stride 4 span more than 6 s of an action."""
     motion: Mode = "decide"
-    min_motion: float = 0.5
-    """Grey levels between successive small frames: slides are near 0, and where somebody moves it is 2 and more."""
+    """What becomes of clips by `min_motion`."""
+    min_motion: Limit = field(default=0.5, metadata=off_was(motion="off") | within("motion"))
+    """Clips in which less moves are left out: slides are near 0, and where somebody moves it is 2 and more."""
     black: Mode = "decide"
-    max_black: float = 0.5
-    """Share of black frames."""
+    """What becomes of clips by `max_black`."""
+    max_black: Limit = field(default=0.5, metadata=off_was(black="off") | within("black"))
+    """Clips of which more is black are left out."""
     person: Mode = "decide"
-    """Only for classes that require a person. Absent without the extra `vision`, and then it passes."""
-    min_person_frames: int = 2
-    """Of 8: right on 13 of 14 real clips (design/signals.md)."""
+    """What becomes of clips by `min_person_frames`. Persons are found with the extra `vision`; without it all pass."""
+    min_person_frames: WholeLimit = field(default=2, metadata=off_was(person="off") | within("person"))
+    """Clips of classes that require a person are left out where fewer frames show one. 2 of 8 was right on 13 of 14
+    real clips (design/signals.md)."""
     extra: tuple[Rule, ...] = ()
     """Rules of your own over the columns of CLAIM_SQL, `signals['NAME']` among them, tried after these."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_duration_s < self.max_duration_s:
-            raise ValueError(f"empty duration range: {self}")
+        check_duration(self, self.min_duration_s, self.max_duration_s)
         check_mode("clip", motion=self.motion, black=self.black, person=self.person)
 
     def named(self) -> list[Rule]:
-        """The rules in the order in which they are tried: cheap facts of the file before signals of its frames."""
-        modes: dict[str, Mode] = {"still": self.motion, "black": self.black, "no_person": self.person}
-        person = "CASE WHEN person_required THEN person END"
+        """The rules in the order in which they are tried: cheap facts of the file before signals of its frames.
+
+        Those that are off are among them.
+        """
         mismatch = "abs(declared_s - decoded_s) / nullif(declared_s, 0)"
-        rules = [
+        person = "CASE WHEN person_required THEN person END"
+        return [
             *self.file_rules(),
-            Rule("too_short", "decoded_s", "<", self.min_duration_s),
-            Rule("too_long", "decoded_s", ">", self.max_duration_s),
-            Rule("duration_mismatch", mismatch, ">", self.max_duration_mismatch),
-            Rule("scene_too_short", "scene_s", "<", self.min_scene_s),
-            Rule("too_small", "least(width_px, height_px)", "<", self.min_short_side_px),
-            Rule("low_fps", "fps", "<", self.min_fps),
-            Rule("still", "motion", "<", self.min_motion),
-            Rule("black", "black", ">", self.max_black),
-            Rule("no_person", person, "<", self.min_person_frames),
+            Rule("too_short", "decoded_s", "<", self.min_duration_s, blames="post"),
+            Rule("too_long", "decoded_s", ">", self.max_duration_s, blames="post"),
+            Rule("duration_mismatch", mismatch, ">", self.max_duration_mismatch, blames="post"),
+            Rule("scene_too_short", "scene_s", "<", self.min_scene_s, blames="post"),
+            Rule("too_small", "least(width_px, height_px)", "<", self.min_short_side_px, blames="post"),
+            Rule("low_fps", "fps", "<", self.min_fps, blames="post"),
+            # Where nothing moves or nobody is seen, the clip shows no action: another subject than the tag's.
+            Rule("still", "motion", "<", _if_decides(self.motion, self.min_motion), blames="subject"),
+            Rule("black", "black", ">", _if_decides(self.black, self.max_black), blames="post"),
+            Rule("no_person", person, "<", _if_decides(self.person, self.min_person_frames), blames="subject"),
+            *self.extra,
         ]
-        return [r for r in rules if modes.get(r.reason, "decide") == "decide"] + list(self.extra)
 
     def file_rules(self) -> list[Rule]:
-        """What holds even when screening is switched off: there is no clip to keep."""
-        return [Rule("not_decodable", "decodes", "<", 1)]
+        """The rules that hold even when screening is switched off: there is no clip to keep."""
+        return [Rule("not_decodable", "decodes", "<", 1, blames="post")]
+
+
+def _if_decides(mode: Mode, limit: float | None) -> float | None:
+    """The limit where its rule decides, else None."""
+    return limit if mode == "decide" else None
 
 
 CLAIM_SQL = """
@@ -143,7 +181,7 @@ out, undecided. A file without a clip stands under its media id. Of several post
 by round, then by the platform's date, so that a copy that comes later changes nothing."""
 
 
-OPT_OUT = Rule("opt_out", "CASE WHEN asked_by IS NULL THEN 0 END", ">", 0, unknown="opt_out")
+OPT_OUT = Rule("opt_out", "CASE WHEN asked_by IS NULL THEN 0 END", ">", 0, unknown="opt_out", blames="post")
 """The first rule of every decision, in no recipe's hands: what is to be left alone has no value to compare."""
 
 

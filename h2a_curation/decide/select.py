@@ -56,7 +56,7 @@ class SelectRules:
 
     def named(self) -> list[Rule]:
         """The rules in the order in which they are tried."""
-        one_class = [Rule("better_class", "class_rank", ">", 1)] if self.one_class else []
+        one_class = [Rule("better_class", "class_rank", ">", 1, blames="subject")] if self.one_class else []
         return [
             *one_class,
             Rule("creator_cap", "creator_rank", ">", self.max_clips_per_creator),

@@ -88,7 +88,7 @@ def clips_recipe(folder: Path) -> Recipe:
     listings = real_clips.listings_of(labels).values()
     page_size = max(recipe.source.page_size, 1 + max(map(len, listings)))  # a page that is not full is the last one
     post = recipe.decide.post  # a file without an action stands under every tag, and is no spam for that
-    post = dataclasses.replace(post, max_hashtags=max(post.max_hashtags, len(listings)))
+    post = dataclasses.replace(post, max_hashtags=post.max_hashtags and max(post.max_hashtags, len(listings)))
     return dataclasses.replace(
         recipe,
         action_classes=tuple(complete([file], str(folder))),

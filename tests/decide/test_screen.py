@@ -1,3 +1,6 @@
+from dataclasses import fields
+from datetime import timedelta
+
 import pytest
 
 from h2a_curation.decide.decision import DecideRules, Stages, screen_posts
@@ -14,22 +17,29 @@ def screened(rules: PostRules | None = None, on: bool = True, **changed):
     return v
 
 
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({}, "ok"),
-        ({"duration_s": 2.1}, "too_short"),
-        ({"duration_s": 2.2}, "ok"),
-        ({"duration_s": None}, "ok"),
-        ({"duration_s": 61.0}, "too_long"),
-        ({"width_px": 239}, "too_small"),
-        ({"width_px": 239, "duration_s": 61.0}, "too_long"),
-        ({"hashtags": ["x"] * 31}, "tag_spam"),
-        ({"num_views": 0}, "ok"),
-    ],
-)
-def test_first_failing_post_rule_is_the_reason(changed, reason):
-    v = screened(**changed)
+POSTS = [
+    ({}, {}, "ok"),
+    ({}, {"duration_s": 2.1}, "too_short"),
+    ({}, {"duration_s": 2.2}, "ok"),
+    ({}, {"duration_s": None}, "ok"),
+    ({}, {"duration_s": 61.0}, "too_long"),
+    ({"max_age_days": 365}, {"posted_at": factories.DAY - timedelta(days=366)}, "too_old"),
+    ({"max_age_days": 365}, {"posted_at": factories.DAY - timedelta(days=365)}, "ok"),
+    ({"max_age_days": 365}, {"posted_at": None}, "ok"),
+    ({}, {"posted_at": factories.DAY - timedelta(days=9999)}, "ok"),
+    ({}, {"width_px": 239}, "too_small"),
+    ({}, {"width_px": 239, "duration_s": 61.0}, "too_long"),
+    ({}, {"hashtags": ["x"] * 31}, "tag_spam"),
+    ({}, {"num_views": 0}, "ok"),
+    ({"min_num_views": 1}, {"num_views": 0}, "too_few_views"),
+    ({"min_num_views": 1}, {"num_views": None}, "ok"),
+]
+"""Rules other than the defaults, what is changed of a post that they keep, and the reason that it then gets."""
+
+
+@pytest.mark.parametrize(("rules", "changed", "reason"), POSTS)
+def test_first_failing_post_rule_is_the_reason(rules, changed, reason):
+    v = screened(PostRules(**rules), **changed)
     assert (v["stage"], v["keep"], v["reason"]) == ("screen_post", reason == "ok", reason)
 
 
@@ -58,28 +68,52 @@ def clip_verdict(rules: ClipRules | None = None, **changed):
     return v
 
 
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({}, "ok"),
-        ({"probe_decoded_s": 1.9, "probe_declared_s": 1.9}, "too_short"),
-        ({"probe_decoded_s": 61.0, "probe_declared_s": 61.0}, "too_long"),
-        ({"probe_decoded_s": 2.5}, "duration_mismatch"),
-        ({"probe_declared_s": None}, "ok"),
-        ({"probe_declared_s": 0.0}, "ok"),
-        ({"clip_start_s": 2.5}, "scene_too_short"),
-        ({"clip_start_s": 1.9}, "ok"),
-        ({"probe_height_px": 120}, "too_small"),
-        ({"probe_fps": 5.0}, "low_fps"),
-        ({"signals": {"motion": 0.0}}, "still"),
-        ({"signals": {"black": 0.9}}, "black"),
-        ({"signals": {"person": 1.0}}, "no_person"),
-        ({"signals": {"person": 2.0}}, "ok"),
-    ],
-)
-def test_first_failing_clip_rule_is_the_reason(changed, reason):
-    v = clip_verdict(**changed)
+CLIPS = [
+    ({}, {}, "ok"),
+    ({}, {"probe_decoded_s": 1.9, "probe_declared_s": 1.9}, "too_short"),
+    ({}, {"probe_decoded_s": 61.0, "probe_declared_s": 61.0}, "too_long"),
+    ({}, {"probe_decoded_s": 2.5}, "duration_mismatch"),
+    ({}, {"probe_declared_s": None}, "ok"),
+    ({}, {"probe_declared_s": 0.0}, "ok"),
+    ({}, {"clip_start_s": 2.5}, "scene_too_short"),
+    ({}, {"clip_start_s": 1.9}, "ok"),
+    ({}, {"probe_height_px": 120}, "too_small"),
+    ({}, {"probe_fps": 5.0}, "low_fps"),
+    ({}, {"signals": {"motion": 0.0}}, "still"),
+    ({}, {"signals": {"black": 0.9}}, "black"),
+    ({}, {"signals": {"person": 1.0}}, "no_person"),
+    ({}, {"signals": {"person": 2.0}}, "ok"),
+]
+"""Rules other than the defaults, what is changed of a clip that they keep, and the reason that it then gets."""
+
+
+@pytest.mark.parametrize(("rules", "changed", "reason"), CLIPS)
+def test_first_failing_clip_rule_is_the_reason(rules, changed, reason):
+    v = clip_verdict(ClipRules(**rules), **changed)
     assert (v["subject_id"], v["keep"], v["reason"]) == ("c-a", reason == "ok", reason)
+
+
+@pytest.mark.parametrize(("rules", "table"), [(PostRules(), POSTS), (ClipRules(), CLIPS)])
+def test_every_rule_has_a_row_in_its_table(rules, table):
+    elsewhere = {"not_decodable"}  # its subject is no clip: below
+    assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
+
+
+@pytest.mark.parametrize(("rules", "table"), [(PostRules, POSTS), (ClipRules, CLIPS)])
+def test_every_limit_may_be_off_and_then_rejects_nobody(rules, table):
+    limits = [f.name for f in fields(rules) if f.name.startswith(("min_", "max_"))]
+    off = rules(**dict.fromkeys(limits))
+    assert [rule.reason for rule in off.named() if rule.threshold is not None] in ([], ["not_decodable"])
+    judge = screened if rules is PostRules else clip_verdict
+    changed = {key: value for _, changed, reason in table if reason != "ok" for key, value in changed.items()}
+    assert judge(off, **changed)["reason"] == "ok"
+
+
+def test_age_is_counted_from_the_day_on_which_a_post_was_first_seen():
+    old = {"posted_at": factories.DAY, "seen_at": factories.DAY + timedelta(days=3, hours=12)}
+    v = screened(PostRules(max_age_days=3), **old)
+    assert (v["reason"], v["value"], v["threshold"]) == ("too_old", 3.5, 3.0)
+    assert screened(PostRules(max_age_days=4), **old)["reason"] == "ok"
 
 
 @pytest.mark.parametrize("mode", ["record", "off"])

@@ -8,7 +8,7 @@ from h2a_curation.catalog.views import Catalog
 from h2a_curation.mining.allocate import plan as plan_pages
 from h2a_curation.mining.arms import Arms, Key, arm_sql
 from h2a_curation.mining.backoff import Failing, failing_sql, waiting
-from h2a_curation.mining.tag_state import LEFT_OUT, Evidence, changes, evidence_sql
+from h2a_curation.mining.tag_state import LEFT_OUT, Evidence, StandingRules, changes, evidence_sql
 from h2a_curation.pipeline.rounds import tags
 from h2a_curation.pipeline.rounds.findings import Findings, pairs, short
 from h2a_curation.pipeline.rounds.proposals import Embed
@@ -23,8 +23,9 @@ def plan(facts: Catalog, known: Findings, recipe: Recipe, round_no: int, embed: 
     arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])
     states = _states(facts)
     failing = [Failing(**row) for row in facts.query(failing_sql(), params={"round": round_no}).to_pylist()]
-    evidence = _evidence(facts, known)
-    changed = changes(arms, evidence, states, wanted, round_no, recipe.standing, waiting(failing, round_no))
+    evidence = _evidence(facts, known, recipe.standing)
+    left_alone, blames = waiting(failing, round_no), recipe.decide.blames()
+    changed = changes(arms, evidence, states, wanted, round_no, recipe.standing, left_alone, blames)
     states |= {(c.source, c.tag): (c.state, c.reason) for c in changed}
     left_out = {key for key, (state, _) in states.items() if state in LEFT_OUT}
     allocations = plan_pages(
@@ -47,8 +48,8 @@ def _arms(facts: Catalog, known: Findings, arm_tag: pa.Table, wanted: list[str])
     return Arms(table=facts.query(arm_sql(), tables))
 
 
-def _evidence(facts: Catalog, known: Findings) -> list[Evidence]:
-    return [Evidence(**row) for row in facts.query(evidence_sql(), {"fate": known.fates}).to_pylist()]
+def _evidence(facts: Catalog, known: Findings, rules: StandingRules) -> list[Evidence]:
+    return [Evidence(**row) for row in facts.query(evidence_sql(rules), {"fate": known.fates}).to_pylist()]
 
 
 def _states(facts: Catalog) -> dict[Key, tuple[str, str]]:
