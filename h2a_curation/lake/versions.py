@@ -115,8 +115,8 @@ def _counts(fields: Mapping[str, Any], key: str) -> dict[str, int]:
 def _is(kind: type[T], fields: Mapping[str, Any], key: str, words: str) -> T:
     """The value of this key, which must be of this very kind: in Python, True is a number too."""
     if key not in fields:
-        raise _DamagedError(f"'{key}' is missing")
+        raise _DamagedError(f"{key!r} is missing")
     if type(fields[key]) is not kind:
-        raise _DamagedError(f"'{key}' is not {words}")
+        raise _DamagedError(f"{key!r} is not {words}")
     value: T = fields[key]
     return value

@@ -61,6 +61,7 @@ DAMAGED = [
     (fields(num_clips={"train": True}), "'train' is not a whole number"),
     (fields(files=[]), "'files' is not a mapping of names to values"),
     (fields(files={"clip.parquet": 7}), "'clip.parquet' is not a text"),
+    (fields(files={"a\nb": 7}), r"'a\nb' is not a text"),
     (fields(files={}), "its files lack clip.parquet"),
     (entry(num_bytes=1.5), "'num_bytes' is not a whole number"),
 ]

@@ -111,6 +111,13 @@ def test_a_manifest_that_cannot_be_read(copy, text, says):
         open_version(copy, "v1")
 
 
+def test_a_manifest_that_lacks_a_shard(copy):
+    path = copy / "versions" / "v1" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"shards": []}))
+    with pytest.raises(ValueError, match=r"manifest\.json of version v1 lacks shard abc\.tar: publish again"):
+        open_version(copy, "v1")
+
+
 @pytest.mark.parametrize(
     ("field", "name", "said"),
     [
