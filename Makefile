@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule pages wheel-test format clean
+.PHONY: quickstart test check kill schedule pages wheel-test new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -28,6 +28,9 @@ pages: .venv/.dev  ## the answers that pages show are those of a default quickst
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py
+
+new-source: .venv/.dev  ## begin a source: its module, registry line and contract case (make new-source NAME=internet_archive)
+	$(BIN)/python scripts/new_source.py $(NAME)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

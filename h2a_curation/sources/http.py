@@ -43,6 +43,7 @@ _CURL: dict[int, ErrorKind] = {
     CurlECode.SEND_ERROR: ErrorKind.SERVER_ERROR,
     CurlECode.GOT_NOTHING: ErrorKind.SERVER_ERROR,
     CurlECode.WEIRD_SERVER_REPLY: ErrorKind.SERVER_ERROR,
+    CurlECode.UNSUPPORTED_PROTOCOL: ErrorKind.SERVER_ERROR,  # an answer that is no HTTP: addresses are looked at before
     CurlECode.BAD_CONTENT_ENCODING: ErrorKind.SERVER_ERROR,
     CurlECode.HTTP2: ErrorKind.SERVER_ERROR,
     CurlECode.HTTP2_STREAM: ErrorKind.SERVER_ERROR,
@@ -50,6 +51,8 @@ _CURL: dict[int, ErrorKind] = {
 }
 """A failure that is no timeout and not among these is one of the connection. `TOO_LARGE`: headers without end."""
 _REDIRECTS = (301, 302, 303, 307, 308)
+_PAGES = ("text/html", "application/xhtml+xml", "application/json")
+"""Types that no video has, however carelessly a host names what it serves."""
 _MAX_REDIRECTS = 5
 """RFC 9309 asks for five at least where robots.txt is concerned; yt-dlp follows as many through curl."""
 _MAX_ANSWER_BYTES = 32_000_000
@@ -182,10 +185,12 @@ class HttpClient:
         return bytes(body[:max_bytes]).decode("utf-8", "replace")
 
     def save(self, url: str, target: Path) -> Answer:
-        """Write the body to `target`. FetchError for a status other than 2xx, and beyond `limits.max_file_bytes`."""
+        """Write the body to `target`. FetchError for a page, for another status than 2xx, and beyond the limits."""
         with target.open("wb") as file:
             sink = _Body(file.write, self._limits.max_file_bytes)
             answer = self._follow(url, sink, lambda: file.truncate(file.seek(0)), {}).raise_for_status()
+        if (type_ := (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()) in _PAGES:
+            raise FetchError(ErrorKind.NOT_VIDEO, f"{url} gives {type_}")
         if not target.stat().st_size:
             raise FetchError(ErrorKind.TRUNCATED, f"{url} gives an empty file")
         return answer
