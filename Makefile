@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule pages wheel-test format clean
+.PHONY: quickstart test check kill schedule pages wheel-test docs format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -28,6 +28,11 @@ pages: .venv/.dev  ## the answers that pages show are those of a default quickst
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py
+
+docs: .venv/.dev  ## the pages that are made from the code and the class files: commands, recipe, signals, classes
+	$(BIN)/python -m tests.docs.cli_reference
+	$(BIN)/python -m tests.docs.recipe_page
+	$(BIN)/h2a classes export --format md --out docs/classes.md
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

@@ -17,9 +17,11 @@ class RetryRules:
     """How often and how patiently one request is made."""
 
     max_tries: int = 4
+    """Tries of one request in one run, the first among them."""
     first_wait_s: float = 0.5
     """Doubles with every try; half to one and a half of it is waited, by a hash of what is asked for."""
     max_wait_s: float = 30.0
+    """The longest pause before a try."""
     max_retry_after_s: float = 120.0
     """A site that asks for a longer pause is not asked again in this run."""
     max_runs: int = 5

@@ -28,8 +28,9 @@ class SelectRules:
     max_clips_per_class: int = 1000
     """The paper has 735 a class on average."""
     val_share: float = 0.1
-    """Of creators, not of clips."""
+    """Share of creators, not of clips, whose clips are for validation."""
     test_share: float = 0.1
+    """Share of creators, not of clips, whose clips are for testing."""
     seed: int = 0
     """Another seed deals the creators anew: versions are then not comparable."""
 
