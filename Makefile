@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule pages wheel-test new-source format clean
+.PHONY: quickstart test check kill schedule pages wheel-test docs new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -31,6 +31,11 @@ wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the 
 
 new-source: .venv/.dev  ## begin a source: its module, registry line and contract case (make new-source NAME=internet_archive)
 	$(BIN)/python scripts/new_source.py $(NAME)
+
+docs: .venv/.dev  ## the pages that are made from the code and the class files: commands, recipe, signals, classes
+	$(BIN)/python -m tests.docs.cli_reference
+	$(BIN)/python -m tests.docs.recipe_page
+	$(BIN)/h2a classes export --format md --out docs/classes.md
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

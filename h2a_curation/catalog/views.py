@@ -150,9 +150,11 @@ def connect(
         for table, record in DECIDED.items():
             source = _parquet(connection, table, record, decision / layout.table(table))
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
+    published = {"member": _members(connection, lake)}
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return Catalog(lake, connection, fates.OF_FACTS | (fates.OF_DECISION if decision is not None else {}))
+    of_decision = fates.OF_DECISION if decision is not None else {}
+    return Catalog(lake, connection, published | fates.OF_FACTS | of_decision)
 
 
 def _is_of(models: Mapping[str, str], stage: str) -> str:
@@ -181,6 +183,17 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, gl
         return f"read_parquet({_text(glob)}, union_by_name = true)"
     connection.register(f"no_{table}", _empty(record))
     return f"no_{table}"
+
+
+def _members(connection: duckdb.DuckDBPyConnection, lake: Path) -> str:
+    """SQL of the clips that were published: a row a version and clip, with the version's name."""
+    versions = lake / "versions"
+    if next(versions.glob("*/clip.parquet"), None) is None:
+        connection.register("no_member", _empty(schemas.Member))
+        return "SELECT ''::VARCHAR AS version, * FROM no_member"
+    files = _text(versions / "*" / "clip.parquet")
+    rows = f"read_parquet({files}, union_by_name = true, filename = true)"
+    return f"SELECT parse_path(filename)[-2] AS version, * EXCLUDE (filename) FROM {rows}"
 
 
 def _text(value: object) -> str:

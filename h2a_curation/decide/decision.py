@@ -37,8 +37,11 @@ class Stages:
     """
 
     screen: bool = True
+    """Apply the rules of `decide.post` and `decide.clip`. A file that does not decode is left out in any case."""
     validate: bool = True
+    """Apply the rules of `decide.validate`. Off, no post is found by sight, and select ranks by ground alone."""
     dedup: bool = True
+    """Leave copies out. Off, they are still found, since splits must not part them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,13 @@ class MinorWords:
     """Words that speak of children, by language; `{age}` in one is a number from 1 to 17."""
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Count as a whole word or a whole hashtag."""
+    """Terms that count where they are a whole word or a whole hashtag."""
     starts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Count where a word or a hashtag begins so."""
+    """Terms that count where a word or a hashtag begins with them."""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Count anywhere."""
+    """Terms that count anywhere in the text."""
     harmless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Are taken out first."""
+    """Terms that are taken out of the text before the others are looked for."""
 
     def __post_init__(self) -> None:
         for form in (self.words, self.starts, self.parts, self.harmless):

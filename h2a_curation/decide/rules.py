@@ -75,15 +75,16 @@ _STATEMENT = {"select", "from", "union", "into", "values", "with", "pragma", "co
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One predicate over a post or a clip, and the reason it gives."""
+    """One comparison over a post or a clip, and the reason that it gives where it fails."""
 
     reason: str
+    """Lower case letters, digits and _: what a verdict says of a subject that fails."""
     value: str
-    """SQL expression over the subject's columns: the number that is compared."""
+    """The number that is compared: one SQL expression over the subject's columns."""
     fails: str
     """The comparison that makes the rule fail: `<`, `<=`, `>` or `>=`."""
     threshold: Limit
-    """The number that the value is compared with; None, in a recipe `off`, switches the rule off."""
+    """The number that the value is compared with; `off` (None) switches the rule off."""
     unknown: str = "ok"
     """The reason given where the value is NULL: `ok` lets the subject pass."""
     blames: Blame | None = field(default=None, metadata=NO_INPUT)

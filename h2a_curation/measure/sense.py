@@ -18,13 +18,15 @@ class SenseRules:
     """What counts as black, as a person, as a face."""
 
     black_level: int = 25
-    """Pixels below are black, in grey levels: blackdetect's 0.10 of the range."""
+    """A pixel below this is black: 0.10 of the range, the default of ffmpeg's blackdetect."""
     black_share: float = 0.98
-    """A frame with this share of black pixels is black: blackdetect's default."""
+    """A frame with this share of black pixels is black: the default of ffmpeg's blackdetect."""
     min_person_score: float = 0.6
-    """Chosen on 15 real clips: a cat reaches .58, a person 15 pixels tall .81."""
+    """A frame shows a person where the detector's score lies above this. Chosen on 15 real clips: a cat reaches .58, a
+    person 15 pixels tall .81."""
     min_face_score: float = 0.5
-    """Chosen on the same clips: no false face on cat, slides or scenery."""
+    """A frame shows a face where the detector's score lies above this. Chosen on the same clips: it finds no false face
+    on cat, slides or scenery."""
 
 
 class Sensed:
@@ -50,10 +52,14 @@ class Signal:
     """One number about a clip."""
 
     name: str
+    """The name by which `sighting`, rules and docs/sql.md know it."""
     unit: str
+    """The unit of its values, with their range."""
     meaning: str
+    """One sentence or two for docs/sql.md: what is counted, and what usual values are."""
     measure: Callable[[Sensed], float | None]
-    """None where a clip has no such number: that is a row as well, lest the clip be measured again for ever."""
+    """`measure(sensed)`; None where a clip has no such number: that is a row as well, lest the clip be measured again
+    for ever."""
     version: int = 1
     """Raise it when the same look gives another value, by this module or by sensors.py: tests/measure/test_goldens.py
     says so when it does. Then this signal, and no other, is measured anew on clips that have been measured before."""
@@ -98,7 +104,7 @@ def measurable(detectors: Mapping[str, Detector]) -> list[Signal]:
 
 
 def motion(look: Look) -> float:
-    """Grey levels; 0 for a clip of less than two small frames."""
+    """The median change from small frame to small frame in grey levels; 0 for a clip of less than two."""
     if len(look.grey) < 2:
         return 0.0
     change = np.abs(np.diff(look.grey.astype(np.int16), axis=0)).mean(axis=(1, 2))
@@ -106,7 +112,7 @@ def motion(look: Look) -> float:
 
 
 def black(look: Look, rules: SenseRules) -> float:
-    """Share of the small frames that are black."""
+    """The share of the small frames that are black."""
     black_pixels = (look.grey < rules.black_level).mean(axis=(1, 2))
     return float((black_pixels >= rules.black_share).mean())
 
@@ -152,4 +158,5 @@ SIGNALS: tuple[Signal, ...] = (
         rule="min_person_frames",
     ),
 )
-"""Every signal. A new one starts at version 1, and is measured on clips that have been measured before."""
+"""Every signal there is: what is measured, docs/sql.md, and what rules of a recipe may name are made from this table. A
+new one starts at version 1, and is measured on clips that have been measured before."""

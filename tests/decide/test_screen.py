@@ -99,6 +99,11 @@ def test_every_rule_has_a_row_in_its_table(rules, table):
     assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
 
 
+@pytest.mark.parametrize("rules", [PostRules(), ClipRules()])
+def test_every_rule_says_what_it_blames(rules):
+    assert [rule.reason for rule in rules.named() if rule.blames is None] == []
+
+
 @pytest.mark.parametrize(("rules", "table"), [(PostRules, POSTS), (ClipRules, CLIPS)])
 def test_every_limit_may_be_off_and_then_rejects_nobody(rules, table):
     limits = [f.name for f in fields(rules) if f.name.startswith(("min_", "max_"))]

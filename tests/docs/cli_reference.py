@@ -8,7 +8,7 @@ import typer
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 HEAD = """# Commands
 
-Written from the command table by `python -m tests.docs.cli_reference`; a test holds the two together.
+Made by `make docs` from the command table; a test holds the two together.
 
 Exit codes: 0 done, 1 something around the program failed, 2 the user can mend it, 130 Ctrl-C.
 """

@@ -1,5 +1,6 @@
 """Golden outputs of all that we measure, on inputs made here: `python -m tests.measure.goldens` writes those whose
-version was raised. What a program or a model's file changes needs none of ours: it is in a lake's fingerprints already.
+version was raised, of what it is given by name, else of all. What a program or a model's file changes needs none of
+ours: it is in a lake's fingerprints already.
 """
 
 import json
@@ -8,7 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -355,10 +356,17 @@ def as_json(output: Any) -> Any:
     return json.loads(json.dumps(output))
 
 
-def write() -> list[str]:
-    """Write the goldens of what has a new version, or other programs; return complaints about the others."""
+def write(names: Collection[str] = ()) -> list[str]:
+    """Write the goldens of what has a new version, or other programs; return complaints about the others.
+
+    Of `names` alone, where some are given.
+    """
     goldens, refused = load(), []
+    if unknown := sorted({*names} - MEASURED.keys()):
+        return [f"nothing measured is called {unknown[0]}; there are {', '.join(MEASURED)}"]
     for name, measured in MEASURED.items():
+        if names and name not in names:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             output = as_json(measured.output(Path(folder)))
         golden, programs = goldens.get(name), measured.programs()
@@ -376,4 +384,4 @@ def write() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(write()) or None)
+    sys.exit("\n".join(write(sys.argv[1:])) or None)
