@@ -1,158 +1,169 @@
-"""What was asked of the outside world and what came: dated facts that no change of rules redoes."""
+"""Record what was asked of the outside world and what arrived: dated facts that no change of rules redoes.
+
+Every class is one table, and every instance one row. A round is one cycle of mining: a plan, pages, files.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 SETTLED = ("ok", "gone", "private", "photo_post", "no_video", "too_large", "not_video", "opt_out")
-"""Outcomes of requests and files that came, or failed for good; as SQL: `outcome IN {SETTLED}`.
+"""Outcomes of requests and files that arrived, or that failed for good; in SQL: `outcome IN {SETTLED}`.
 
-The acquiring side decides which failures are final (acquire/errors.py: POLICIES); a test holds the two together.
+POLICIES in h2a_curation/acquire/errors.py says which failures are final; a test holds the two together.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:
-    """That a round of mining was planned, also where it asks for nothing."""
+    """A round of mining was planned; a round that asks for nothing has a row as well."""
 
     round: int
+    """Number of the round, from 0."""
     first: int
-    """Rounds that were done when somebody asked for this one."""
+    """Number of rounds that were done when somebody asked for this one."""
     until: int
-    """Rounds that the lake was to have then."""
+    """Number of rounds that the lake was to have by that request."""
     num_pages: int
-    """Granted to all arms together."""
+    """Pages granted to all arms together."""
     reason: str
-    """`granted`; of a round without a page: `quota` (no class wants more clips), `dry` (no arm is worth a page)."""
+    """`granted`, or why the round has no page: `quota` (no class wants more clips), `dry` (no arm is worth a page)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundEnd:
-    """That a round was done: its pages and files had come or failed, and what had come was measured."""
+    """A round was done: each of its pages and files had arrived or failed, and the files were measured."""
 
     round: int
+    """Number of the round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """What one round of mining granted to one arm, and why."""
+    """Pages that one round of mining granted to one arm, and why. An arm is a listing: a tag of a source."""
 
     round: int
     source: str
     tag: str
     num_pages: int
     belief: float
-    """Expected new valid posts of the arm's next page when the round was planned."""
+    """Accepted new posts that the arm's next page was expected to bring when the round was planned."""
     reason: str
-    """`seed`, `probation`, `yield`, ...: the rule that granted the pages."""
+    """Why the pages were granted: `probation` (a learnt tag of which nothing is known), `yield` (its pages so far),
+    `seed` (an arm without pages that stands in a class file)."""
     new_posts: float | None = None
     """Posts that the next page was expected to be the first to list."""
     acceptance: float | None = None
-    """Share of them that was expected to be accepted."""
+    """Share of these posts that was expected to be accepted."""
     worth: float | None = None
-    """What the arm was ranked by: belief, hope for what is not known, need of its classes, per unit of cost."""
+    """Number that arms were ranked by: the belief, more for what is not known, times the need of the arm's classes, per
+    unit of cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmChange:
-    """That an arm was found, when a round was planned, to be in another state than before, and on what evidence.
+    """An arm was in another state than before when a round was planned, with the evidence.
 
-    The newest change of an arm is its state; an arm without one is open.
+    The newest row of an arm has its state; an arm without a row is open.
     """
 
     round: int
     source: str
     tag: str
     state: str
-    """`open`, `paused` (its verdicts speak against it), `waiting` (its next page keeps failing), `retired` (nothing
-    more to get); `drifted` is open, but the subject has changed."""
+    """`open`; `paused` (its verdicts speak against it); `waiting` (its next page keeps failing); `retired` (there is
+    nothing more to get); `drifted` (still mined like an open arm, but the subject has changed)."""
     reason: str
-    """paused: `homonym`, `hijacked`, `spam`, `unfit`; waiting: the error's kind; retired: `dry`, `quota`, `unclaimed`;
-    drifted: `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has grown, or a class claims
-    it again), `due` (it has waited long enough)."""
+    """Why the arm is in its state. paused: `homonym`, `hijacked`, `spam`, `unfit`; waiting: the error's kind; retired:
+    `dry`, `quota`, `unclaimed`; drifted: `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has
+    grown, or a class claims it again), `due` (it has waited long enough)."""
     num_judged: int
     """Posts that the evidence is about."""
     num_valid: int
-    """Those of them that are accepted."""
+    """Accepted posts among these."""
     value: float
-    """What was compared with the threshold; of `waiting`, rounds in which the page failed."""
+    """Number that was compared with the threshold; if waiting, the number of rounds in which the page failed."""
     threshold: float
-    """Of `waiting`, the round that asks again."""
+    """Number that the value was compared with; if waiting, the round that asks again."""
     since: datetime | None
-    """Of drift and hijacking: posts from then on are others than those before."""
+    """Date from which on posts differ from those before; None unless the arm drifted or was hijacked."""
     detail: str
-    """The evidence in words, one line."""
+    """The evidence in words, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditDraw:
-    """That a listed post was drawn to be fetched and judged without regard to what is believed of it."""
+    """A listed post was drawn for the audit: it is fetched and judged whatever its expected quality."""
 
     round: int
     post_id: str
     probability: float
-    """With which it was drawn: estimates weigh its answer by the inverse (Horvitz and Thompson 1952)."""
+    """Probability with which it was drawn. Estimates weigh its answer by the inverse (Horvitz and Thompson 1952)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What a person says of a post and a class."""
+    """Answer of a person to the question whether a post's video shows a class."""
 
     post_id: str
     class_id: str
     shows: bool
     """Whether the video shows the class."""
     labeller: str
-    """A name or pseudonym that the user chose."""
+    """Name or pseudonym of the person, as the user chose it."""
     labelled_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagClaim:
-    """That a tag speaks for a class: proposed from the rows, not named in the class file."""
+    """A learnt tag: it speaks for a class since some round, and does not stand in the class file."""
 
     round: int
     """The round in which the tag was proposed: it may be mined from this round on."""
     tag: str
     class_id: str
     lift: float
-    """Share of the class's validated posts with the tag, over the tag's share in all seen posts; 0 without support."""
+    """Share of the class's accepted posts with the tag, over the tag's share of all seen posts; 0 without support."""
     support: int
-    """Validated posts of the class that carry the tag."""
+    """Accepted posts of the class that carry the tag."""
     reason: str
-    """`co-occurs` (with accepted posts), `words` (a form of the class's name or tags), `similar` (by meaning)."""
+    """Why the tag was proposed: `co-occurs` (accepted posts carry it), `words` (it is a form of the class's name or
+    tags), `similar` (its meaning is near that of the class)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One page of one listing, asked for once."""
+    """One page of one listing, and how the request for it ended."""
 
     source: str
     tag: str
     cursor: str
-    """Empty for the first page."""
+    """The site's own name of the page; empty for the first page."""
     round: int
+    """The round whose plan asked for the page."""
     next_cursor: str | None
-    """None: the listing ends here."""
+    """Cursor of the page after this one; None if the listing ends here, or if the page failed."""
     num_posts: int
+    """Posts on the page, each counted once."""
     num_bytes: int
+    """Size of the page as it arrived."""
     outcome: str
-    """`ok` or an error's kind (h2a_curation/sources/errors.py)."""
+    """`ok` or an error's kind (ErrorKind in h2a_curation/acquire/errors.py)."""
     requested_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What a platform says of one video. Fields that a source does not give are None."""
+    """What a platform says of one video. A field that the source does not tell is None."""
 
     post_id: str
-    """`<source>:<the platform's own id>`."""
+    """Id in the lake: `<source>:<the platform's own id>`."""
     source: str
     url: str
     creator: str | None
-    """A pseudonym: the platform's creator id hashed with the lake's salt."""
+    """Pseudonym of the creator: the platform's id, hashed with the lake's salt."""
     caption: str
     hashtags: list[str]
-    """Normalised, in the order in which they stand in the post, each once."""
+    """Normalised hashtags of the post in their order, each once."""
     posted_at: datetime | None
     language: str | None
     duration_s: float | None
@@ -161,33 +172,36 @@ class Post:
     num_views: int | None
     num_likes: int | None
     seen_at: datetime
+    """When a page listed the post; the numbers of views and likes are of that moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """That a page listed a post."""
+    """A page listed a post."""
 
     source: str
     tag: str
     cursor: str
     post_id: str
     rank: int
-    """Place in the page, from 0."""
+    """Place of the post in the page, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """That a post's file came, or why it did not. Each try that ended is a row."""
+    """A post's file arrived, or failed. Each fetch that ended is a row."""
 
     post_id: str
     round: int
     """The round whose plan asked for the file."""
     outcome: str
-    """`ok` or an error's kind (h2a_curation/sources/errors.py)."""
+    """`ok` or an error's kind (ErrorKind in h2a_curation/acquire/errors.py)."""
     detail: str
-    """The error's own words, in one line; empty for `ok`."""
+    """The error's own message, in one line; empty for `ok`."""
     media_id: str | None
-    """sha256 of the file's bytes; the file is `media/<first two digits>/<media_id>` in the lake."""
+    """sha256 of the file's bytes; the file is `media/<first two digits>/<media_id>` in the lake. None if it failed."""
     num_bytes: int
+    """Size of the file; 0 if it failed."""
     num_tries: int
+    """Tries of this fetch, the first included."""
     fetched_at: datetime

@@ -1,6 +1,7 @@
-"""What a file is: functions of its bytes and of a model, whatever the recipe.
+"""Record what a file is: functions of its bytes and of a model, the same for every recipe.
 
-`model` is everywhere the fingerprint of the program, its version and its settings.
+The column `model` is always the fingerprint of the program that measured, with its version and its settings. It is part
+of a row's key: another model adds rows and changes none.
 """
 
 from dataclasses import dataclass
@@ -10,40 +11,50 @@ from schemas.table import Float16, UInt64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a file says of itself and what decoding it showed."""
+    """What a file's container declares, and what decoding the whole file showed."""
 
     media_id: str
     model: str
     outcome: str
-    """`ok`, `not_video`, `no_video_stream`, `truncated`, `damaged`, `timeout`, `too_much_memory`."""
+    """How decoding ended: `ok`, `not_video`, `no_video_stream`, `truncated`, `damaged`, `timeout`,
+    `too_much_memory`."""
     detail: str
+    """The decoder's own message, in one line; empty for `ok`."""
     container: str | None
     codec: str | None
     width_px: int | None
-    """As shown, after rotation."""
+    """Width as shown, after rotation."""
     height_px: int | None
+    """Height as shown, after rotation."""
     fps: float | None
     """Average frames a second over the decoded span."""
     declared_s: float | None
+    """Duration that the container declares."""
     decoded_s: float | None
+    """Duration of the frames that could be decoded."""
     num_frames: int | None
+    """Frames that could be decoded."""
     is_variable_rate: bool | None
+    """Whether frames are shown for unequal times."""
     has_audio: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """The longest scene of a file, re-encoded."""
+    """The longest scene of a file, encoded again as a file of its own."""
 
     media_id: str
     model: str
     outcome: str
-    """`ok` or `undecodable`."""
+    """How cutting ended: `ok` or `undecodable`. If undecodable, all fields below are None."""
     clip_id: str | None
     """sha256 of the clip's bytes; the file is `clips/<first two digits>/<clip_id>.mp4` in the lake."""
     start_s: float | None
+    """Time of the scene's first frame, counted from the file's first video frame."""
     end_s: float | None
+    """Time of the next scene's first frame, or the end of the video."""
     num_scenes: int | None
+    """Scenes of the file, of which this is the longest."""
     width_px: int | None
     height_px: int | None
     fps: float | None
@@ -53,12 +64,12 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What tells a clip from its copies."""
+    """Hashes by which copies of a clip are found."""
 
     clip_id: str
     model: str
     frames_sha256: str
-    """Of the decoded frames: equal for copies of the same encoded stream in other containers."""
+    """sha256 of the decoded frames: equal for copies of the same encoded stream in other containers."""
     phash: list[UInt64]
     """64-bit DCT hashes of evenly spaced frames."""
 
@@ -70,20 +81,21 @@ class FrameEmbedding:
     clip_id: str
     model: str
     times_s: list[float]
+    """Time of each embedded frame in the clip."""
     vectors: list[Float16]
     """[frame * dim], frame by frame, each of length 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One number about a clip by one sensor: long form, so that a new signal is no new column."""
+    """One number about a clip by one sensor. A signal is a row and not a column, so a new one changes no table."""
 
     clip_id: str
     model: str
     signal: str
-    """`motion`, `black`, `person`, `face`, ...: SIGNALS in h2a_curation/measure/sense.py has the unit of each."""
+    """Name of the signal, such as `motion`: SIGNALS in h2a_curation/measure/sense.py has all names and their units."""
     value: float | None
-    """None where the signal was measured and this clip has no such number."""
+    """The number; None if the signal was measured and this clip has no such number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

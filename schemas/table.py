@@ -1,4 +1,4 @@
-"""What every table's dataclass gives besides its fields: an Arrow schema, and rows to Arrow and back."""
+"""Turn dataclasses of tables into Arrow: the schema of a table, rows to Arrow, and Arrow to rows."""
 
 import dataclasses
 import types
@@ -10,12 +10,14 @@ from typing import Any, NewType, TypeVar
 import pyarrow as pa
 
 Float16 = NewType("Float16", float)
-"""A float that is stored in 16 bits: vectors of length 1 lose less than 1e-3 of their cosine."""
+"""A float that is stored in 16 bits, as in vectors of length 1: a cosine of two such vectors is off by less than
+1e-3."""
 UInt64 = NewType("UInt64", int)
 """An unsigned 64-bit pattern, such as a perceptual hash."""
 
 T = TypeVar("T")
 
+# Types of Python that a field may have. A type that is missing here is a KeyError when its table is first used.
 _ARROW: dict[Any, pa.DataType] = {
     str: pa.string(),
     bool: pa.bool_(),
@@ -29,13 +31,13 @@ _ARROW: dict[Any, pa.DataType] = {
 
 
 def arrow_schema(record: type) -> pa.Schema:
-    """The Parquet schema of a table, read off its dataclass: `X | None` is nullable, `list[X]` a list."""
+    """Schema of a table, which follows from its dataclass: `X | None` is nullable, `list[X]` is a list."""
     hints = typing.get_type_hints(record)
     return pa.schema([_field(f.name, hints[f.name]) for f in dataclasses.fields(record)])
 
 
 def to_arrow(record: type, rows: Iterable[Any]) -> pa.Table:
-    """Rows (instances of `record`) as an Arrow table with the record's schema, also where there is none."""
+    """Rows (instances of `record`) as an Arrow table. It has the record's schema even if there is no row."""
     names = [f.name for f in dataclasses.fields(record)]
     rows = list(rows)
     schema = arrow_schema(record)
@@ -44,7 +46,7 @@ def to_arrow(record: type, rows: Iterable[Any]) -> pa.Table:
 
 
 def from_arrow(record: type[T], table: pa.Table) -> list[T]:
-    """The rows of an Arrow table as instances of `record`; columns that it does not name are left out."""
+    """Rows of an Arrow table as instances of `record`; columns that `record` has no field for are left out."""
     names = [f.name for f in dataclasses.fields(record)]  # type: ignore[arg-type]
     return [record(**row) for row in table.select(names).to_pylist()]
 

@@ -1,1 +1,1 @@
-"""How right and how complete a decision is: people's labels on drawn posts in, precision and recall out."""
+"""Estimate how right and how complete a decision is: precision and recall, from people's labels on drawn posts."""

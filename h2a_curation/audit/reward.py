@@ -1,4 +1,11 @@
-"""What labels take from an arm's reward, so that mining is not led by the validator's own mistakes."""
+"""Lower the reward of mining by what people's labels deny, so that the validator's mistakes do not lead it.
+
+The reward has two corrections. A clip that a label denies is not counted as accepted. And a class is worth as much less
+as its accepted clips are wrong, which is the mean of a Beta, as in an empirical Bayes estimate of many proportions:
+
+    overall     = (9 + right of all classes) / (9.5 + labelled of all classes)
+    reliability = (5 * overall + right of the class) / (5 + labelled of the class)
+"""
 
 from collections.abc import Mapping
 
@@ -16,24 +23,26 @@ _COUNTS = """
     SELECT class_id, count(*) AS num, count(*) FILTER (shows) AS num_right
     FROM selection JOIN label USING (post_id, class_id) SEMI JOIN audit_draw USING (post_id) GROUP BY class_id
 """
-_PRIOR_SURE = 9.0
-"""Before any label, accepted clips are thought right as if so many had been seen right, and half of one wrong."""
-_PRIOR_LIKE = 5.0
-"""Labelled clips of a class that weigh as much as what the labels of all classes say."""
+_PRIOR_RIGHT, _PRIOR_WRONG = 9.0, 0.5
+"""Labelled clips that the overall share starts from. A guess: with few labels most clips are taken to be right, as the
+validator's own thresholds mean them to be."""
+_PRIOR_CLASS = 5.0
+"""Weight of the overall share in that of a class, in labelled clips of the class. A guess."""
 
 
 def without_wrong(facts: Catalog, accepted: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """The (post id, class id) that no label denies, whether of the post itself or of another with the same file."""
+    """The pairs of `accepted` (post id, class id) that no label denies, be it of the post or of one with the same
+    file."""
     rows = facts.query(_WRONG)
     return accepted - set(zip(rows["post_id"].to_pylist(), rows["class_id"].to_pylist(), strict=True))
 
 
 def reliability(facts: Catalog, decided: Mapping[str, pa.Table]) -> dict[str, float]:
-    """By class, the share of accepted clips that is believed to be right: above 0, at most 1.
+    """Share of accepted clips that is believed to be right, above 0 and at most 1, by class.
 
-    From labels on drawn posts that `decided` selects; other labels may be of clips that somebody found odd. The mean of
-    a Beta: a class starts at what all labels together say, so that one with few of them is neither favoured nor
-    condemned. Without any label every class has 1.0. Classes are those that `decided` selects a clip of.
+    Classes are those of which `decided` selects a clip. Only labels on drawn posts count: other labels may be on clips
+    that somebody looked at because they seemed odd. A class starts at what the labels of all classes say, so that a
+    class with few labels is neither favoured nor condemned. Without any label every class has 1.0.
     """
     selection = decided["selection"]
     rows = facts.query(_COUNTS, {"selection": selection}).to_pylist()
@@ -42,9 +51,9 @@ def reliability(facts: Catalog, decided: Mapping[str, pa.Table]) -> dict[str, fl
     num = sum(n for _, n in counts.values())
     if not num:
         return dict.fromkeys(class_ids, 1.0)
-    overall = (_PRIOR_SURE + sum(right for right, _ in counts.values())) / (_PRIOR_SURE + 0.5 + num)
+    overall = (_PRIOR_RIGHT + sum(right for right, _ in counts.values())) / (_PRIOR_RIGHT + _PRIOR_WRONG + num)
     return {c: _shrunken(*counts.get(c, (0, 0)), overall) for c in class_ids}
 
 
 def _shrunken(num_right: int, num: int, mean: float) -> float:
-    return (_PRIOR_LIKE * mean + num_right) / (_PRIOR_LIKE + num)
+    return (_PRIOR_CLASS * mean + num_right) / (_PRIOR_CLASS + num)

@@ -1,4 +1,4 @@
-"""The sheet that people fill in: what to look at and what to ask, and nothing of what was decided."""
+"""Write the sheet that people fill in: what to look at, and the question, but nothing of what was decided."""
 
 import csv
 import io
@@ -13,23 +13,23 @@ COLUMNS = ("post_id", "class_id", "definition", "url", "file", "shows")
 
 
 def sheet(pairs: Iterable[Pair], definitions: Mapping[str, str], lake: Path, *, again: bool = False) -> tuple[str, int]:
-    """As CSV, and the number of its questions: those without an answer, or all `again`.
+    """The sheet as CSV, and the number of its questions.
 
-    Rows stand in an order that has nothing to do with rounds, classes or verdicts. Who answers the first hundred has
-    answered a random hundred.
+    The questions are those without an answer, or all of them if `again`. Their order has nothing to do with rounds,
+    classes or verdicts: somebody who answers the first hundred has answered a random hundred.
     """
-    asked = [pair for pair in pairs if again or pair.shows is None]
+    questions = [pair for pair in pairs if again or pair.shows is None]
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
-    for pair in sorted(asked, key=_place):
+    for pair in sorted(questions, key=_place):
         file = lake / layout.media_file(pair.media_id)
         lines.writerow([pair.post_id, pair.class_id, definitions.get(pair.class_id, ""), pair.url, file, ""])
-    return text.getvalue(), len(asked)
+    return text.getvalue(), len(questions)
 
 
 def _place(pair: Pair) -> tuple[bytes, bytes]:
-    """By post, so that its questions stand together: it is watched once."""
+    """Place of a question in the sheet: questions about one post stand together, so that people watch it once."""
     return _hash(pair.post_id), _hash(f"{pair.post_id} {pair.class_id}")
 
 
