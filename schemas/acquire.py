@@ -74,8 +74,8 @@ class ArmChange:
     nothing more to get); `drifted` (still mined like an open arm, but the subject has changed)."""
     reason: str
     """Why the arm is in its state. paused: `homonym`, `hijacked`, `spam`, `unfit`; waiting: the error's kind; retired:
-    `dry`, `quota`, `unclaimed`; drifted: `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota has
-    grown, or a class claims it again), `due` (it has waited long enough)."""
+    `dry`, `quota`, `unclaimed`; drifted: `drift`; open: `verdicts` (they speak against it no longer), `wanted` (a quota
+    has grown, or a class claims it again), `due` (it has waited long enough)."""
     num_judged: int
     """Posts that the evidence is about."""
     num_valid: int
