@@ -224,9 +224,7 @@ def test_a_host_that_fails_once_serves_the_next_caller_on_the_same_client(site):
         asking = client()
         for fault in FAULTS.values():
             front.fault, front.num_faults = fault, 1
-            with contextlib.suppress(
-                FetchError
-            ):  # some faults are answers, such as a redirect
+            with contextlib.suppress(FetchError):  # some faults are answers, such as a redirect
                 asking.get(f"{front.url}/a")
             asking._pace = Pace(0.0, hosts=Hosts())  # the pause that one of them asks for is not what is tested
             assert asking.get(f"{front.url}/a").body == b"here"
