@@ -96,7 +96,8 @@ def replaced(root: Path, target: Path) -> Iterator[IO[bytes]]:
     try:
         with synced(unfinished) as file:
             yield file
-        keep(root, unfinished, target)
+        move(root, unfinished, target)
+        sync(target.parent)
     finally:
         with suppress(OSError):
             remove(root, unfinished)
