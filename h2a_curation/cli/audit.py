@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.catalog import LakePath
+from h2a_curation.cli.catalog import needed_decision
+from h2a_curation.cli.options import DecisionOption, LakeOption
 
 if TYPE_CHECKING:
     from h2a_curation.audit.estimate import Share
@@ -14,14 +15,13 @@ if TYPE_CHECKING:
     from h2a_curation.lake.lake import Lake
 
 app = typer.Typer(no_args_is_help=True, help="Measure precision and recall on posts that were drawn by lot.")
-RecipeName = Annotated[str | None, typer.Option(help="Whose newest decision; default: the newest of all.")]
 
 
 @app.command()
 def sheet(
     out: Annotated[Path, typer.Option(help="The CSV file to fill in.")],
-    lake: LakePath = None,
-    recipe: RecipeName = None,
+    lake: LakeOption = None,
+    recipe: DecisionOption = None,
     again: Annotated[bool, typer.Option("--again", help="Ask what has an answer too, for a second person.")] = False,
 ) -> None:
     """Write the questions that have no answer yet: a drawn post, a class, and whether the video shows it."""
@@ -31,7 +31,7 @@ def sheet(
     from h2a_curation.lake.lake import find
 
     found = find(lake)
-    decision = _decision(found, recipe)
+    decision = needed_decision(found, recipe)
     definitions = decisions.about(decision).get("classes", {})
     text, num_questions = as_csv(drawn_pairs(_opened(found, decision)), definitions, found.path, again=again)
     out.write_text(text, encoding="utf-8")
@@ -42,8 +42,8 @@ def sheet(
 def import_sheet(
     sheet: Annotated[Path, typer.Argument(help="The filled-in CSV file.")],
     labeller: Annotated[str, typer.Option(help="Who gave the answers: a name or a pseudonym.")],
-    lake: LakePath = None,
-    recipe: RecipeName = None,
+    lake: LakeOption = None,
+    recipe: DecisionOption = None,
 ) -> None:
     """Read yes, no (also y, n, 1, 0, true, false, x); an empty `shows` is no answer. All lines are read, or none."""
     from datetime import UTC, datetime
@@ -53,7 +53,7 @@ def import_sheet(
     from h2a_curation.lake.lake import find
 
     found = find(lake)
-    decision = _decision(found, recipe)
+    decision = needed_decision(found, recipe)
     candidates = _opened(found, decision).query("SELECT DISTINCT class_id FROM candidate")["class_id"].to_pylist()
     class_ids = {*decisions.about(decision).get("classes", {}), *candidates}
     came = import_answers(sheet, found.path, class_ids, labeller=labeller, now=lambda: datetime.now(UTC))
@@ -64,7 +64,7 @@ def import_sheet(
 
 
 @app.command()
-def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
+def score(lake: LakeOption = None, recipe: DecisionOption = None) -> None:
     """Precision and recall of the newest decision, over all and by class, each with its 95 % interval."""
     from rich.console import Console
     from rich.table import Column, Table
@@ -74,7 +74,7 @@ def score(lake: LakePath = None, recipe: RecipeName = None) -> None:
     from h2a_curation.lake.lake import find
 
     found = find(lake)
-    scored = estimate(drawn_pairs(_opened(found, _decision(found, recipe))))
+    scored = estimate(drawn_pairs(_opened(found, needed_decision(found, recipe))))
     console = Console(markup=False, highlight=False)
     if scored.num_pairs > scored.num_unlabelled:
         names = ("precision", "n", "recall", "n", "")
@@ -111,15 +111,6 @@ def _notes(scored: "Scored") -> list[str]:
     if scored.num_undecided:
         notes.append(f"{scored.num_undecided} answers are of posts not decided yet: `h2a build` measures them")
     return notes
-
-
-def _decision(lake: "Lake", recipe: str | None) -> Path:
-    from h2a_curation.cli.catalog import decision_of
-
-    decision = decision_of(lake, recipe)
-    if decision is None:
-        raise ValueError(f"{lake.path} holds no decision yet: run `h2a build` or `h2a decide` first")
-    return decision
 
 
 def _opened(lake: "Lake", decision: Path) -> "Catalog":

@@ -1,6 +1,5 @@
 """`h2a sql` and `h2a verify`: questions to a lake."""
 
-import enum
 import shutil
 import sys
 from pathlib import Path
@@ -8,31 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from h2a_curation.cli.options import (
+    DecisionOption,
+    Format,
+    FormatOption,
+    LakeOption,
+    OutOption,
+    refuse_parquet_on_terminal,
+    write_rows,
+)
+
 if TYPE_CHECKING:
     from h2a_curation.lake.lake import Lake
-
-LakePath = Annotated[
-    Path | None, typer.Option("--lake", help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
-]
-
-
-class Format(enum.StrEnum):
-    """How `h2a sql` prints."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
 
 
 def sql(
     query: Annotated[str, typer.Argument(help="SQL on the views; `h2a sql 'SHOW TABLES'` names them.")],
-    lake: LakePath = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Whose newest decision to show; default: the newest of all.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="parquet needs --out or a redirect.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    lake: LakeOption = None,
+    recipe: DecisionOption = None,
+    form: FormatOption = Format.TABLE,
+    out: OutOption = None,
 ) -> None:
     """Ask the catalog: every fact, verdict and selected clip is a row."""
     from h2a_curation.catalog import render
@@ -40,20 +34,14 @@ def sql(
     from h2a_curation.lake import decisions
     from h2a_curation.lake.lake import find
 
-    if form is Format.PARQUET and out is None and sys.stdout.isatty():
-        raise ValueError("Parquet is not for a terminal: add --out FILE or redirect")
+    refuse_parquet_on_terminal(form, out)
     found = find(lake)
     decision = decision_of(found, recipe)
     models = decisions.about(decision)["models"] if decision else None
     catalog = connect(found.path, models=models, decision=decision)
     table = render.answer(catalog, query)
     fits = shutil.get_terminal_size().columns if sys.stdout.isatty() and out is None else None
-    content = render.as_bytes(table, form.value, fits)
-    if out is not None:
-        out.write_bytes(content)
-    else:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+    write_rows(table, form, out, fits)
 
 
 def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
@@ -69,7 +57,15 @@ def decision_of(lake: "Lake", recipe: str | None) -> Path | None:
     return decisions.newest(lake.path, name)
 
 
-def verify(version: Annotated[str, typer.Argument(help="A version's name.")], lake: LakePath = None) -> None:
+def needed_decision(lake: "Lake", recipe: str | None) -> Path:
+    """The decision that `decision_of` finds; ValueError where the lake has none."""
+    decision = decision_of(lake, recipe)
+    if decision is None:
+        raise ValueError(f"{lake.path} holds no decision yet: run `h2a build` or `h2a decide` first")
+    return decision
+
+
+def verify(version: Annotated[str, typer.Argument(help="A version's name.")], lake: LakeOption = None) -> None:
     """Hash a version's files and shards again and say what is not as it was published."""
     from h2a_curation.lake.lake import find
     from h2a_curation.publish.version import verify as problems_of

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from h2a_curation.cli.options import ClassFilesOption, OutOption
+
 app = typer.Typer(no_args_is_help=True, help="The action classes: list, review, check, import and export them.")
-ClassPath = Annotated[Path | None, typer.Option("--classes", help="A class file or folder; default: those that ship.")]
 
 
 class ExportFormat(StrEnum):
@@ -21,7 +22,7 @@ class ExportFormat(StrEnum):
 
 @app.command("list")
 def list_classes(
-    classes: ClassPath = None,
+    classes: ClassFilesOption = None,
     group: Annotated[str | None, typer.Option(help="Only the classes of this group.")] = None,
 ) -> None:
     """One line a class: label, id, group, seed tags."""
@@ -42,7 +43,7 @@ def list_classes(
 
 
 @app.command()
-def show(class_id: str, classes: ClassPath = None) -> None:
+def show(class_id: str, classes: ClassFilesOption = None) -> None:
     """One class as a reviewer wants to see it, beside those that are easily taken for it."""
     from rich.console import Console
 
@@ -54,7 +55,7 @@ def show(class_id: str, classes: ClassPath = None) -> None:
 
 
 @app.command()
-def lint(classes: ClassPath = None) -> None:
+def lint(classes: ClassFilesOption = None) -> None:
     """Check the whole contract of the class files: each fault is a line with file, line and remedy; exit 1 if any."""
     from h2a_curation.foundation.shipped_data import data_folder
     from h2a_curation.taxonomy.lint import lint as faults_of
@@ -105,11 +106,11 @@ def import_classes(
 
 @app.command()
 def export(
-    classes: ClassPath = None,
+    classes: ClassFilesOption = None,
     form: Annotated[
         ExportFormat, typer.Option("--format", help="yaml is a class file, md the page docs/classes.md.")
     ] = (ExportFormat.JSONL),
-    out: Annotated[Path | None, typer.Option(help="The file to write; default: the terminal.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Write the classes in a form that other programs read."""
     from h2a_curation.taxonomy import export as forms

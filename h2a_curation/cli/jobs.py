@@ -6,26 +6,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.mining import LeaveOutRisks, Rounds
+from h2a_curation.cli.options import (
+    ClassesOption,
+    LakeOption,
+    LeaveOutRisksOption,
+    MaybeRecipeOption,
+    ModelOption,
+    NewLakeOption,
+    PresetOption,
+    PretrainedOption,
+    RecipeOption,
+    RoundsOption,
+    WorkersOption,
+    with_options_of,
+)
+from h2a_curation.videomae.presets import Overrides
+from h2a_curation.videomae.pretrain.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from h2a_curation.recipes import Recipe
 
-Workers = Annotated[int, typer.Option(help="Processes that compute; 0: one a core.")]
-ClassFile = Annotated[Path | None, typer.Option("--classes", help="A class file or folder, in place of the recipe's.")]
-ModelName = Annotated[str | None, typer.Option("--model", help="Any open_clip model name, or local-dir:FOLDER.")]
-Weights = Annotated[str | None, typer.Option("--pretrained", help="The model's tag, or a file of weights.")]
-
 
 def quickstart(
     out: Annotated[Path, typer.Option(help="Everything goes into this folder.")] = Path("build/quickstart"),
     seed: Annotated[int, typer.Option(help="Another seed is another sample world.")] = 0,
-    recipe: Annotated[str, typer.Option(help="Of a sample world: sample or sample-mini.")] = "sample",
+    recipe: Annotated[str, typer.Option(help="Recipe of a sample world: sample or sample-mini.")] = "sample",
     clips: Annotated[Path | None, typer.Option(help="Use this folder of real clips with labels.csv instead.")] = None,
-    preset: Annotated[str, typer.Option(help="Pretraining preset.")] = "tiny",
-    workers: Workers = 0,
+    preset: PresetOption = "tiny",
+    workers: WorkersOption = 0,
 ) -> None:
     """The whole job on the built-in sample world: mine, fetch, measure, decide, pack, pretrain, report."""
     from h2a_curation.executors.forkserver import get_ready
@@ -47,20 +57,20 @@ def quickstart(
 
 
 def build(
-    lake: Annotated[Path, typer.Option(help="The lake's folder; made where there is none.")],
+    lake: NewLakeOption,
     table: Annotated[
         Path | None,
         typer.Argument(help="A CSV, JSONL or Parquet file of post or video URLs, or a folder of downloads."),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name or file.")] = None,
-    classes: ClassFile = None,
-    leave_out_risks: LeaveOutRisks = None,
+    recipe: MaybeRecipeOption = None,
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
     column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
-    model: ModelName = None,
-    pretrained: Weights = None,
-    rounds: Rounds = None,
+    model: ModelOption = None,
+    pretrained: PretrainedOption = None,
+    rounds: RoundsOption = None,
     version: Annotated[str | None, typer.Option(help="Name of the version; default: v1, v2, ...")] = None,
-    workers: Workers = 0,
+    workers: WorkersOption = 0,
 ) -> None:
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
     from h2a_curation.catalog.views import connect
@@ -79,14 +89,12 @@ def build(
 
 
 def decide(
-    recipe: Annotated[str, typer.Option(help="A recipe's name or file.")],
-    lake: Annotated[
-        Path | None, typer.Option(help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
-    ] = None,
-    classes: ClassFile = None,
-    leave_out_risks: LeaveOutRisks = None,
-    model: ModelName = None,
-    pretrained: Weights = None,
+    recipe: RecipeOption,
+    lake: LakeOption = None,
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
+    model: ModelOption = None,
+    pretrained: PretrainedOption = None,
 ) -> None:
     """Decide anew from the rows at hand, and show which clips come, go and why. Nothing is packed."""
     from h2a_curation.cli.panel import show_changes, show_left_out
@@ -98,71 +106,29 @@ def decide(
     show_changes(redecide(find(lake), chosen))
 
 
+@with_options_of(overrides=Overrides, runtime=Runtime)
 def pretrain(
     lake: Annotated[str, typer.Option(help="Folder or address with versions and shards.")],
     version: Annotated[str, typer.Option(help="Name of a finished version.")],
-    preset: Annotated[str, typer.Option(help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g.")] = "tiny",
+    preset: PresetOption = "tiny",
     out: Annotated[Path | None, typer.Option(help="Default: build/pretrain/VERSION-PRESET.")] = None,
-    steps: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
-    batch_clips: Annotated[
-        int | None, typer.Option(help="Clips a step, over all devices; the learning rate goes with them.")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16, in place of the preset's.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, masks, crops and order.")] = 0,
-    micro_clips: Annotated[
-        int | None, typer.Option(help="Clips on a device at a time; default: 32 on a GPU, 2 on a CPU.")
-    ] = None,
-    parallel: Annotated[str, typer.Option(help="Under torchrun: ddp, or fsdp to divide weights too.")] = "ddp",
-    compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="torch.compile; default: on a GPU.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
-    workers: Annotated[int, typer.Option(help="Threads of each process that decode.")] = 2,
-    keep: Annotated[
-        int | None, typer.Option(help="Newest checkpoints to keep of those between epochs; default: all.")
-    ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder for copies of shards that lie far away.")] = None,
-    class_balance: Annotated[
-        float | None, typer.Option(help="0: classes as often as the data have them; 1: all alike.")
-    ] = None,
-    exact_resize: Annotated[
-        bool | None, typer.Option("--exact-resize/--fast-resize", help="Pixels as PIL makes them, slower.")
-    ] = None,
+    *,
+    overrides: Overrides,
+    seed: Annotated[int, typer.Option(help="Seed of weights, masks, crops and order.")] = 0,
+    runtime: Runtime,
 ) -> None:
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
     import os
 
     from h2a_curation.cli.live import training_shown
-    from h2a_curation.videomae.pretrain.run import Runtime
     from h2a_curation.videomae.pretrain.train import pretrain as train
 
     folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
     first = os.environ.get("RANK", "0") == "0"
     with training_shown() if first else nullcontext() as progress:
         result = train(
-            lake,
-            version,
-            preset,
-            folder,
-            steps=steps,
-            epochs=epochs,
-            batch_clips=batch_clips,
-            dtype=dtype,
-            class_balance=class_balance,
-            exact_resize=exact_resize,
-            seed=seed,
-            means=Runtime(
-                device=device,
-                parallel=parallel,
-                micro_clips=micro_clips,
-                compile=compiled,
-                workers=workers,
-                keep=keep,
-                cache=cache,
-            ),
-            progress=progress,
+            lake, version, preset, folder, overrides=overrides, seed=seed, runtime=runtime, progress=progress
         )
     if not first:
         return

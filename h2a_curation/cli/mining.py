@@ -1,53 +1,41 @@
 """`h2a mine`, `h2a tags` and `h2a explain tag`: rounds of mining, and why each hashtag got what it got."""
 
-import enum
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from h2a_curation.cli.options import (
+    ClassesOption,
+    Format,
+    FormatOption,
+    LakeOption,
+    LeaveOutRisksOption,
+    MinedRecipeOption,
+    NewLakeOption,
+    OutOption,
+    RecipeOption,
+    RoundsOption,
+    WorkersOption,
+    refuse_parquet_on_terminal,
+    write_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from h2a_curation.explain.tag_history import Mined, TagHistory
 
-LakePath = Annotated[
-    Path | None, typer.Option("--lake", help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
-]
-RecipeName = Annotated[
-    str | None, typer.Option(help="A recipe's name or file; default: that of the lake's newest decision.")
-]
-ClassFile = Annotated[Path | None, typer.Option("--classes", help="A class file or folder, in place of the recipe's.")]
-LeaveOutRisks = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Leave out classes with this risk flag, such as minors; may be given again, adds to the recipe's."
-    ),
-]
-Rounds = Annotated[
-    str | None,
-    typer.Option(help="+N: N rounds more than are done; N: as many in all; default: what the recipe leaves."),
-]
-
 explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
 
 
-class Format(enum.StrEnum):
-    """How `h2a tags` prints."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
 def mine(
-    lake: Annotated[Path, typer.Option(help="The lake's folder; made where there is none.")],
-    recipe: Annotated[str, typer.Option(help="A recipe's name or file.")],
-    rounds: Rounds = None,
-    classes: ClassFile = None,
-    leave_out_risks: LeaveOutRisks = None,
-    workers: Annotated[int, typer.Option(help="Processes that compute; 0: one a core.")] = 0,
+    lake: NewLakeOption,
+    recipe: RecipeOption,
+    rounds: RoundsOption = None,
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
+    workers: WorkersOption = 0,
 ) -> None:
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
     from h2a_curation.cli.panel import show_left_out, show_mined
@@ -63,20 +51,24 @@ def mine(
 
 
 def tags(
-    lake: LakePath = None,
+    lake: LakeOption = None,
     class_id: Annotated[
         str | None, typer.Option("--class", help="Only tags that speak for it, each with its history.")
     ] = None,
-    recipe: RecipeName = None,
-    classes: ClassFile = None,
-    leave_out_risks: LeaveOutRisks = None,
-    form: Annotated[Format, typer.Option("--format", help="csv and json give all numbers.")] = Format.TABLE,
+    recipe: MinedRecipeOption = None,
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
+    form: FormatOption = Format.TABLE,
+    out: OutOption = None,
 ) -> None:
-    """Every hashtag that may be mined: its state, what it cost, what it gave and what is believed of it."""
-    from h2a_curation.catalog import render
+    """Every hashtag that may be mined: its state, what it cost, what it gave and what is believed of it.
+
+    csv, json, parquet and a file named by --out have all numbers.
+    """
     from h2a_curation.explain.tag_history import as_table, histories, of_class
     from h2a_curation.taxonomy.load import hint
 
+    refuse_parquet_on_terminal(form, out)
     mined = _mined(lake, recipe, classes, leave_out_risks)
     found = histories(mined)
     if class_id is not None:
@@ -84,20 +76,19 @@ def tags(
             known = hint(class_id, mined.recipe.action_classes)
             raise ValueError(f"recipe '{mined.recipe.name}' has no class '{class_id}'; {known}")
         found = of_class(found, class_id)
-    if form is Format.TABLE:
+    if form is Format.TABLE and out is None:
         _show(found, with_rounds=class_id is not None)
     else:
-        sys.stdout.buffer.write(render.as_bytes(as_table(found, with_rounds=class_id is not None), form.value))
-        sys.stdout.flush()
+        write_rows(as_table(found, with_rounds=class_id is not None), form, out)
 
 
 @explain.command("tag")
 def explain_tag(
     tag: Annotated[str, typer.Argument(help="With or without its #, in any spelling.")],
-    lake: LakePath = None,
-    recipe: RecipeName = None,
-    classes: ClassFile = None,
-    leave_out_risks: LeaveOutRisks = None,
+    lake: LakeOption = None,
+    recipe: MinedRecipeOption = None,
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
 ) -> None:
     """Why a hashtag was proposed, asked for, paused or left alone, in sentences with their numbers."""
     from h2a_curation.explain.tag_story import explain as sentences

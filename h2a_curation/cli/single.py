@@ -5,19 +5,25 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.cli.mining import LeaveOutRisks
+from h2a_curation.cli.options import (
+    ClassesOption,
+    DecisionOption,
+    LakeOption,
+    LeaveOutRisksOption,
+    ModelOption,
+    PretrainedOption,
+    RecipeOption,
+)
 
 
 def try_video(
     video: Annotated[str, typer.Argument(metavar="FILE_OR_URL")],
     class_id: Annotated[str | None, typer.Option("--class", help="Judge it for this class; default: for all.")] = None,
-    recipe: Annotated[str, typer.Option(help="A recipe's name or file: its models and rules.")] = "table",
-    classes: Annotated[Path | None, typer.Option("--classes", help="A class file or folder.")] = None,
-    leave_out_risks: LeaveOutRisks = None,
-    model: Annotated[str | None, typer.Option("--model", help="Any open_clip model name, or local-dir:FOLDER.")] = None,
-    pretrained: Annotated[
-        str | None, typer.Option("--pretrained", help="The model's tag, or a file of weights.")
-    ] = None,
+    recipe: RecipeOption = "table",
+    classes: ClassesOption = None,
+    leave_out_risks: LeaveOutRisksOption = None,
+    model: ModelOption = None,
+    pretrained: PretrainedOption = None,
 ) -> None:
     """Print every measurement and verdict of one video. Nothing is kept."""
     from rich.console import Console
@@ -33,23 +39,19 @@ def try_video(
 
 def trace(
     known_good: Annotated[Path, typer.Argument(help="CSV with columns class and url or post_id.")],
-    lake: Annotated[
-        Path | None, typer.Option(help="Default: $H2A_LAKE, else the nearest folder with a lake.json.")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Whose newest decision; default: the newest of all.")] = None,
+    lake: LakeOption = None,
+    recipe: DecisionOption = None,
 ) -> None:
     """Say at which stage each known positive was lost: not listed, not fetched, rejected by what."""
     from rich.console import Console
     from rich.table import Table
 
-    from h2a_curation.cli.catalog import decision_of
+    from h2a_curation.cli.catalog import needed_decision
     from h2a_curation.explain.trace import trace as trace_all
     from h2a_curation.lake.lake import find
 
     found = find(lake)
-    decision = decision_of(found, recipe)
-    if decision is None:
-        raise ValueError(f"{found.path} holds no decision yet: run `h2a build` or `h2a decide` first")
+    decision = needed_decision(found, recipe)
     table = Table("post", "class", "stage", "what happened", box=None)
     lost: dict[str, int] = {}
     for fate in trace_all(found, known_good, decision):

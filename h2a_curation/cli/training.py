@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from h2a_curation.cli.options import PresetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 
@@ -41,14 +42,16 @@ def convert(
 
 
 def plan(
-    preset: Annotated[str, typer.Option(help="vit_s, vit_b, vit_l, vit_h or vit_g.")],
+    preset: PresetOption,
     gpus: Annotated[int, typer.Option(help="Devices, over all machines.")] = 8,
     gpu: Annotated[str, typer.Option(help=f"One of {', '.join(DEVICES)}.")] = "h100",
     clips: Annotated[int, typer.Option(help="Clips in an epoch; default: those of the paper.")] = PAPER_CLIPS,
     mfu: Annotated[
         float, typer.Option(help="Share of the data sheet's peak that the model's operations reach.")
     ] = 0.45,
-    price_per_hour: Annotated[float | None, typer.Option(help="Of one device, in any currency.")] = None,
+    price_per_hour: Annotated[
+        float | None, typer.Option(help="Price of one device for an hour, in any currency.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers for a program, in bytes and seconds.")] = False,
 ) -> None:
     """A pretraining run on paper: memory on each device, steps, hours and cost of a preset's recipe."""

@@ -26,7 +26,7 @@ def run(
 
 
 def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: RoundsRequest | None = None) -> RoundRange:
-    """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds that are done by now."""
+    """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         source_of(ready).check()
         made = lakes.create(lake, ready.salt)

@@ -51,8 +51,11 @@ def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Qu
     notes = [
         "The sample world's small CLIP model knows this world only; docs/real-data.md names models for real video."
     ]
-    done = _Finished(out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes)
-    return _conclude(dataclasses.replace(done, found=found))
+    return _conclude(
+        _Finished(
+            out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes, found=found
+        )
+    )
 
 
 def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
@@ -66,8 +69,11 @@ def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quic
         notes.append(f"The person signal is absent: {missing}.")
     clips = _clips(decided, folder)
     notes += _not_looked_at(clips, recipe)
-    done = _Finished(out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes)
-    return _conclude(dataclasses.replace(done, clips=clips))
+    return _conclude(
+        _Finished(
+            out=out, recipe=recipe, lake=lake, built=built, decided=decided, preset=preset, notes=notes, clips=clips
+        )
+    )
 
 
 def clips_recipe(folder: Path) -> Recipe:

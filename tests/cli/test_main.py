@@ -19,7 +19,10 @@ from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.lake import decisions
 from tests.loopback import Answer, serving
 
-HEAVY = ("torch", "prefect", "open_clip", "duckdb", "pyarrow", "cv2", "av", "numpy", "pandas", "yt_dlp", "rich.table")
+HEAVY = (
+    *("torch", "prefect", "open_clip", "duckdb", "pyarrow", "cv2", "av", "numpy", "pandas", "yt_dlp", "rich.table"),
+    *("matplotlib", "scipy", "pydantic", "PIL", "timm", "torchvision", "curl_cffi", "yaml"),
+)
 
 
 @pytest.fixture(scope="module")
