@@ -79,7 +79,7 @@ def test_the_scale_is_read_without_the_model(model, folder):
 
 def test_comparing_models_does_not_import_torch(folder):
     code = (
-        "import sys; from h2a_curation import clip_model as c;"
+        "import sys; from h2a_curation.models import clip as c;"
         f"c.fingerprint('local-dir:{folder}', None); c.logit_scale('local-dir:{folder}', None);"
         "print('torch' in sys.modules and c._device() == 'cpu')"
     )

@@ -83,7 +83,7 @@ class World:
         for name in names:
             put_post(self.site, name)
         posts = [factories.post(f"h2a:{n}", source="h2a", url=f"h2a-sample:post:{n}", **changed) for n in names]
-        self.commit("mine", f"listed {names[0]}", post=posts)
+        self.commit("mine", f"listed-{names[0]}", post=posts)
 
     def fetch(self, *names, round_no=0, part_size=256):
         """As build.fetch does when these are the wanted posts."""
