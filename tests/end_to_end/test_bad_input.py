@@ -205,9 +205,9 @@ def test_trying_a_post_on_the_opt_out_list_asks_for_nothing(refused, tmp_path, p
         (tmp_path / "left.txt").write_text(f"{site.url}/1.mp4\n")
         said = {"opt_out": "left.txt"}
         mine = recipe(tmp_path, source={"world": "", **(said if place == "source" else {"fetch_with": said})})
-        line = refused("try", f"{site.url}/1.mp4", "--recipe", mine, code=1)
+        line = refused("try", f"{site.url}/1.mp4", "--recipe", mine, code=2)
         assert site.asked == []
-    assert "is left alone: the recipe's opt-out list names it" in line
+    assert f"{site.url}/1.mp4: who made it asks to be left alone: it is on the list" in line
 
 
 def test_trying_a_post_downloads_as_fetch_with_says(refused, tmp_path):

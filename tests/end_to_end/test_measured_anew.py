@@ -8,6 +8,7 @@ import pytest
 
 from h2a_curation import recipes
 from h2a_curation.catalog.views import connect
+from h2a_curation.decide.decision import NOBODY
 from h2a_curation.decide.rules import Rule, fingerprint
 from h2a_curation.explain import decision_diff
 from h2a_curation.lake import decisions
@@ -241,7 +242,7 @@ def test_a_mended_stage_is_measured_again_before_anything_is_planned_or_fetched(
     fetch, left = building.fetch, []
 
     def watched(job, *rest):
-        left.append(building.clips_unmeasured(connect(lake.path, models=job.models), recipe))
+        left.append(building.clips_unmeasured(connect(lake.path, models=job.models), recipe, NOBODY))
         fetch(job, *rest)
 
     monkeypatch.setattr(building, "fetch", watched)

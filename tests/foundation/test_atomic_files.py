@@ -275,6 +275,7 @@ WRITES_ASIDE = {
     "sample_world/site/files.py": "into a folder that is thrown away; `keep` moves what is finished",
     "sample_world/model/training_frames.py": "a short video that is read back and thrown away",
     "sources/folder.py": "to the place that `fetch_post` names, in a folder that is thrown away",
+    "sources/http.py": "to the place that `fetch_post` names, in a folder that is thrown away",
     "sources/table.py": "to the place that `fetch_post` names, in a folder that is thrown away",
     "models/weights.py": "into a folder that is thrown away; `keep` moves what is finished",
     "sample_world/model/small_clip.py": "beside its place; `keep` moves it",
