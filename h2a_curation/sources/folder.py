@@ -99,7 +99,7 @@ class FolderOfFiles:
         return file.resolve() == self._folder.resolve() / file.relative_to(self._folder)
 
     def _index(self) -> dict[str, tuple[Post, Path]]:
-        """By post id; of files with one id, such as two formats of a video, the first by path."""
+        """Posts and files by post id. Two formats of a video have one id: the first by path is taken."""
         with self._lock:
             if self._found is None:
                 self._found = {}
@@ -111,7 +111,7 @@ class FolderOfFiles:
 
 @functools.cache
 def _endings() -> tuple[str, ...]:
-    """Of a file's name, by which yt-dlp knows a video."""
+    """Endings of file names by which yt-dlp knows a video."""
     from yt_dlp.utils import MEDIA_EXTENSIONS
 
     return tuple(f".{ending}" for ending in MEDIA_EXTENSIONS.video)

@@ -31,7 +31,7 @@ def _settings(value: Any, info: ValidationInfo) -> KindSettings | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRules:
-    """Where posts come from."""
+    """A recipe's `source`: its keys for all kinds, of which each kind takes some."""
 
     kind: Annotated[str, AfterValidator(known)] = "ytdlp"
     """`ytdlp`: listings that yt-dlp can read. `table`: a file of URLs. `folder`: files with yt-dlp's sidecars.

@@ -12,7 +12,7 @@ MAX_CAPTION_CHARACTERS = 20_000
 MAX_HASHTAGS = 200
 _MAX_TAG_CHARACTERS = 150
 _MAX_LANGUAGE_CHARACTERS = 35
-"""Of a language tag that follows RFC 5646, in practice."""
+"""The longest language tag that follows RFC 5646, in practice."""
 _MAX_COUNT = 2**63 - 1
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 """There was no video on the web before."""
@@ -44,7 +44,7 @@ def whole(text: str) -> str:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Of seconds since 1970; None beyond what a date can say."""
+    """The moment so many seconds after 1970 began; None beyond what a date can say."""
     if seconds is None or not math.isfinite(seconds):
         return None
     try:

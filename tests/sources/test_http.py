@@ -98,8 +98,7 @@ def test_a_secret_goes_to_no_other_address():
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["file:///etc/passwd", "ftp://127.0.0.1/a", "dict://127.0.0.1/a", "/etc/passwd", "http://[", ""],
+    "address", ["file:///etc/passwd", "ftp://127.0.0.1/a", "dict://127.0.0.1/a", "/etc/passwd", "http://[", ""]
 )
 def test_only_the_web_is_asked(address, tmp_path):
     for call in (lambda: client().get(address), lambda: client().save(address, tmp_path / "file")):

@@ -110,9 +110,9 @@ class Named:
     own_id: str = ""
     """The post's, where its site is known."""
     host: str = ""
-    """Where the address names a whole host."""
+    """The host, where the address names a whole one."""
     creator: str = ""
-    """Where it may be a profile, in its own case."""
+    """The creator's name in its own case, where the address may be a profile."""
     parameters: frozenset[tuple[str, str]] = frozenset()
     """What of the query belongs to the post's name."""
 

@@ -1,4 +1,4 @@
-"""Where the recipe's opt-outs meet the lake's rows: which posts are to be left alone by now."""
+"""The recipe's opt-outs over the lake's rows: which posts are to be left alone by now."""
 
 import pyarrow as pa
 

@@ -20,7 +20,7 @@ MARKS = frozenset(
 )
 """Hashtags, normalised, by which creators say that a post is not to be taken."""
 COLUMNS = ("post_id", "url", "creator", "hashtags")
-"""Of `post`: what tells who a post is by."""
+"""Columns of `post` that tell who a post is by."""
 _SCHEMA = pa.schema(
     [("post_id", pa.string()), ("url", pa.string()), ("creator", pa.string()), ("hashtags", pa.list_(pa.string()))]
 )
@@ -41,7 +41,7 @@ class _Listed:
     posts: set[str] = field(default_factory=set)
     """Ids, with or without their source, and keys of addresses."""
     queries: dict[str, list[frozenset[tuple[str, str]]]] = field(default_factory=dict)
-    """By key, the parameters that make an address a post's."""
+    """Parameters that make an address a post's, by the address's key."""
     hosts: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     """Creators in the entries' own case: of these pseudonyms are made."""
@@ -55,7 +55,7 @@ class _Listed:
                 self.hosts.add(plain.removeprefix("www.") if plain.count(".") > 1 else plain)
 
     def add_addresses(self, entries: Sequence[str]) -> None:
-        """Of posts, profiles and hosts."""
+        """Add entries that are addresses of posts, profiles or hosts."""
         for named in addresses.named(entries):
             if named.host:
                 self.hosts.add(named.host)

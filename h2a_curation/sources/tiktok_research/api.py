@@ -34,7 +34,7 @@ ERRORS: dict[str, ErrorKind] = {
     "server_error": ErrorKind.SERVER_ERROR,
     "temporarily_unavailable": ErrorKind.SERVER_ERROR,
 }
-"""By the code in the answer: the API's own, then those of its OAuth endpoint."""
+"""The kind of each code in an answer: the API's own codes, then those of its OAuth endpoint."""
 _BY_STATUS = {401: ErrorKind.CREDENTIALS, 403: ErrorKind.CREDENTIALS}
 """Statuses that mean another thing here than of a post's page."""
 _RENEW_BEFORE_S = 120.0

@@ -20,7 +20,7 @@ from h2a_curation.sources.ytdlp.networking import TIMED, Deadline, TimedCurlCFFI
 
 _CHUNK_BYTES = 1 << 16
 _PHOTO_SITES = ("TikTok", "Douyin")
-"""Where a post with sound alone is a slide show of photos."""
+"""Extractors of sites on which a post with sound alone is a slide show of photos."""
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     @contextmanager
     def refusing_reserved(self, wanted: bool) -> Iterator[None]:
-        """In this block, where wanted, an answer whose headers reserve it is an FetchError."""
+        """Until the block ends, an answer whose headers reserve it is a FetchError, if that is wanted."""
         self._refuses_reserved = wanted
         try:
             yield
