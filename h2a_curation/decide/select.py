@@ -26,7 +26,6 @@ from scipy.sparse.csgraph import connected_components
 from h2a_curation.decide.rules import Query, Rule, fingerprint, verdict_sql
 from schemas import Selection, arrow_schema
 
-
 _NUM_SPLITS = 3
 """Train, val and test: with fewer components not every split can have one."""
 
