@@ -1,1 +1,1 @@
-"""What to ask for: arms, what they are believed to bring, and how requests are spent on them."""
+"""Plan what to ask for: what each listing has shown, what it is expected to yield, and which requests to spend."""

@@ -42,7 +42,7 @@ class MineRules(BeliefRules):
 
     `python -m bench.mining` measures a set of values. It sets four of them otherwise, for its thousands of pages
     (`bench/mining.py: RULES`); the defaults are for the some hundred pages of the sample world. What was tried and lost
-    stands in DECISIONS.md under 2026-11-24 and 2026-11-28.
+    stands in docs/decisions/ under the topic Mining.
     """
 
     num_rounds: int = 4
@@ -169,7 +169,8 @@ _MOST_ROUNDS = 6
 """Rounds' worth of pages that one round may get at most. A guess: it bounds what a site sees in one night."""
 _SUSTAINED = 0.5
 """Mean yield of a class's pages until it is full, over that of its best next page. Tuned by `python -m bench.mining`:
-0.4 to 0.7 make no difference beyond the noise of seeds (DECISIONS.md, 2026-11-28)."""
+0.4 to 0.7 make no difference beyond the noise of seeds
+(docs/decisions/2026-11-28-classes-that-can-be-filled-go-first.md)."""
 _SMALLEST = 1e-9
 """A yield or a number below which a divisor is not taken as it is: it avoids 0 / 0 and decides nothing."""
 _WORTH_DIGITS = 9
@@ -314,7 +315,8 @@ def _lack(arms: Arms, wanted: Floats, exponent: float) -> Floats:
     """[class name] How much a class that has a quota goes before others for having less than they.
 
     (1 + mean accepted of all classes) / (1 + accepted of the class), to the power of `exponent`. 1 without a quota: two
-    worlds without quotas lost up to 12 % of their clips by going for the small classes (DECISIONS.md, 2026-11-28).
+    worlds without quotas lost up to 12 % of their clips by going for the small classes
+    (docs/decisions/2026-11-28-no-preference-without-a-quota.md).
     """
     num = by_class(arms, arms.sums("valid_by_page"))
     return np.where(wanted < NO_QUOTA, ((1 + num.mean()) / (1 + num)) ** exponent, 1.0) if len(num) else num

@@ -77,7 +77,8 @@ _PRIOR_POSTS_ELSEWHERE = 2
 
 _ROUND_WEIGHT = 0.7
 """Weight of a round's first pages in the line, against those of the round after it. Tuned by `python -m bench.mining`
-(seeds 100 to 199): at 1 the model expected 4.8 clips of first pages that yielded 1.1 (DECISIONS.md, 2026-11-28)."""
+(seeds 100 to 199): at 1 the model expected 4.8 clips of first pages that yielded 1.1: see
+docs/decisions/2026-11-28-first-pages-of-late-rounds.md."""
 _MADE_UP_POSTS = 5.0
 """Judged posts of each of the two made-up arms, so that there is a line before any arm has a page. Also the weight of
 the overall share in the level through which the made-up arms pass. A guess."""
@@ -102,7 +103,7 @@ and has no variance. A guess."""
 
 _NOVELTY_MEMORY = 0.6
 """Weight of the accepted posts on a round's pages in a class's novelty, against those of the round after it. Tuned by
-`python -m bench.mining` (seeds 100 to 199) together with `_ROUND_WEIGHT`: DECISIONS.md, 2026-11-28."""
+`python -m bench.mining` (seeds 100 to 199) together with `_ROUND_WEIGHT`, in the same decision."""
 _PRIOR_SHOWN_POSTS = 5.0
 """Accepted posts, all new, that a class's novelty starts from: it is 1 before a page has shown any. A guess."""
 
