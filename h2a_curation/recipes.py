@@ -81,7 +81,7 @@ class RecipeFile:
     leave_out_risks: tuple[Risk, ...] = ()
     """Classes that carry one of these flags are left out altogether: not mined, not judged, not published."""
     source: SourceRules = field(default_factory=SourceRules)
-    """Where posts come from."""
+    """The place that posts come from."""
     adapt: bool = True
     """Learn tags from validated posts; without, the seed tags are all that is mined."""
     mine: MineRules = field(default_factory=MineRules)
@@ -103,7 +103,7 @@ class RecipeFile:
     probe: ProbeRules = field(default_factory=ProbeRules)
     """What one untrusted file may cost."""
     cut: CutRules = field(default_factory=CutRules)
-    """Where a scene ends, and how its clip is encoded."""
+    """What ends a scene, and how its clip is encoded."""
     look: LookRules = field(default_factory=LookRules)
     """How much of a clip is looked at."""
     hash: HashRules = field(default_factory=HashRules)

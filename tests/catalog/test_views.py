@@ -6,7 +6,9 @@ import schemas
 from h2a_curation.catalog import todo
 from h2a_curation.catalog.views import connect
 from h2a_curation.lake import parts
+from h2a_curation.publish.version import read_members
 from tests.factories import hit, media, post, request
+from tests.publish.clips import pack_clips, packed, published, videos
 
 
 def commit(lake, stage, part, **rows):
@@ -74,3 +76,17 @@ def test_what_a_received_decision_calls_a_model_is_text_and_no_sql(tmp_path):
     catalog = connect(tmp_path / "lake", models={"embed": model})
     assert catalog.query("SELECT * FROM frame_embedding").num_rows == 0
     assert not (tmp_path / "owned.csv").exists()
+
+
+def test_the_view_member_has_the_clips_of_each_published_version(tmp_path):
+    assert connect(tmp_path).query("SELECT version, clip_id FROM member").num_rows == 0
+    contents = videos(9)
+    members = packed(tmp_path, contents, pack_clips(contents))
+    published(tmp_path, "v1", members)
+    published(tmp_path, "v2", members[1:])
+    catalog = connect(tmp_path)
+    assert "member" in catalog.query("SHOW TABLES")["name"].to_pylist()
+    for name in ("v1", "v2"):
+        only = f"WHERE version = '{name}' ORDER BY class_id, clip_id"
+        rows = catalog.query(f"SELECT * EXCLUDE (version) FROM member {only}")
+        assert schemas.from_arrow(schemas.Member, rows) == read_members(tmp_path, name)

@@ -32,6 +32,11 @@ def test_motion_is_the_median_change(film, value):
     assert motion(look(grey=film)) == value
 
 
+def test_what_needs_no_detector_is_measured_without_one():
+    assert measured("motion", look(grey=grey(0, 10, 20))) == 10
+    assert measured("black", look(grey=grey(0, 0, 90, 90))) == 0.5
+
+
 def test_noise_is_no_motion():
     assert motion(look(grey=grey(100, 100, 100, noise=2))) < 1
 
@@ -39,6 +44,12 @@ def test_noise_is_no_motion():
 @pytest.mark.parametrize(("film", "value"), [(grey(0, 0, 90, 90), 0.5), (grey(24, 25), 0.5), (grey(90, 90), 0)])
 def test_black_is_a_share_of_the_time(film, value):
     assert black(look(grey=film), SenseRules()) == value
+
+
+def measured(signal, seen):
+    """A signal's value, as its line in the table of signals gets it."""
+    rows = sense([("c1", seen)], SenseRules(), models={signal: "s"}, detectors={})
+    return next(row.value for row in rows)
 
 
 def scores(*values):
@@ -55,7 +66,8 @@ def scores(*values):
     ],
 )
 def test_a_face_is_a_person_and_an_absent_sensor_has_no_row(detectors, signals):
-    rows = list(sense([("c1", look())], SenseRules(), models=MODELS, detectors=detectors))
+    wanted = dict.fromkeys(("motion", "black", "face", "person"), "s")
+    rows = list(sense([("c1", look())], SenseRules(), models=wanted, detectors=detectors))
     assert {row.signal: row.value for row in rows if row.signal not in ("motion", "black")} == signals
     assert [row.signal for row in rows][:2] == ["motion", "black"]
 
