@@ -82,11 +82,13 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
     """Decide anew and compare with the lake's newest decision. Only prompts that are new meet a model."""
     opt_outs_of(lake, recipe.source)  # a list that cannot be read stops all before anything is done
     before = decisions.newest(lake.path)
-    earlier = _read(_opened(lake, before)) if before else None
+    models = decisions.about(before)["models"] if before else {}
+    earlier = _read(connect(lake.path, models=models, decision=before)) if before else None
     with local_executor(1, 1) as run:
         job = build.Job(lake=lake, recipe=recipe, run=run, progress=_silent, models=part.models_of(recipe))
-        after = build.decide(job)
-    opened = _opened(lake, after)
+        steps = build.Steps(job)
+        after = build.decide(steps)
+    opened = steps.facts.decided(after)
     later = _read(opened)
     selected = earlier.selected if earlier else {}
     come = {pair: post_id for pair, post_id in later.selected.items() if pair not in selected}
@@ -102,10 +104,6 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
         unmeasured={what: len(clips) for what, clips in unmeasured.items() if clips},
         no_sensors=part.sensors_missing(recipe),
     )
-
-
-def _opened(lake: Lake, decision: Path) -> Catalog:
-    return connect(lake.path, models=decisions.about(decision)["models"], decision=decision)
 
 
 def _read(decided: Catalog) -> _Read:
