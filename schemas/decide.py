@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+STAGES = ("screen_post", "screen_clip", "validate", "dedup", "select")
+"""The deciding stages in their order: the first looks at posts, the others at clips; each at what those before keep."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

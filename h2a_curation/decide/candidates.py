@@ -4,6 +4,7 @@ No fact in the lake names a class but a learnt tag's claim, and that speaks for 
 that is renamed, split or merged costs this join and nothing else.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -57,9 +58,18 @@ CANDIDATE_SQL = """
 """
 
 
+def succession(classes: Sequence[DecidedClass]) -> dict[str, list[str]]:
+    """By id of a living or an ended class, the living classes that its learnt tags speak for: itself, or its heirs."""
+    heirs = defaultdict(list)
+    for c in classes:
+        for class_id in (c.id, *c.former_ids):
+            heirs[class_id].append(c.id)
+    return dict(heirs)
+
+
 def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
     """The classes as the tables that queries join: class, succession, seed_tag, excluded_tag."""
-    heirs = [(former, c.id) for c in classes for former in (c.id, *c.former_ids)]
+    heirs = [(former, class_id) for former, class_ids in succession(classes).items() for class_id in class_ids]
     return {
         "class": pa.table(
             {

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
+from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.fates import place as place_of
-from h2a_curation.catalog.rejections import in_words
 from h2a_curation.explain.tag_history import Ground, Mined, PagesOfRound, RoundOfTag, TagHistory, histories
 from h2a_curation.lake import lake as lakes
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out

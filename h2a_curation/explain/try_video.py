@@ -22,7 +22,6 @@ from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import class_named
 
 _BEST = 5
-_STAGES = ["screen_post", "screen_clip", "validate", "dedup", "select"]
 
 
 def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[Table]:
@@ -54,7 +53,7 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
             "verdicts",
             decided,
             f"""SELECT class_id, stage, keep, reason, value, threshold
-                FROM (SELECT *, list_position({_STAGES}, stage) AS place FROM verdict)
+                FROM (SELECT *, list_position({list(schemas.STAGES)}, stage) AS place FROM verdict)
                 LEFT JOIN (SELECT class_id, probability FROM score) USING (class_id)
                 WHERE $class_id IS NULL OR class_id = $class_id
                 QUALIFY $class_id IS NOT NULL OR place = max(place) OVER (PARTITION BY class_id)

@@ -1,6 +1,5 @@
 """Which tags may be mined for which class: those of the class files, and those that are proposed from the rows."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import pyarrow as pa
 
 import schemas
 from h2a_curation.catalog.views import Catalog
+from h2a_curation.decide.candidates import succession
 from h2a_curation.mining.propose_tags import count_sql, grounds_sql, learn_tags
 from h2a_curation.pipeline import prompts
 from h2a_curation.pipeline.rounds.findings import Findings, pairs
@@ -74,7 +74,5 @@ def arm_tags(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> pa.Table:
 
 def _claimed(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> set[tuple[str, str]]:
     """(tag, class id) of learnt tags, each for the living classes that it was claimed for or that took over."""
-    tags: dict[str, set[str]] = defaultdict(set)
-    for claim in claims:
-        tags[claim.class_id].add(claim.tag)
-    return {(tag, c.id) for c in recipe.action_classes for name in (c.id, *c.former_ids) for tag in tags[name]}
+    heirs = succession(recipe.action_classes)
+    return {(claim.tag, class_id) for claim in claims for class_id in heirs.get(claim.class_id, ())}
