@@ -60,10 +60,10 @@ class LastVerdict:
 class Judgement:
     """What a post says to mining of the listings that show it: a row a post of which nothing is left to decide.
 
-    It is evidence on a tag and no example of one class, so `reason` differs from that of `fate` in some posts. A verdict
-    against any class counts before a failed measurement; of several verdicts that of the last stage counts, and there
-    the last reason by name; and a post whose file or clip another post stands for has the verdict on that file. Posts of
-    those who opted out have no row.
+    It is evidence on a tag and no example of one class, so `reason` differs from that of `fate` in some posts. A
+    verdict against any class counts before a failed measurement. Of several verdicts that of the last stage counts, and
+    there the last reason by name. A post whose file or clip another post stands for has the verdict on that file. Posts
+    of those who opted out have no row.
     """
 
     post_id: str

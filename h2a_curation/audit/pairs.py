@@ -10,17 +10,17 @@ _PAIRS = f"""
         SELECT post_id, d.probability, m.media_id
         FROM audit_draw d JOIN media m USING (post_id) WHERE m.outcome = 'ok'
     )
-    SELECT post_id, class_id, probability, ground = 'sight' AS by_sight,
+    SELECT post_id, became.class_id, probability, ground = 'sight' AS by_sight,
            CASE WHEN became.stage = 'screen_post' THEN became.stage || ': ' || became.reason
                 WHEN last.stage IN ('dedup', 'select') AND last.reason <> 'better_class' THEN '{TAKEN}'
                 WHEN NOT last.keep THEN last.stage || ': ' || last.reason
                 WHEN last.stage = 'validate' THEN '{TAKEN}' END AS verdict,
            shows, url, drawn.media_id
     FROM drawn ANTI JOIN opted_out USING (post_id) JOIN claim_fate became USING (post_id) JOIN post USING (post_id)
+         LEFT JOIN (SELECT post_id, class_id, shows FROM label) label USING (post_id, class_id)
          LEFT JOIN last_verdict last
               ON last.class_id = became.class_id AND last.subject_id = coalesce(became.clip_id, drawn.media_id)
-         LEFT JOIN (SELECT post_id, class_id, shows FROM label) label USING (post_id, class_id)
-    ORDER BY post_id, class_id
+    ORDER BY post_id, became.class_id
 """
 """Without posts that have opted out since: nobody is asked about them, and they are no part of what a figure is of.
 That a clip is a copy, or that a class is full, says nothing against what it shows: such clips count as taken."""

@@ -111,7 +111,7 @@ class Catalog:
         self._reading = reading
         self._views = _views(lake, reading)
         self._made: dict[str, bool] = {}
-        """By name of each view that was made, whether it had files to read then."""
+        """Names of the views that were made, each with whether it had files to read then."""
 
     def before(self, round_no: int) -> "Catalog":
         """The facts as they stood before a round of mining, on this connection's database."""

@@ -26,7 +26,7 @@ class TagsInUse:
     excluded: pa.Table
     """(tag, class_id) that class files exclude."""
     texts: Mapping[str, str]
-    """By unclaimed tag, the text that says what it means: these are to be embedded before anything is learnt."""
+    """The text that says what an unclaimed tag means, by tag. All are to be embedded before anything is learnt."""
 
 
 def in_use(facts: Catalog, known: Findings, recipe: Recipe, round_no: int) -> TagsInUse | None:
