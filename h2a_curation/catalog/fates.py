@@ -13,7 +13,7 @@ from typing import Any
 from schemas import SETTLED, STAGES
 
 POST_STAGES = ("mine", "screen_post", "fetch", "probe", "cut", *STAGES[1:])
-"""Where a post may be lost, in the order of the work."""
+"""The stages at which a post may be lost, in the order of the work."""
 
 _ASKS_FOR_NAMES = re.compile(r"\b(show|describe|summarize|information_schema|(duckdb|pg)_\w+)\b", re.IGNORECASE)
 

@@ -59,7 +59,7 @@ CANDIDATE_SQL = """
 
 
 def succession(classes: Sequence[DecidedClass]) -> dict[str, list[str]]:
-    """By id of a living or an ended class, the living classes that its learnt tags speak for: itself, or its heirs."""
+    """The living classes that a class's learnt tags speak for, by its id: itself, or the heirs of one that ended."""
     heirs = defaultdict(list)
     for c in classes:
         for class_id in (c.id, *c.former_ids):

@@ -104,7 +104,7 @@ class TagHistory:
         return next((r.grant.belief for r in reversed(self.rounds) if r.grant), None)
 
     def total(self, count: str) -> int:
-        """Of all rounds, a count of `Came`."""
+        """The sum over all rounds of one count of PagesOfRound."""
         return sum(getattr(r.came, count) for r in self.rounds if r.came)
 
 
@@ -215,7 +215,7 @@ _ROUNDS = pa.field("rounds", pa.list_(_ROUND))
 
 
 def _grounds(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> dict[str, list[Ground]]:
-    """By tag; a claim speaks for the class that it was made for and for its heirs, unless the class file does."""
+    """The grounds of each tag. A class file comes first; a claim speaks for its class or the heirs of that."""
     if not recipe.source.by_tag:
         return {"": [Ground(class_id=c.id, origin="seed", reason="listing") for c in recipe.action_classes]}
     grounds: dict[str, dict[str, Ground]] = {}

@@ -180,7 +180,7 @@ def _examples(mined: Mined, history: TagHistory) -> Iterator[str]:
 
 
 def _never_asked(mined: Mined, tag: str, known: Sequence[TagHistory]) -> list[str]:
-    """Of a tag that stands on posts: how far it is from being learnt."""
+    """How far a tag that stands on posts, and was never asked for, is from being learnt."""
     [counts] = mined.catalog.query(_CARRIED, params={"tag": tag}).to_pylist()
     if not counts["num_carried"]:
         near = difflib.get_close_matches(tag, sorted({h.tag for h in known if h.tag}), n=3, cutoff=0.5)

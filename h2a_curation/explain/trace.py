@@ -1,4 +1,4 @@
-"""Where each known positive was lost: how we debug our own recall."""
+"""The stage at which each known positive was lost: how we debug our own recall."""
 
 import difflib
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Fate:
     stage: str
     """`kept`, or the stage at which it was lost."""
     what: str
-    """In words: the reason, and what was compared with what."""
+    """The reason in words, and what was compared with what."""
 
 
 def trace(lake: Lake, known_good: Path, decision: Path) -> Iterator[Fate]:

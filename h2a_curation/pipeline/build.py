@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """Where a build's result lies."""
+    """What a build made, and how long it took."""
 
     decision: Path
     version: str

@@ -44,7 +44,7 @@ class Part:
     keys: tuple[str, ...]
     """Tags to list, posts to fetch, media to probe and cut, clips to look at, prompts to embed."""
     round: int = 0
-    """Of mining, where the stage belongs to one."""
+    """The round of mining that the part belongs to, for stages that belong to one."""
 
 
 def do_part(lake: Path, recipe: Recipe, part: Part) -> None:
@@ -90,7 +90,7 @@ def signals_of(recipe: Recipe) -> dict[str, str]:
 
 
 def unmeasured(facts: Catalog, recipe: Recipe, clips: Iterable[str]) -> dict[str, list[str]]:
-    """By what a look gives (`fingerprint`, `frame_embedding` and each signal's name), the clips without a row of it."""
+    """The clips that lack a row, by what a look gives: `fingerprint`, `frame_embedding` and each signal's name."""
     clips = list(clips)
     left = {table: todo.missing(facts, table, clips) for table in ("fingerprint", "frame_embedding")}
     return left | todo.missing_signals(facts, clips, signals_of(recipe))

@@ -29,7 +29,7 @@ class Findings:
     """(post_id, reason) of the judged posts, as the view `judgement` has it, without those whose host let nobody fetch:
     that says nothing of what a tag stands for."""
     reliability: Mapping[str, float] = field(default_factory=dict)
-    """By class, the share of accepted clips that people found right; 1 where it is not named."""
+    """The share of accepted clips that people found right, by class; 1 where a class is not named."""
 
 
 def from_rows(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Findings:
@@ -71,7 +71,7 @@ def outcomes(facts: Catalog, table: str) -> str:
 
 
 def reasons(decided: Catalog) -> str:
-    """Where most posts were lost and why, in words; each post counts once."""
+    """The stages and reasons that lost most posts, in words; each post counts once."""
     rows = decided.query("""
         SELECT stage, reason, count(*) AS n FROM fate WHERE NOT kept GROUP BY ALL ORDER BY n DESC, stage, reason LIMIT 5
     """).to_pylist()
