@@ -13,7 +13,7 @@ from h2a_curation.pipeline.part import Part
 from h2a_curation.recipes import Recipe
 
 
-def is_network_error(_task: object, _run: TaskRun, state: State[int]) -> bool:
+def is_network_error(_task: object, _run: TaskRun, state: State[None]) -> bool:
     """A bad network is worth another try; bad data is a row, and a bug must stop its lane."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, ConnectionError) or (isinstance(error, FetchError) and error.kind is ErrorKind.UNREACHABLE)
@@ -30,13 +30,13 @@ def as_tasks(local: Executor) -> Executor:
         persist_result=False,
         cache_policy=NO_CACHE,  # rows are the only memory
     )
-    def run_part(lake: Path, recipe: Recipe, part: Part) -> int:
-        [num_rows] = local(lake, recipe, [part])
-        return num_rows
+    def run_part(lake: Path, recipe: Recipe, part: Part) -> None:
+        [_] = local(lake, recipe, [part])
 
-    def run_parts(lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
+    def run_parts(lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[Part]:
         futures = [run_part.submit(lake, recipe, part) for part in parts]
-        for future in futures:
-            yield future.result()
+        for part, future in zip(parts, futures, strict=True):
+            future.result()
+            yield part
 
     return run_parts

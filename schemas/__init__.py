@@ -17,14 +17,15 @@ from schemas.acquire import (
     RoundPlan,
     TagClaim,
 )
-from schemas.decide import Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
+from schemas.decide import STAGES, Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
+from schemas.fates import ClassFate, Judgement, LastVerdict, TagYield
 from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
-from schemas.stories import ClassFate, TagYield
 from schemas.table import arrow_schema, from_arrow, to_arrow
 
 __all__ = [
     "SETTLED",
+    "STAGES",
     "Allocation",
     "ArmChange",
     "AuditDraw",
@@ -35,7 +36,9 @@ __all__ = [
     "Fingerprint",
     "FrameEmbedding",
     "Hit",
+    "Judgement",
     "Label",
+    "LastVerdict",
     "Lineage",
     "Media",
     "Member",

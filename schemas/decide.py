@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+STAGES = ("screen_post", "screen_clip", "validate", "dedup", "select")
+"""The deciding stages in their order: the first looks at posts, the others at clips; each at what those before keep."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -25,7 +28,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """That a post is looked at as an example of a class, and on what ground."""
+    """A post that is looked at as an example of a class, and the ground for it."""
 
     class_id: str
     post_id: str
@@ -35,7 +38,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptedOut:
-    """That a post is to be left alone: no rule is asked about it, and no version holds it."""
+    """A post that is to be left alone: no rule is asked about it, and no version holds it."""
 
     post_id: str
     reason: str

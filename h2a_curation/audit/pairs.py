@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from h2a_curation.catalog.rejections import STAGES
 from h2a_curation.catalog.views import Catalog
 
 TAKEN = "taken"
@@ -10,29 +9,18 @@ _PAIRS = f"""
     WITH drawn AS (
         SELECT post_id, d.probability, m.media_id
         FROM audit_draw d JOIN media m USING (post_id) WHERE m.outcome = 'ok'
-    ),
-    of_post AS (
-        SELECT class_id, subject_id AS post_id, keep, stage || ': ' || reason AS said
-        FROM verdict WHERE stage = 'screen_post'
-    ),
-    of_clip AS (
-        SELECT class_id, subject_id, bool_or(stage = 'validate') AS is_validated,
-               arg_min(stage || ': ' || reason, list_position({list(STAGES)}, stage))
-                   FILTER (NOT keep AND stage <> 'dedup' AND (stage <> 'select' OR reason = 'better_class')) AS said
-        FROM verdict WHERE stage <> 'screen_post' GROUP BY class_id, subject_id
     )
-    SELECT post_id, class_id, probability, ground = 'sight' AS by_sight,
-           CASE WHEN NOT of_post.keep THEN of_post.said
-                WHEN of_clip.said IS NOT NULL THEN of_clip.said
-                WHEN of_clip.is_validated THEN '{TAKEN}' END AS verdict,
-           shows, url, media_id
-    FROM drawn ANTI JOIN opted_out USING (post_id) JOIN candidate USING (post_id) JOIN post USING (post_id)
-         LEFT JOIN of_post USING (class_id, post_id)
-         LEFT JOIN clip USING (media_id)
-         LEFT JOIN of_clip
-              ON of_clip.class_id = candidate.class_id AND of_clip.subject_id = coalesce(clip.clip_id, drawn.media_id)
+    SELECT post_id, became.class_id, probability, ground = 'sight' AS by_sight,
+           CASE WHEN became.stage = 'screen_post' THEN became.stage || ': ' || became.reason
+                WHEN last.stage IN ('dedup', 'select') AND last.reason <> 'better_class' THEN '{TAKEN}'
+                WHEN NOT last.keep THEN last.stage || ': ' || last.reason
+                WHEN last.stage = 'validate' THEN '{TAKEN}' END AS verdict,
+           shows, url, drawn.media_id
+    FROM drawn ANTI JOIN opted_out USING (post_id) JOIN claim_fate became USING (post_id) JOIN post USING (post_id)
          LEFT JOIN (SELECT post_id, class_id, shows FROM label) label USING (post_id, class_id)
-    ORDER BY post_id, class_id
+         LEFT JOIN last_verdict last
+              ON last.class_id = became.class_id AND last.subject_id = coalesce(became.clip_id, drawn.media_id)
+    ORDER BY post_id, became.class_id
 """
 """Without posts that have opted out since: nobody is asked about them, and they are no part of what a figure is of.
 That a clip is a copy, or that a class is full, says nothing against what it shows: such clips count as taken."""

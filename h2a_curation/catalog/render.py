@@ -31,7 +31,11 @@ def answer(catalog: Catalog, sql: str) -> pa.Table:
         if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
             raise ValueError("SQL: one question at a time, which begins with SELECT, FROM, WITH, SHOW or DESCRIBE")
         catalog.tell(sql)
-        table = catalog.connection.sql(sql).to_arrow_table()
+        try:
+            table = catalog.connection.sql(sql).to_arrow_table()
+        except duckdb.CatalogException:  # a name that is unknown: with every view made, DuckDB says which name is near
+            catalog.tell("SHOW TABLES")
+            table = catalog.connection.sql(sql).to_arrow_table()
     except duckdb.Error as wrong:
         raise ValueError(f"SQL: {wrong}") from wrong
     return table.rename_columns(_distinct(table.column_names))

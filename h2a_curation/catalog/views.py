@@ -1,7 +1,9 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -66,26 +68,100 @@ _ROUND = {
 }
 
 
-class Catalog:
-    """A DuckDB connection on one lake's views."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Which of a lake's rows a catalog shows."""
 
-    def __init__(
-        self, lake: Path, connection: duckdb.DuckDBPyConnection, untold: Mapping[str, str] | None = None
-    ) -> None:
-        """`untold` has SQL of views by name, in an order in which each asks those before it: see `tell`."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """One fingerprint for each measuring stage, and for a signal that has its own that one, under `sense.SIGNAL`; rows
+    of any other are not shown."""
+    before_round: int | None = None
+    """The facts are those of before this round of mining."""
+    decision: Path | Collection[str] | None = None
+    """A saved decision's folder, or the names of those tables of one that lie in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """SQL of one view: what stands before its rows' place and after it."""
+
+    before: str
+    after: str = ""
+    files: Path | None = None
+    """Pattern of the Parquet files that hold the rows; None where the SQL asks other views alone."""
+    record: type | None = None
+    """What the rows are: until there is a file the view has none, in the record's columns."""
+    with_filename: bool = False
+    """Whether the SQL asks of each row, as `filename`, the path of its file."""
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is anything to read by now."""
+        return self.record is None or (self.files is not None and _any_file(self.files))
+
+
+class Catalog:
+    """A DuckDB connection on one lake, and the views of one reading of it.
+
+    A view is made when a query first names it: DuckDB reads the foot of every file then, which with thousands of parts
+    takes longer than most queries. It lists the files anew at each query, so a catalog that stays open shows what is
+    committed meanwhile.
+    """
+
+    def __init__(self, lake: Path, connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         self.lake = lake
         self.connection = connection
-        self._untold = dict(untold or {})
+        self._reading = reading
+        self._views = _views(lake, reading)
+        self._made: dict[str, bool] = {}
+        """Names of the views that were made, each with whether it had files to read then."""
+
+    def before(self, round_no: int) -> "Catalog":
+        """The facts as they stood before a round of mining, on this connection's database."""
+        return self._other(replace(self._reading, before_round=round_no, decision=None))
+
+    def decided(self, decision: Path | Mapping[str, pa.Table]) -> "Catalog":
+        """The same facts with a decision's tables beside them: one that was saved, or one that lies in memory."""
+        if isinstance(decision, Path):
+            return self._other(replace(self._reading, decision=decision))
+        catalog = self._other(replace(self._reading, decision=tuple(decision)))
+        for name, table in decision.items():
+            catalog.connection.register(_given(name), table)
+        return catalog
+
+    def _other(self, reading: Reading) -> "Catalog":
+        """Another reading by the same database, whose settings are locked: nothing is opened, and no view made yet.
+
+        Its views stand in a schema of their own, the only one that its connection searches, so that a view which is
+        not made yet is never taken for that of another reading.
+        """
+        connection = self.connection.cursor()
+        name = f"reading_{next(_READINGS)}"
+        connection.execute(f"CREATE SCHEMA {name}; SET search_path = '{name}'")
+        return Catalog(self.lake, connection, reading)
 
     def tell(self, sql: str, given: Collection[str] = ()) -> None:
-        """Open those views of stories.py that the SQL names and that are not `given`; where it asks for names, all.
+        """Make those views that the SQL names and that are not `given`; where it asks for names, all."""
+        for name in [name for name, had_files in self._made.items() if not had_files]:
+            if self._views[name].has_files:
+                self.connection.unregister(_nothing(name))
+                self._make(name)
+        texts = {name: f"{view.before} {view.after}" for name, view in self._views.items() if name not in given}
+        for name in fates.named(sql, texts):
+            if name not in self._made:
+                self._make(name)
 
-        DuckDB reads the foot of every file of a view when the view is made. With thousands of parts these would treble
-        the time of opening a lake, and a build, which opens one at every step, needs none of them until it ends.
-        """
-        for name in fates.named(sql, {n: q for n, q in self._untold.items() if n not in given}):
-            with _in_words():
-                self.connection.execute(f"CREATE VIEW {name} AS {self._untold.pop(name)}")
+    def _make(self, name: str) -> None:
+        view = self._views[name]
+        had_files = view.has_files
+        filename = ", filename = true" if view.with_filename else ""
+        rows = f"read_parquet({_text(view.files)}, union_by_name = true{filename})" if view.files else ""
+        if view.record is not None and not had_files:
+            rows = _nothing(name)
+            self.connection.register(rows, _empty(view.record, view.with_filename))
+        with _in_words():
+            self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.before} {rows} {view.after}")
+        self._made[name] = had_files
 
     def query(
         self, sql: str, tables: Mapping[str, pa.Table] | None = None, params: Mapping[str, object] | None = None
@@ -122,39 +198,69 @@ def connect(
 ) -> Catalog:
     """Open the catalog, which reads this lake and nothing else, since SQL comes from users and recipes.
 
-    `models` picks one fingerprint for each measuring stage, and for a signal that has its own that one, under
-    `sense.SIGNAL`; rows of any other are not shown. `before_round` shows the facts as they stood before that
-    round of mining, `decision` adds that decision's tables.
+    The options are those of Reading. What needs several readings opens one and takes the others from it.
     """
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-    connection.execute("SET python_enable_replacements = false; SET enable_progress_bar = false")
-    for table, (record, stage, key, first) in FACTS.items():
-        where = []
-        if models and stage in models:
-            where.append(_is_of(models, stage))
-        if before_round is not None and table in _ROUND:
-            where.append(_ROUND[table].format(before_round))
-        source = _parquet(connection, table, record, lake / layout.parts_of(stage, table))
-        condition = f" WHERE {' AND '.join(where)}" if where else ""
-        with _in_words():
-            connection.execute(
-                f"CREATE VIEW {table} AS SELECT * FROM {source}{condition}"
-                f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1"
-            )
-    for view, table in TRIES.items():
-        record, stage, *_ = FACTS[table]
-        source = _parquet(connection, table, record, lake / layout.parts_of(stage, table))
-        connection.execute(f"CREATE VIEW {view} AS SELECT DISTINCT * FROM {source}")
-    if decision is not None:
-        for table, record in DECIDED.items():
-            source = _parquet(connection, table, record, decision / layout.table(table))
-            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
-    published = {"member": _members(connection, lake)}
+    # Of the database, not of this connection: those of other readings begin with its settings, and can change none.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
+    connection.execute("SET GLOBAL python_enable_replacements = false; SET enable_progress_bar = false")
     connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    of_decision = fates.OF_DECISION if decision is not None else {}
-    return Catalog(lake, connection, published | fates.OF_FACTS | of_decision)
+    return Catalog(lake, connection, Reading(models=models or {}, before_round=before_round, decision=decision))
+
+
+_READINGS = itertools.count(1)
+
+
+def _views(lake: Path, reading: Reading) -> dict[str, View]:
+    """All views of a reading, in an order in which each asks those before it."""
+    views = {}
+    for table, (record, stage, key, first) in FACTS.items():
+        where = []
+        if stage in reading.models:
+            where.append(_is_of(reading.models, stage))
+        if reading.before_round is not None and table in _ROUND:
+            where.append(_ROUND[table].format(reading.before_round))
+        condition = f"WHERE {' AND '.join(where)} " if where else ""
+        views[table] = View(
+            before="SELECT * FROM",
+            after=f"{condition}QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {first}) = 1",
+            files=lake / layout.parts_of(stage, table),
+            record=record,
+        )
+    for name, table in TRIES.items():
+        views[name] = replace(views[table], before="SELECT DISTINCT * FROM", after="")
+    views["member"] = View(
+        before="SELECT parse_path(filename)[-2] AS version, * EXCLUDE (filename) FROM",
+        files=lake / layout.EVERY_MEMBERS,
+        record=schemas.Member,
+        with_filename=True,
+    )
+    views |= {name: View(before=sql) for name, sql in fates.OF_FACTS.items()}
+    if reading.decision is not None:
+        views |= {table: _decided(reading.decision, table, record) for table, record in DECIDED.items()}
+        views |= {name: View(before=sql) for name, sql in fates.OF_DECISION.items()}
+    return views
+
+
+def _decided(decision: Path | Collection[str], table: str, record: type) -> View:
+    if isinstance(decision, Path):
+        return View(before="SELECT * FROM", files=decision / layout.table(table), record=record)
+    return (
+        View(before=f"SELECT * FROM {_given(table)}")
+        if table in decision
+        else View(before="SELECT * FROM", record=record)
+    )
+
+
+def _given(table: str) -> str:
+    """The name under which a decision's table in memory is registered."""
+    return f"given_{table}"
+
+
+def _nothing(view: str) -> str:
+    """The name of the table without rows that a view reads until there are files."""
+    return f"no_{view}"
 
 
 def _is_of(models: Mapping[str, str], stage: str) -> str:
@@ -175,25 +281,11 @@ def _in_words() -> Iterator[None]:
         raise ValueError(f"SQL: {wrong}") from wrong
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, table: str, record: type, glob: Path) -> str:
-    """SQL that reads the files, or an empty table of the record's schema where there is none yet."""
-    folder = glob.parent.parent if glob.parent.name == "*" else glob.parent
-    pattern = "*/" + glob.name if glob.parent.name == "*" else glob.name
-    if next(folder.glob(pattern), None) is not None:
-        return f"read_parquet({_text(glob)}, union_by_name = true)"
-    connection.register(f"no_{table}", _empty(record))
-    return f"no_{table}"
-
-
-def _members(connection: duckdb.DuckDBPyConnection, lake: Path) -> str:
-    """SQL of the clips that were published: a row a version and clip, with the version's name."""
-    versions = lake / "versions"
-    if next(versions.glob("*/clip.parquet"), None) is None:
-        connection.register("no_member", _empty(schemas.Member))
-        return "SELECT ''::VARCHAR AS version, * FROM no_member"
-    files = _text(versions / "*" / "clip.parquet")
-    rows = f"read_parquet({files}, union_by_name = true, filename = true)"
-    return f"SELECT parse_path(filename)[-2] AS version, * EXCLUDE (filename) FROM {rows}"
+def _any_file(glob: Path) -> bool:
+    """Whether a file fits the pattern, whose only star stands for a part's folder."""
+    if glob.parent.name != "*":
+        return glob.exists()
+    return next(glob.parent.parent.glob(f"*/{glob.name}"), None) is not None
 
 
 def _text(value: object) -> str:
@@ -201,11 +293,13 @@ def _text(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _empty(record: type) -> pa.Table:
+def _empty(record: type, with_filename: bool = False) -> pa.Table:
     """No rows, in types that DuckDB reads from Arrow: it has no 16-bit floats there, and reads them as 32-bit ones."""
     half, single = pa.list_(pa.float16()), pa.list_(pa.float32())
     schema = schemas.arrow_schema(record)
-    return pa.schema([f.with_type(single) if f.type == half else f for f in schema]).empty_table()
+    fields = [f.with_type(single) if f.type == half else f for f in schema]
+    filename = [pa.field("filename", pa.string())] if with_filename else []
+    return pa.schema(fields + filename).empty_table()
 
 
 def _block(batch: pa.RecordBatch, model: str, seen: set[str]) -> Iterator[tuple[list[str], NDArray[np.float16]]]:

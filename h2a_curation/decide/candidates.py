@@ -5,6 +5,7 @@ lake that names a class is a learnt tag's claim, and a claim speaks for the heir
 is renamed, split or merged costs this join and nothing else.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -59,9 +60,18 @@ CANDIDATE_SQL = """
 """
 
 
+def succession(classes: Sequence[DecidedClass]) -> dict[str, list[str]]:
+    """The living classes that a class's learnt tags speak for, by its id: itself, or the heirs of one that ended."""
+    heirs = defaultdict(list)
+    for c in classes:
+        for class_id in (c.id, *c.former_ids):
+            heirs[class_id].append(c.id)
+    return dict(heirs)
+
+
 def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
     """The classes as the tables that queries join: class, succession, seed_tag, excluded_tag."""
-    heirs = [(former, c.id) for c in classes for former in (c.id, *c.former_ids)]
+    heirs = [(former, class_id) for former, class_ids in succession(classes).items() for class_id in class_ids]
     return {
         "class": pa.table(
             {

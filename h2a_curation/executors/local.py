@@ -32,15 +32,16 @@ class LocalExecutor:
         self._processes: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[int]:
-        """Numbers of rows added, part by part in order; the first part that fails ends the step."""
+    def __call__(self, lake: Path, recipe: Recipe, parts: Sequence[Part]) -> Iterator[Part]:
+        """Each part once it is done, in their order; the first that fails ends the step."""
         forkserver.get_ready()
         pools = [self._pool(part) for part in parts]
         with interrupts_held():
             futures = [pool.submit(do_part, lake, recipe, part) for pool, part in zip(pools, parts, strict=True)]
         try:
-            for future in futures:
-                yield _result(future)
+            for part, future in zip(parts, futures, strict=True):
+                _wait_for(future)
+                yield part
         finally:
             for future in futures:
                 future.cancel()
@@ -87,9 +88,9 @@ def local_executor(workers: int = 0, lanes: int = 4) -> Iterator[LocalExecutor]:
     executor.close()
 
 
-def _result(future: "Future[int]") -> int:
+def _wait_for(future: "Future[None]") -> None:
     try:
-        return future.result()
+        future.result()
     except BrokenProcessPool as dead:
         raise RuntimeError(
             "a worker process was killed, perhaps for want of memory: run the same command again, with fewer --workers"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
+from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.executors.local import local_executor
 from h2a_curation.lake import decisions
@@ -24,13 +24,13 @@ _WHY = """
          LEFT JOIN rejected of_clip ON of_clip.class_id = changed.class_id AND of_clip.subject_id = changed.clip_id
     ORDER BY changed.class_id, changed.clip_id
 """
+_REJECTED = """
+    SELECT class_id, subject_id, {stage: stage, reason: reason, value: value, threshold: threshold} AS said
+    FROM last_verdict WHERE NOT keep
+"""
 _WITHOUT_CLIP = """
-    SELECT count(*) AS n
-    FROM (SELECT DISTINCT subject_id AS post_id FROM verdict WHERE stage = 'screen_post' AND keep)
-         LEFT JOIN media USING (post_id) LEFT JOIN probe USING (media_id) LEFT JOIN clip USING (media_id)
-    WHERE media.outcome IS NULL
-       OR media.outcome = 'ok' AND probe.outcome IS NULL
-       OR probe.outcome = 'ok' AND clip.outcome IS NULL
+    SELECT count(DISTINCT post_id) AS n FROM claim_fate
+    WHERE reason = 'not_asked' OR reason = 'undecided' AND stage IN ('probe', 'cut')
 """
 
 
@@ -82,11 +82,13 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
     """Decide anew and compare with the lake's newest decision. Only prompts that are new meet a model."""
     opt_outs_of(lake, recipe.source)  # a list that cannot be read stops all before anything is done
     before = decisions.newest(lake.path)
-    earlier = _read(_opened(lake, before)) if before else None
+    models = decisions.about(before)["models"] if before else {}
+    earlier = _read(connect(lake.path, models=models, decision=before)) if before else None
     with local_executor(1, 1) as run:
         job = build.Job(lake=lake, recipe=recipe, run=run, progress=_silent, models=part.models_of(recipe))
-        after = build.decide(job)
-    opened = _opened(lake, after)
+        steps = build.Steps(job)
+        after = build.decide(steps)
+    opened = steps.facts.decided(after)
     later = _read(opened)
     selected = earlier.selected if earlier else {}
     come = {pair: post_id for pair, post_id in later.selected.items() if pair not in selected}
@@ -104,16 +106,12 @@ def redecide(lake: Lake, recipe: Recipe) -> Changes:
     )
 
 
-def _opened(lake: Lake, decision: Path) -> Catalog:
-    return connect(lake.path, models=decisions.about(decision)["models"], decision=decision)
-
-
 def _read(decided: Catalog) -> _Read:
     rows = decided.query("SELECT class_id, clip_id, post_id FROM selection ORDER BY ALL")
     classes, clips, posts = (rows[c].to_pylist() for c in rows.column_names)
     return _Read(
         selected=dict(zip(zip(classes, clips, strict=True), posts, strict=True)),
-        rejected=decided.query(REJECTED_SQL),
+        rejected=decided.query(_REJECTED),
         speaks=decided.query("SELECT DISTINCT class_id, post_id FROM candidate"),
         copy_of={r["clip_id"]: r["opted_out_post_id"] for r in decided.query("FROM reupload").to_pylist()},
     )

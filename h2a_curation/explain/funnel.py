@@ -12,6 +12,7 @@ from h2a_curation.lake.lake import Lake
 from h2a_curation.recipes import Recipe
 from h2a_curation.report.contact_sheet import NUM_FRAMES, strip
 from h2a_curation.report.page import ClassCount, FunnelStage, Measured, MiningRound, Sheet, SheetClip, TagYield
+from schemas import STAGES
 
 _POSTS_AND_FILES = {"mine": "posts", "screen_post": "posts", "fetch": "posts", "probe": "files", "cut": "files"}
 """What a stage is given; the others are given clips."""
@@ -142,11 +143,11 @@ def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
 
     Each clip stands under one reason, and none that is kept for any class is among them.
     """
-    sql = """
+    sql = f"""
         SELECT stage || ': ' || reason AS why, clip_id, class_id, caption, value, threshold,
                count(*) OVER (PARTITION BY why) AS num_clips
         FROM fate ANTI JOIN opted_out USING (post_id) JOIN post USING (post_id)
-        WHERE stage IN ('screen_clip', 'validate', 'dedup', 'select') AND clip_id IS NOT NULL
+        WHERE stage IN {STAGES[1:]} AND clip_id IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id
     """
     rows = decided.query(sql, params={"most": _CLIPS_OF_A_SHEET}).to_pylist()

@@ -8,11 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
-from h2a_curation.catalog.views import DECIDED, Catalog, connect
+from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.decide.candidates import succession
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
-from h2a_curation.pipeline.rounds import findings
-from h2a_curation.pipeline.rounds.findings import pairs
 from h2a_curation.recipes import Recipe
 
 Key = tuple[str, str]
@@ -20,9 +19,9 @@ Key = tuple[str, str]
 _CAME = """
     WITH gave AS (
         SELECT source, tag, round, count(*) AS num_new,
-               count(judged.post_id) AS num_judged, count(valid.post_id) AS num_accepted
-        FROM first_listing LEFT JOIN judged USING (post_id)
-             LEFT JOIN (SELECT DISTINCT post_id FROM accepted) valid USING (post_id)
+               count(judgement.post_id) AS num_judged, count(valid.post_id) AS num_accepted
+        FROM first_listing LEFT JOIN judgement USING (post_id)
+             LEFT JOIN (SELECT DISTINCT post_id FROM selection) valid USING (post_id)
         GROUP BY ALL
     )
     SELECT source, tag, round, count(*) AS num_pages, sum(num_posts)::BIGINT AS num_posts,
@@ -105,7 +104,7 @@ class TagHistory:
         return next((r.grant.belief for r in reversed(self.rounds) if r.grant), None)
 
     def total(self, count: str) -> int:
-        """Of all rounds, a count of `Came`."""
+        """The sum over all rounds of one count of PagesOfRound."""
         return sum(getattr(r.came, count) for r in self.rounds if r.came)
 
 
@@ -216,17 +215,18 @@ _ROUNDS = pa.field("rounds", pa.list_(_ROUND))
 
 
 def _grounds(recipe: Recipe, claims: Sequence[schemas.TagClaim]) -> dict[str, list[Ground]]:
-    """By tag; a claim speaks for the class that it was made for and for its heirs, unless the class file does."""
+    """The grounds of each tag. A class file comes first; a claim speaks for its class or the heirs of that."""
     if not recipe.source.by_tag:
         return {"": [Ground(class_id=c.id, origin="seed", reason="listing") for c in recipe.action_classes]}
     grounds: dict[str, dict[str, Ground]] = {}
     for c in recipe.action_classes:
         for tag, code in c.seed_hashtags.items():
             grounds.setdefault(tag, {})[c.id] = Ground(class_id=c.id, origin="seed", reason=code)
-        for claim in claims:
-            if claim.class_id in (c.id, *c.former_ids):
-                ground = Ground(class_id=c.id, origin="learnt", reason=claim.reason, claim=claim)
-                grounds.setdefault(claim.tag, {}).setdefault(c.id, ground)
+    heirs = succession(recipe.action_classes)
+    for claim in claims:
+        for class_id in heirs.get(claim.class_id, ()):
+            ground = Ground(class_id=class_id, origin="learnt", reason=claim.reason, claim=claim)
+            grounds.setdefault(claim.tag, {}).setdefault(class_id, ground)
     return {tag: sorted(by_class.values(), key=lambda g: g.class_id) for tag, by_class in grounds.items()}
 
 
@@ -256,10 +256,5 @@ def _rounds(mined: Mined, claims: Sequence[schemas.TagClaim]) -> dict[Key, list[
 
 
 def _came(mined: Mined) -> pa.Table:
-    decided = {t: mined.catalog.query(f"FROM {t}") for t in DECIDED} if mined.decision else None
-    known = findings.from_rows(mined.catalog, decided)
-    tables = {
-        "accepted": pairs("post_id", "class_id", known.accepted),
-        "judged": pa.table({"post_id": pa.array(sorted(known.judged), pa.string())}),
-    }
-    return mined.catalog.query(_CAME, tables)
+    records = {} if mined.decision else {"judgement": schemas.Judgement, "selection": schemas.Selection}
+    return mined.catalog.query(_CAME, {name: schemas.to_arrow(record, []) for name, record in records.items()})

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 import schemas
+from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.fates import place as place_of
-from h2a_curation.catalog.rejections import in_words
 from h2a_curation.explain.tag_history import Ground, Mined, PagesOfRound, RoundOfTag, TagHistory, histories
 from h2a_curation.lake import lake as lakes
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
@@ -180,7 +180,7 @@ def _examples(mined: Mined, history: TagHistory) -> Iterator[str]:
 
 
 def _never_asked(mined: Mined, tag: str, known: Sequence[TagHistory]) -> list[str]:
-    """Of a tag that stands on posts: how far it is from being learnt."""
+    """How far a tag that stands on posts, and was never asked for, is from being learnt."""
     [counts] = mined.catalog.query(_CARRIED, params={"tag": tag}).to_pylist()
     if not counts["num_carried"]:
         near = difflib.get_close_matches(tag, sorted({h.tag for h in known if h.tag}), n=3, cutoff=0.5)

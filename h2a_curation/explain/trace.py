@@ -1,4 +1,4 @@
-"""Where each known positive was lost: how we debug our own recall."""
+"""The stage at which each known positive was lost: how we debug our own recall."""
 
 import difflib
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from h2a_curation.catalog.rejections import REJECTED_SQL, in_words
+from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
 
-_FATES = f"""
+_FATES = """
     WITH matched AS (
         SELECT number, post_id, 0 AS rank FROM known JOIN post ON post.post_id = known.post
         UNION ALL SELECT number, post_id, 1 FROM known JOIN post ON post.url = known.post
@@ -21,29 +21,19 @@ _FATES = f"""
                          JOIN post ON substr(post.post_id, instr(post.post_id, ':') + 1) = known.post
     ),
     found AS (SELECT number, arg_min(post_id, (rank, post_id)) AS post_id FROM matched GROUP BY number),
-    rejected AS ({REJECTED_SQL}),
     best AS (SELECT clip_id, arg_max(class_id, probability) AS looks_like, max(probability) AS probability
              FROM score GROUP BY clip_id)
-    SELECT known.post, known.class_id, found.post_id, ground,
-           media.outcome AS media, media.detail, probe.outcome AS probe, clip.outcome AS clip,
-           opted_out.reason AS asked_by,
-           post_rejected.said AS post_said, coalesce(clip_rejected.said, file_rejected.said) AS clip_said,
+    SELECT known.post, known.class_id, found.post_id, became.stage, became.reason, became.value, became.threshold,
+           media.detail, opted_out.reason AS asked_by,
            selection.post_id AS chosen_post, selection.split, best.looks_like, best.probability
     FROM known LEFT JOIN found USING (number)
-         LEFT JOIN candidate ON candidate.post_id = found.post_id AND candidate.class_id = known.class_id
+         LEFT JOIN claim_fate became ON became.post_id = found.post_id AND became.class_id = known.class_id
          LEFT JOIN opted_out ON opted_out.post_id = found.post_id
          LEFT JOIN media ON media.post_id = found.post_id
-         LEFT JOIN probe ON probe.media_id = media.media_id
          LEFT JOIN clip ON clip.media_id = media.media_id
-         LEFT JOIN rejected post_rejected
-              ON post_rejected.subject_id = found.post_id AND post_rejected.class_id = known.class_id
-         LEFT JOIN rejected file_rejected
-              ON file_rejected.subject_id = media.media_id AND file_rejected.class_id = known.class_id
-         LEFT JOIN rejected clip_rejected
-              ON clip_rejected.subject_id = clip.clip_id AND clip_rejected.class_id = known.class_id
          LEFT JOIN selection ON selection.clip_id = clip.clip_id AND selection.class_id = known.class_id
          LEFT JOIN best ON best.clip_id = clip.clip_id
-    QUALIFY row_number() OVER (PARTITION BY known.number ORDER BY ground) = 1
+    QUALIFY row_number() OVER (PARTITION BY known.number ORDER BY became.ground) = 1
     ORDER BY known.number
 """
 
@@ -58,7 +48,7 @@ class Fate:
     stage: str
     """`kept`, or the stage at which it was lost."""
     what: str
-    """In words: the reason, and what was compared with what."""
+    """The reason in words, and what was compared with what."""
 
 
 def trace(lake: Lake, known_good: Path, decision: Path) -> Iterator[Fate]:
@@ -93,23 +83,20 @@ def _fate(row: dict[str, Any]) -> tuple[str, str]:
         return "screen_post", f"opt_out: {row['asked_by']}{copy}"
     if row["split"] is not None:
         return "kept", row["split"] if row["chosen_post"] == row["post_id"] else f"as a copy: {row['chosen_post']}"
-    if row["ground"] is None:
+    if row["stage"] is None:
         seen = (
             f"; its frames look most like {row['looks_like']} ({row['probability']:.2f})" if row["looks_like"] else ""
         )
         return "mine", f"listed, but none of its tags speaks for the class{seen}"
-    if row["post_said"] is not None:
-        return row["post_said"]["stage"], in_words(row["post_said"])
-    if row["media"] is None:
-        return "fetch", "not fetched: other posts came first in the budget"
-    if row["media"] != "ok":
-        return "fetch", f"{row['media']}: {row['detail']}"
-    for step, table in (("probe", "probe"), ("cut", "clip")):
-        if row[table] != "ok":
-            return step, row[table] or "not measured by this decision's programs: `h2a build` does it"
-    if row["clip_said"] is not None:
-        return row["clip_said"]["stage"], in_words(row["clip_said"])
-    return "validate", "undecided: not measured by this decision's models: `h2a build` does it"
+    if row["reason"] == "not_asked":
+        return row["stage"], "not fetched: other posts came first in the budget"
+    if row["reason"] == "undecided" and row["stage"] in ("probe", "cut"):
+        return row["stage"], "not measured by this decision's programs: `h2a build` does it"
+    if row["reason"] == "undecided":
+        return row["stage"], "undecided: not measured by this decision's models: `h2a build` does it"
+    if row["stage"] == "fetch":
+        return row["stage"], f"{row['reason']}: {row['detail']}"
+    return row["stage"], in_words(row)
 
 
 def _no_candidate(class_id: str, classes: list[str]) -> str:

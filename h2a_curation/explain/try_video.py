@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from rich.table import Table
 
 import schemas
-from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.catalog.views import Catalog
+from h2a_curation.executors.inline import run_inline
 from h2a_curation.foundation.atomic_files import scratch
 from h2a_curation.lake import lake as lakes
 from h2a_curation.lake import parts
@@ -21,7 +22,6 @@ from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import class_named
 
 _BEST = 5
-_STAGES = ["screen_post", "screen_clip", "validate", "dedup", "select"]
 
 
 def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[Table]:
@@ -31,17 +31,16 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
     if class_id is not None:
         class_named(class_id, recipe.action_classes)
     with scratch(prefix="h2a-try-") as folder:
-        job = _job(folder, _address(video), recipe)
-        posts = _listed(job, video)
-        list(_here(job.lake.path, job.recipe, [work.Part("fetch", tuple(posts))]))
-        facts = connect(job.lake.path)
+        steps = build.Steps(_job(folder, _address(video), recipe))
+        facts = steps.facts
+        steps.do("fetch", _listed(steps.job, video))
         yield _pairs("media", facts.query("SELECT outcome, detail, num_bytes, num_tries FROM media"))
         [came] = facts.query("SELECT outcome, detail FROM media").to_pylist()
         if came["outcome"] != "ok":
             raise OSError(f"{video} gave no file: {came['outcome']}: {came['detail']}")
         with suppress(build.NothingKeptError):  # then the tables show why
-            build.measure(job)
-        decided = connect(job.lake.path, models=job.models, decision=build.decide(job))
+            build.measure(steps)
+        decided = facts.decided(build.decide(steps))
         for table in ("probe", "clip"):
             yield _pairs(table, decided.query(f"SELECT * EXCLUDE (media_id, model) FROM {table}"))
         yield _rows("signals", decided, "SELECT signal, value FROM sighting ORDER BY signal")
@@ -54,7 +53,7 @@ def trial(video: str, recipe: Recipe, class_id: str | None = None) -> Iterator[T
             "verdicts",
             decided,
             f"""SELECT class_id, stage, keep, reason, value, threshold
-                FROM (SELECT *, list_position({_STAGES}, stage) AS place FROM verdict)
+                FROM (SELECT *, list_position({list(schemas.STAGES)}, stage) AS place FROM verdict)
                 LEFT JOIN (SELECT class_id, probability FROM score) USING (class_id)
                 WHERE $class_id IS NULL OR class_id = $class_id
                 QUALIFY $class_id IS NOT NULL OR place = max(place) OVER (PARTITION BY class_id)
@@ -71,7 +70,7 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
     source = _downloads(recipe.source, table)
     recipe = dataclasses.replace(recipe, source=source)
     lake = lakes.create(folder / "lake")
-    return build.Job(lake=lake, recipe=recipe, run=_here, progress=_silent, models=work.models_of(recipe))
+    return build.Job(lake=lake, recipe=recipe, run=run_inline, progress=_silent, models=work.models_of(recipe))
 
 
 def _downloads(given: SourceRules, table: Path) -> SourceRules:
@@ -113,11 +112,6 @@ def _address(video: str) -> str:
     if "://" not in video:
         raise ValueError(f"{video}: there is no such file: give a video file, or a URL with its https://")
     return video
-
-
-def _here(lake: Path, recipe: Recipe, todo: Sequence[work.Part]) -> Iterator[int]:
-    for part in todo:
-        yield work.do_part(lake, recipe, part)
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:

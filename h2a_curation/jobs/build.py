@@ -31,7 +31,7 @@ def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: RoundsRequest 
         source_of(ready).check()
         made = lakes.create(lake, ready.salt)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
-        return building.all_rounds(job, rounds)
+        return building.all_rounds(building.Steps(job), rounds)
 
 
 @contextmanager

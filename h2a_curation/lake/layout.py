@@ -41,6 +41,8 @@ LINEAGE = "lineage.parquet"
 VIDEOMAE = "videomae"
 PRETRAIN_LIST = f"{VIDEOMAE}/pretrain.txt"
 
+EVERY_MEMBERS = f"versions/*/{MEMBERS}"
+
 
 def part(stage: str, name: str) -> str:
     """The folder of one commit of a stage."""

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -26,18 +26,18 @@ from h2a_curation.decide import decision as deciding
 from h2a_curation.decide.rules import fingerprint
 from h2a_curation.lake import decisions, layout, parts
 from h2a_curation.lake.lake import Lake
-from h2a_curation.pipeline import publish
-from h2a_curation.pipeline.part import Part, models_of, prompts_of, unmeasured
+from h2a_curation.pipeline import prompts, publish
+from h2a_curation.pipeline.part import Part, models_of, unmeasured
 from h2a_curation.pipeline.rounds import fetch as files
-from h2a_curation.pipeline.rounds import findings, retries, schedule
+from h2a_curation.pipeline.rounds import findings, retries, schedule, tags
 from h2a_curation.pipeline.rounds import plan as pages
 from h2a_curation.pipeline.rounds.findings import Findings
 from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
 
-Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[int]]
-"""`run(lake, recipe, parts)` does each part's work somewhere and yields the number of rows that each added."""
+Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[Part]]
+"""`run(lake, recipe, parts)` does each part's work somewhere, and yields each part once it is done."""
 Progress = Callable[[str, int, int], None]
 """`progress(step, done, total)`: keys done of a step's keys."""
 
@@ -56,20 +56,39 @@ class Job:
     progress: Progress
     models: dict[str, str]
     """Fingerprint of the program or model by measuring stage."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Wall seconds by step, filled as they end."""
-    known: dict[int, Findings] = field(default_factory=dict)
-    """What the rounds before the round at hand show, worked out once: it takes a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """Where a build's result lies."""
+    """What a build made, and how long it took."""
 
     decision: Path
     version: str
     seconds: dict[str, float]
     """Wall seconds by step."""
+
+
+class Steps:
+    """A job under way: the catalog that all its steps ask, opened once, and the time that each step took."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.facts = connect(job.lake.path, models=job.models)
+        self.seconds: dict[str, float] = {}
+        """Wall seconds by step."""
+
+    def do(self, step: str, keys: Iterable[str], round_no: int = 0) -> None:
+        """Have the keys' work done in parts."""
+        job, keys = self.job, list(keys)
+        if not keys:
+            return
+        with timed(self.seconds, step):
+            done = 0
+            job.progress(step, 0, len(keys))
+            todo_parts = [Part(step, tuple(chunk), round_no) for chunk in chunked(keys, job.recipe.part_size)]
+            for part in job.run(job.lake.path, job.recipe, todo_parts):
+                done += len(part.keys)
+                job.progress(step, done, len(keys))
 
 
 def build(
@@ -85,45 +104,62 @@ def build(
     Raises NothingKeptError where a step had input and kept none, FetchError where a source must not be asked any more,
     ValueError for what the user can mend.
     """
-    job = Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe))
-    all_rounds(job, rounds)
-    path = decide(job)
-    decided = connect(lake.path, models=job.models, decision=path)
+    steps = Steps(Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe)))
+    all_rounds(steps, rounds)
+    path = decide(steps)
+    decided = steps.facts.decided(path)
     if not decided.query("FROM selection LIMIT 1").num_rows:
         raise NothingKeptError(f"no clip was accepted: {findings.reasons(decided)}")
-    with timed(job.seconds, "publish"):
-        name = publish.publish(lake, recipe, path, job.models, version, progress)
-    return Built(decision=path, version=name, seconds=dict(job.seconds))
+    with timed(steps.seconds, "publish"):
+        name = publish.publish(lake, recipe, decided, path.name, version, progress)
+    return Built(decision=path, version=name, seconds=dict(steps.seconds))
 
 
-def all_rounds(job: Job, wanted: RoundsRequest | None = None) -> RoundRange:
+def all_rounds(steps: Steps, wanted: RoundsRequest | None = None) -> RoundRange:
     """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
     good. Returns which rounds that were.
     """
+    job = steps.job
     opt_outs_of(job.lake, job.recipe.source)  # a list that cannot be read stops all before anything is asked for
-    facts = _facts(job)
-    rounds = schedule.rounds_to_walk(facts, job.recipe.mine.num_rounds, wanted)
-    _measure_left(job)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
-    for round_no in range(schedule.first_to_walk(facts, rounds.until), rounds.until):
-        plan_round(job, round_no, rounds)
-        mine(job, round_no)
-        fetch(job, round_no, job.recipe.files_by(rounds.until - 1))
-        measure(job)
-        if not schedule.is_done(_facts(job), round_no):
+    rounds = schedule.rounds_to_walk(steps.facts, job.recipe.mine.num_rounds, wanted)
+    _measure_left(steps)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
+    for round_no in range(schedule.first_to_walk(steps.facts, rounds.until), rounds.until):
+        known = findings_before(steps, round_no)
+        plan_round(steps, round_no, rounds, known)
+        mine(steps, round_no)
+        fetch(steps, round_no, job.recipe.files_by(rounds.until - 1), known)
+        measure(steps)
+        if not schedule.is_done(steps.facts, round_no):
             end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round_no)])
             parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round_no)]), {"round_end": end})
     return rounds
 
 
-def plan_round(job: Job, round_no: int, rounds: RoundRange) -> None:
-    """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone."""
-    if schedule.is_planned(_facts(job), round_no):
+def findings_before(steps: Steps, round_no: int) -> Findings:
+    """What the rounds before this one have shown: it takes a decision on their rows, which is not kept."""
+    if round_no == 0:
+        return Findings()
+    _read_class_prompts(steps)
+    with timed(steps.seconds, "plan"):
+        facts = steps.facts.before(round_no)
+        return findings.from_rows(facts, _decided(steps.job, facts, _opted_out(steps.job, facts)))
+
+
+def plan_round(steps: Steps, round_no: int, rounds: RoundRange, known: Findings) -> None:
+    """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone.
+
+    Which texts tell what new tags mean is asked first, then these are embedded, and only then the plan is made.
+    """
+    if schedule.is_planned(steps.facts, round_no):
         return
-    with timed(job.seconds, "plan"):
-        facts, known = _facts(job, before_round=round_no), _known(job, round_no)
-        rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
-        recipe = dataclasses.replace(job.recipe, mine=rules)
-        tables = pages.plan(facts, known, recipe, round_no, lambda texts: _do(job, "prompt", texts))
+    job, facts = steps.job, steps.facts.before(round_no)
+    rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
+    recipe = dataclasses.replace(job.recipe, mine=rules)
+    with timed(steps.seconds, "plan"):
+        in_use = tags.in_use(facts, known, recipe, round_no)
+    steps.do("prompt", prompts.missing(facts, recipe, tags.wanted_texts(recipe, in_use)))
+    with timed(steps.seconds, "plan"):
+        tables = pages.plan(facts, known, recipe, round_no, in_use)
         num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
         wants = any(findings.short(known, job.recipe).values())
         plan = schemas.RoundPlan(
@@ -137,63 +173,58 @@ def plan_round(job: Job, round_no: int, rounds: RoundRange) -> None:
         parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round_no)]), tables)
 
 
-def mine(job: Job, round_no: int) -> None:
+def mine(steps: Steps, round_no: int) -> None:
     """Ask for the pages that the round's plan grants and that have not come yet."""
-    _do(job, "mine", retries.tags_left(_facts(job), round_no, job.recipe.fetch.max_runs), round_no)
-    if not _facts(job).query("FROM post LIMIT 1").num_rows:
-        raise NothingKeptError(f"mining listed no post: {findings.outcomes(_facts(job), 'request')}")
+    steps.do("mine", retries.tags_left(steps.facts, round_no, steps.job.recipe.fetch.max_runs), round_no)
+    if not steps.facts.query("FROM post LIMIT 1").num_rows:
+        raise NothingKeptError(f"mining listed no post: {findings.outcomes(steps.facts, 'request')}")
 
 
-def fetch(job: Job, round_no: int, max_files: int) -> None:
+def fetch(steps: Steps, round_no: int, max_files: int, known: Findings) -> None:
     """Fetch the files of the posts drawn for the audit, then of posts that the post screen keeps, the most promising
     first, as far as the budget goes; `max_files` is that of all rounds.
     """
-    facts = _facts(job, before_round=round_no + 1)
-    left_alone = _opted_out(job, facts)
-    screened = deciding.screen_posts(facts.query, job.recipe.decide, job.recipe.action_classes, left_alone)
-    known = _known(job, round_no)
-    put_off = known.put_off & retries.posts_done(_facts(job), job.recipe.fetch.max_runs)
-    order = files.promising(facts, screened, known, put_off, job.recipe, round_no)
-    if not files.has_begun(_facts(job), round_no) and (
-        drawn := files.drawn(facts, screened, order, job.recipe, round_no)
-    ):
+    job, facts, by_now = steps.job, steps.facts, steps.facts.before(round_no + 1)
+    left_alone = _opted_out(job, by_now)
+    screened = deciding.screen_posts(by_now.query, job.recipe.decide, job.recipe.action_classes, left_alone)
+    put_off = known.put_off & retries.posts_done(facts, job.recipe.fetch.max_runs)
+    order = files.promising(by_now, screened, known, put_off, job.recipe, round_no)
+    if not files.has_begun(facts, round_no) and (drawn := files.drawn(by_now, screened, order, job.recipe, round_no)):
         tables = {"audit_draw": schemas.to_arrow(schemas.AuditDraw, drawn)}
         parts.commit(job.lake.path, "draw", parts.part_name("draw", "", [str(round_no)]), tables)
-    wanted = files.fetch_plan(_facts(job, before_round=round_no + 1), order, job.recipe, round_no, left_alone)
-    _do(job, "fetch", files.unfetched(_facts(job), wanted, max_files, job.recipe.fetch.max_runs), round_no)
-    after = _facts(job)
+    wanted = files.fetch_plan(by_now, order, job.recipe, round_no, left_alone)
+    steps.do("fetch", files.unfetched(facts, wanted, max_files, job.recipe.fetch.max_runs), round_no)
     if (
-        after.query("FROM media LIMIT 1").num_rows
-        and not after.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
+        facts.query("FROM media LIMIT 1").num_rows
+        and not facts.query("FROM media WHERE outcome = 'ok' LIMIT 1").num_rows
     ):
-        raise NothingKeptError(f"no file came: {findings.outcomes(after, 'media')}")
+        raise NothingKeptError(f"no file came: {findings.outcomes(facts, 'media')}")
 
 
-def measure(job: Job) -> None:
+def measure(steps: Steps) -> None:
     """Probe, cut and look at every file that came and has no row of these programs and models, but for those that
     only posts have which are to be left alone.
 
     Raises NothingKeptError where none could be cut.
     """
-    _measure_left(job)
-    facts = _facts(job)
-    measured = facts.query("SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)")
+    _measure_left(steps)
+    sql = "SELECT count(*) AS n, count(clip_id) AS kept FROM probe LEFT JOIN clip USING (media_id)"
+    measured = steps.facts.query(sql)
     if measured["n"][0].as_py() and not measured["kept"][0].as_py():
-        raise NothingKeptError(f"no file could be cut into a clip: {findings.outcomes(facts, 'probe')}")
+        raise NothingKeptError(f"no file could be cut into a clip: {findings.outcomes(steps.facts, 'probe')}")
 
 
-def _measure_left(job: Job) -> None:
+def _measure_left(steps: Steps) -> None:
     file = "(SELECT DISTINCT media_id FROM media ANTI JOIN opted_out USING (post_id) WHERE outcome = 'ok')"
-    steps = {
+    wanted = {
         "probe": ("probe", f"SELECT media_id AS key FROM {file}"),
         "cut": ("clip", f"SELECT media_id AS key FROM probe SEMI JOIN {file} USING (media_id) WHERE outcome = 'ok'"),
     }
-    tables = {"opted_out": _opted_out(job, _facts(job))}
-    for step, (table, wanted) in steps.items():
-        facts = _facts(job)
-        _do(job, step, todo.missing(facts, table, facts.query(wanted, tables)["key"].to_pylist()))
-    facts = _facts(job)
-    _do(job, "look", sorted(set().union(*clips_unmeasured(facts, job.recipe, tables["opted_out"]).values())))
+    facts, tables = steps.facts, {"opted_out": _opted_out(steps.job, steps.facts)}
+    for step, (table, sql) in wanted.items():
+        steps.do(step, todo.missing(facts, table, facts.query(sql, tables)["key"].to_pylist()))
+    left = clips_unmeasured(facts, steps.job.recipe, tables["opted_out"])
+    steps.do("look", sorted(set().union(*left.values())))
 
 
 def clips_unmeasured(facts: Catalog, recipe: Recipe, opted_out: pa.Table) -> dict[str, list[str]]:
@@ -208,10 +239,11 @@ def clips_unmeasured(facts: Catalog, recipe: Recipe, opted_out: pa.Table) -> dic
     return unmeasured(facts, recipe, facts.query(sql, {"opted_out": opted_out})["key"].to_pylist())
 
 
-def decide(job: Job) -> Path:
+def decide(steps: Steps) -> Path:
     """Decide on the rows at hand, keep the decision, and let the recipe's ref name it. Nothing is asked or decoded."""
-    with timed(job.seconds, "decide"):
-        facts = _facts(job)
+    job, facts = steps.job, steps.facts
+    _read_class_prompts(steps)
+    with timed(steps.seconds, "decide"):
         left_alone = _opted_out(job, facts)
         name = _decision_name(job.lake.path, job.recipe, job.models, left_alone)
         path = job.lake.path / layout.decision(name)
@@ -241,43 +273,21 @@ def _decision_name(lake: Path, recipe: Recipe, models: Mapping[str, str], left_a
     return fingerprint([recipe.decide, recipe.action_classes, recipe.negatives, dict(models), inputs, *opted_out])
 
 
-def _known(job: Job, round_no: int) -> Findings:
-    if round_no not in job.known:
-        earlier = _facts(job, before_round=round_no)
-        job.known.clear()
-        decided = _decided(job, earlier, _opted_out(job, earlier)) if round_no else None
-        job.known[round_no] = findings.from_rows(earlier, decided)
-    return job.known[round_no]
-
-
 def _opted_out(job: Job, facts: Catalog) -> pa.Table:
     return opted_out(facts, opt_outs_of(job.lake, job.recipe.source))
+
+
+def _read_class_prompts(steps: Steps) -> None:
+    """Have the prompts of classes and negatives embedded that are not: a decision compares clips with them."""
+    recipe = steps.job.recipe
+    steps.do("prompt", prompts.missing(steps.facts, recipe, prompts.class_texts(recipe)))
 
 
 def _decided(job: Job, facts: Catalog, left_alone: pa.Table) -> dict[str, pa.Table]:
     """The tables of a decision on these facts."""
     recipe = job.recipe
-    prompts = prompts_of(recipe, facts, lambda texts: _do(job, "prompt", texts))
-    vectors = facts.vectors(job.models["embed"])
-    return deciding.decide(facts.query, vectors, prompts, recipe.decide, recipe.action_classes, left_alone)
-
-
-def _facts(job: Job, before_round: int | None = None) -> Catalog:
-    return connect(job.lake.path, models=job.models, before_round=before_round)
-
-
-def _do(job: Job, step: str, keys: Iterable[str], round_no: int = 0) -> None:
-    """Have the keys' work done in parts."""
-    keys = list(keys)
-    if not keys:
-        return
-    with timed(job.seconds, step):
-        todo_parts = [Part(step, tuple(chunk), round_no) for chunk in chunked(keys, job.recipe.part_size)]
-        done = 0
-        job.progress(step, 0, len(keys))
-        for part, _ in zip(todo_parts, job.run(job.lake.path, job.recipe, todo_parts), strict=True):
-            done += len(part.keys)
-            job.progress(step, done, len(keys))
+    vectors, classes = facts.vectors(job.models["embed"]), prompts.class_vectors(facts, recipe)
+    return deciding.decide(facts.query, vectors, classes, recipe.decide, recipe.action_classes, left_alone)
 
 
 @contextmanager

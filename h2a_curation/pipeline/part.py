@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 import schemas
 from h2a_curation.catalog import todo
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.decide.rules import fingerprint
-from h2a_curation.decide.validate import PromptVectors, mean_prompts
 from h2a_curation.lake import lake as lakes
 from h2a_curation.lake import parts
 from h2a_curation.lake.files import keep_file, written_aside
@@ -48,16 +43,13 @@ class Part:
     keys: tuple[str, ...]
     """Tags to list, posts to fetch, media to probe and cut, clips to look at, prompts to embed."""
     round: int = 0
-    """Of mining, where the stage belongs to one."""
+    """The round of mining that the part belongs to, for stages that belong to one."""
 
 
-def do_part(lake: Path, recipe: Recipe, part: Part) -> int:
-    """Do one part's work and commit it; returns the number of rows that were added."""
-    num_rows = 0
+def do_part(lake: Path, recipe: Recipe, part: Part) -> None:
+    """Do one part's work and commit it."""
     for stage, fingerprint_of, tables in _STAGES[part.stage](lakes.open_lake(lake), recipe, part):
         parts.commit(lake, stage, parts.part_name(stage, fingerprint_of, part.keys), tables)
-        num_rows += sum(table.num_rows for table in tables.values())
-    return num_rows
 
 
 def models_of(recipe: Recipe) -> dict[str, str]:
@@ -97,40 +89,10 @@ def signals_of(recipe: Recipe) -> dict[str, str]:
 
 
 def unmeasured(facts: Catalog, recipe: Recipe, clips: Iterable[str]) -> dict[str, list[str]]:
-    """By what a look gives (`fingerprint`, `frame_embedding` and each signal's name), the clips without a row of it."""
+    """The clips that lack a row, by what a look gives: `fingerprint`, `frame_embedding` and each signal's name."""
     clips = list(clips)
     left = {table: todo.missing(facts, table, clips) for table in ("fingerprint", "frame_embedding")}
     return left | todo.missing_signals(facts, clips, signals_of(recipe))
-
-
-def prompts_of(recipe: Recipe, facts: Catalog, embed: Callable[[list[str]], None]) -> PromptVectors:
-    """The classes and negatives as the text tower sees them; prompts without a row are embedded first."""
-    from h2a_curation.models import clip as clip_model
-
-    groups = [(c.id, c.prompts) for c in recipe.action_classes] + [(n.id, n.prompts) for n in recipe.negatives]
-    vectors = embedded(recipe, facts, {prompt for _, prompts in groups for prompt in prompts}, embed)
-    means = mean_prompts([np.stack([vectors[p] for p in prompts]) for _, prompts in groups])
-    return PromptVectors(
-        model=models_of(recipe)["prompt"],
-        class_ids=tuple(c.id for c in recipe.action_classes),
-        negative_ids=tuple(n.id for n in recipe.negatives),
-        matrix=means,
-        logit_scale=clip_model.logit_scale(recipe.embed.model, recipe.embed.pretrained),
-    )
-
-
-def embedded(
-    recipe: Recipe, facts: Catalog, texts: Iterable[str], embed: Callable[[list[str]], None]
-) -> dict[str, NDArray[np.float32]]:
-    """Vectors by text; texts without a row are embedded first."""
-    wanted = pa.table({"prompt": pa.array(sorted(set(texts)), pa.string())})
-    model = models_of(recipe)["prompt"]
-    if left := todo.missing(_prompts(facts.lake, model), "prompt_embedding", wanted["prompt"].to_pylist()):
-        embed(left)
-    sql = "SELECT prompt, vector FROM prompt_embedding SEMI JOIN wanted USING (prompt)"
-    rows = _prompts(facts.lake, model).query(sql, {"wanted": wanted})
-    vectors = np.array(rows["vector"].to_pylist(), np.float32)
-    return dict(zip(rows["prompt"].to_pylist(), vectors, strict=True))
 
 
 def sensors_missing(recipe: Recipe) -> str:
@@ -281,7 +243,3 @@ def _clip_by_name(model: str, pretrained: str | None) -> "ClipModel":
 
 def _clip(recipe: Recipe) -> "ClipModel":
     return _clip_by_name(recipe.embed.model, recipe.embed.pretrained)
-
-
-def _prompts(lake: Path, model: str) -> Catalog:
-    return connect(lake, models={"prompt": model})

@@ -1,10 +1,9 @@
 """From a decision to a version: its clips packed into shards, listed, named."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
-from h2a_curation.catalog.views import connect
+from h2a_curation.catalog.views import Catalog
 from h2a_curation.lake.lake import Lake
 from h2a_curation.publish import pack
 from h2a_curation.publish.version import next_name, same_as, version_names, write_version
@@ -27,18 +26,16 @@ _LINEAGE = """
 def publish(
     lake: Lake,
     recipe: Recipe,
-    decision: Path,
-    models: Mapping[str, str],
+    decided: Catalog,
+    decision: str,
     name: str | None,
     progress: Callable[[str, int, int], None],
 ) -> str:
-    """Pack the selection and write the version; a selection that the newest version holds already makes none.
-
-    Returns the version's name.
+    """Pack what `decided` selects and write the version, which names the decision; a selection that the newest version
+    holds already makes none. Returns the version's name.
     """
-    catalog = connect(lake.path, models=models, decision=decision)
     names = {c.id: c.name for c in recipe.action_classes}
-    rows = catalog.query(_CLIPS).to_pylist()
+    rows = decided.query(_CLIPS).to_pylist()
     clips = [pack.PackClip(**row, class_name=names[row["class_id"]]) for row in rows]
     shards = pack.plan(clips, recipe.pack)
     members = [member for shard in shards for member in pack.members(shard)]
@@ -52,8 +49,8 @@ def publish(
         lake.path,
         name,
         members=members,
-        lineage=[Lineage(**row) for row in catalog.query(_LINEAGE).to_pylist()],
-        decision=decision.name,
+        lineage=[Lineage(**row) for row in decided.query(_LINEAGE).to_pylist()],
+        decision=decision,
         recipe=recipe.text,
         labels={c.id: c.label for c in recipe.action_classes},
         now=lambda: datetime.now(UTC),

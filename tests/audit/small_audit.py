@@ -6,9 +6,8 @@ from typing import Any
 import schemas
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake import decisions, parts
+from schemas import STAGES
 from tests import factories
-
-STAGES = ("screen_post", "screen_clip", "validate", "dedup", "select")
 
 
 class SmallAudit:

@@ -7,7 +7,7 @@ import pytest
 
 import schemas
 from h2a_curation.catalog import render
-from h2a_curation.catalog.views import connect
+from h2a_curation.catalog.views import DECIDED, connect
 from h2a_curation.explain import funnel
 from h2a_curation.lake import decisions, parts
 from tests import factories
@@ -109,6 +109,59 @@ def test_a_class_has_one_row_a_candidate_with_the_numbers_of_its_own_verdict(cat
     assert catalog.query("FROM class_fate").num_rows == catalog.query("FROM candidate").num_rows
 
 
+def test_a_post_answers_for_itself_where_another_stands_for_its_file_or_clip(catalog):
+    differ = """
+        SELECT post_id, class_id, own.stage, own.reason FROM claim_fate own JOIN class_fate USING (post_id, class_id)
+        WHERE own.stage <> class_fate.stage OR own.reason <> class_fate.reason ORDER BY ALL
+    """
+    assert [tuple(row.values()) for row in catalog.query(differ).to_pylist()] == [
+        ("s:again", "deadlift", "kept", "ok"),
+        ("s:again", "squat", "validate", "sibling"),
+        ("s:twin", "deadlift", "kept", "ok"),
+    ]
+    assert catalog.query("FROM claim_fate").num_rows == catalog.query("FROM candidate").num_rows
+
+
+def test_the_last_verdict_is_the_one_against_a_subject_where_there_is_one(catalog):
+    against = "SELECT class_id, subject_id, stage, reason FROM verdict WHERE NOT keep ORDER BY ALL"
+    last = "SELECT class_id, subject_id, stage, reason FROM last_verdict WHERE NOT keep ORDER BY ALL"
+    assert catalog.query(last).to_pylist() == catalog.query(against).to_pylist() != []
+    pairs = "SELECT DISTINCT class_id, subject_id FROM verdict"
+    assert catalog.query("FROM last_verdict").num_rows == catalog.query(pairs).num_rows
+
+
+JUDGEMENTS = {
+    "plain": "",
+    "both": "",
+    "neither": "other_class",
+    "copy": "duplicate",
+    "slow": "still",
+    "drawn": "tag_spam",
+    "broken": "no clip",  # in `fate` the probe says why
+    "new": "no clip",  # a clip that was not measured yet
+    "spam": "tag_spam",
+    "twin": "no clip",  # in `fate` another post stands for its file
+    "again": "sibling",  # the verdict of a class on the clip that another class keeps
+    "gone": "gone",
+}
+"""All but posts whose file was not asked for, or that no class looks at: of these there is something left to decide."""
+
+
+def test_what_a_post_says_to_mining_of_those_who_listed_it(catalog):
+    rows = catalog.query("SELECT post_id, reason FROM judgement").to_pylist()
+    assert {row["post_id"].removeprefix("s:"): row["reason"] for row in rows} == JUDGEMENTS
+    kept = catalog.query("SELECT post_id FROM fate WHERE kept ORDER BY post_id")
+    assert kept == catalog.query("SELECT post_id FROM judgement WHERE reason = '' ORDER BY post_id")
+
+
+def test_a_decision_in_memory_tells_the_same_as_one_that_was_saved(catalog):
+    tables = {name: catalog.query(f"FROM {name}") for name in DECIDED}
+    facts = connect(catalog.lake)
+    for view in ("fate", "class_fate", "judgement"):
+        sql = f"FROM {view} ORDER BY ALL"
+        assert facts.decided(tables).query(sql) == catalog.query(sql)
+
+
 def test_the_funnel_loses_each_post_once_and_ends_at_the_selection(catalog):
     stages = funnel.funnel(catalog)
     assert stages[0].num_in == len(FATES)
@@ -128,7 +181,14 @@ def test_a_post_counts_for_the_listing_that_was_first_to_show_it(catalog):
 
 @pytest.mark.parametrize(
     ("view", "record"),
-    [("fate", schemas.ClassFate), ("class_fate", schemas.ClassFate), ("tag_yield", schemas.TagYield)],
+    [
+        ("fate", schemas.ClassFate),
+        ("class_fate", schemas.ClassFate),
+        ("claim_fate", schemas.ClassFate),
+        ("last_verdict", schemas.LastVerdict),
+        ("tag_yield", schemas.TagYield),
+        ("judgement", schemas.Judgement),
+    ],
 )
 def test_the_views_have_the_columns_that_their_records_describe(catalog, view, record):
     table = catalog.query(f"FROM {view}")

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 import schemas
+from h2a_curation.decide.candidates import succession
 from h2a_curation.decide.decision import DecideRules, Stages, screen_posts
 from tests import factories
 from tests.decide.small_lake import CLASSES, SmallLake, open_query, verdict
@@ -48,6 +49,13 @@ def claim(tag: str, class_id: str) -> schemas.TagClaim:
 def test_a_learnt_tag_speaks_after_a_seed_and_never_where_it_is_excluded(hashtags, class_id, grounds):
     claims = [claim(tag, class_id) for tag in hashtags if tag != "deadlift"]
     assert candidates({"post": [factories.post(hashtags=hashtags)], "tag_claim": claims}) == grounds
+
+
+def test_a_class_speaks_for_itself_and_for_those_that_it_took_over():
+    deadlift, *others = CLASSES
+    heirs = [replace(c, former_ids=("barbell", "lifting")) for c in (deadlift, others[0])]
+    a, b = (c.id for c in heirs)
+    assert succession(heirs) == {a: [a], b: [b], "barbell": [a, b], "lifting": [a, b]}
 
 
 def test_a_learnt_tag_of_a_class_that_ended_speaks_for_its_heirs():

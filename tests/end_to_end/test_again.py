@@ -36,7 +36,8 @@ class Counting:
     def __call__(self, lake, recipe, parts):
         for part in parts:
             self.keys[part.stage] += len(part.keys)
-            yield do_part(lake, recipe, part)
+            do_part(lake, recipe, part)
+            yield part
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def build(lake, recipe, run):
 
 def decide(lake, recipe, run):
     job = building.Job(lake=lake, recipe=recipe, run=run, progress=lambda *_: None, models=models_of(recipe))
-    return building.decide(job)
+    return building.decide(building.Steps(job))
 
 
 def selected(lake, decision):

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 
 from h2a_curation import recipes
@@ -35,9 +36,15 @@ class Executor:
     def __call__(self, lake, recipe, parts):
         for part in parts:
             self.keys[part.stage] += len(part.keys)
-            num_rows = do_part(lake, recipe, part)
-            self.rows[part.stage] += num_rows
-            yield num_rows
+            before = num_rows(lake)
+            do_part(lake, recipe, part)
+            self.rows[part.stage] += num_rows(lake) - before
+            yield part
+
+
+def num_rows(lake):
+    """Rows in all parts of a lake."""
+    return sum(pq.read_metadata(file).num_rows for file in (lake / "parts").glob("*/*/*.parquet"))
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +70,9 @@ def decided_afresh(lake, recipe):
     """A decision on the same clips by a lake in which no signal was ever measured before."""
     shutil.rmtree(lake.path / "parts" / "sense")
     job = building.Job(lake=lake, recipe=recipe, run=Executor(), progress=lambda *_: None, models=models_of(recipe))
-    building.measure(job)
-    return connect(lake.path, models=job.models, decision=building.decide(job))
+    steps = building.Steps(job)
+    building.measure(steps)
+    return connect(lake.path, models=job.models, decision=building.decide(steps))
 
 
 def rows(decided, sql):
@@ -241,9 +249,9 @@ def test_a_mended_stage_is_measured_again_before_anything_is_planned_or_fetched(
     monkeypatch.setattr(module, "VERSION", 2)
     fetch, left = building.fetch, []
 
-    def watched(job, *rest):
-        left.append(building.clips_unmeasured(connect(lake.path, models=job.models), recipe, NOBODY))
-        fetch(job, *rest)
+    def watched(steps, *rest):
+        left.append(building.clips_unmeasured(connect(lake.path, models=steps.job.models), recipe, NOBODY))
+        fetch(steps, *rest)
 
     monkeypatch.setattr(building, "fetch", watched)
     changes = decision_diff.redecide(lake, recipe)

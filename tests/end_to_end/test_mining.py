@@ -33,7 +33,8 @@ class Executor:
             self.keys[part.stage, part.round] += len(part.keys)
             if (part.stage, part.round) == self.dies_at:
                 raise KilledError
-            yield do_part(lake, recipe, part)
+            do_part(lake, recipe, part)
+            yield part
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def copy(mini, tmp_path):
 def mine(lake, recipe, said=None, run=None):
     models = models_of(recipe)
     job = building.Job(lake=lake, recipe=recipe, run=run or Executor(), progress=lambda *_: None, models=models)
-    return building.all_rounds(job, said and parse_rounds(said))
+    return building.all_rounds(building.Steps(job), said and parse_rounds(said))
 
 
 def rows(lake, sql):

@@ -13,6 +13,7 @@ from h2a_curation.jobs.build import at
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of
+from h2a_curation.pipeline.rounds.findings import Findings
 from h2a_curation.pipeline.rounds.schedule import RoundRange
 from h2a_curation.sample_world.site.serve import serve_clips
 from tests.conftest import h2a
@@ -85,17 +86,18 @@ def gathered(folder, recipe, lake, until=None):
     with serve_clips(folder) as url, local_executor(1, recipe.lanes) as run:
         ready = at(recipe, url)
         job = building.Job(lake=made, recipe=ready, run=run, progress=lambda *_: None, models=models_of(ready))
+        steps = building.Steps(job)
         if until is None:
             with suppress(building.NothingKeptError):
-                building.all_rounds(job)
+                building.all_rounds(steps)
         else:
-            building.plan_round(job, 0, RoundRange(first=0, until=1))
-            until(job, 0)
+            building.plan_round(steps, 0, RoundRange(first=0, until=1), Findings())
+            until(steps, 0)
         yield job
 
 
 def looked_at(job, folder):
-    decided = connect(job.lake.path, models=job.models, decision=building.decide(job))
+    decided = connect(job.lake.path, models=job.models, decision=building.decide(building.Steps(job)))
     clips = quickstart._clips(decided, folder)
     return {clip["file"]: clip["reason"] for clip in clips}, quickstart._not_looked_at(clips, job.recipe)
 
@@ -155,7 +157,7 @@ def test_long_slides_go_for_standing_still_when_length_does_not_matter(real, sha
     job = building.Job(
         lake=lake, recipe=recipe, run=lambda *_: iter(()), progress=lambda *_: None, models=models_of(recipe)
     )
-    decided = connect(lake.path, models=job.models, decision=building.decide(job))
+    decided = connect(lake.path, models=job.models, decision=building.decide(building.Steps(job)))
     reasons = decided.query("""
         SELECT DISTINCT reason FROM verdict JOIN clip ON subject_id = clip_id JOIN media USING (media_id)
         WHERE post_id LIKE '%slides%' AND NOT keep

@@ -1,4 +1,4 @@
-"""Lanes are tested against the loopback site that sources are tested against."""
+"""Lanes ask the same local site that the tests of sources ask."""
 
 from tests.sources.conftest import new_hosts, site
 

@@ -76,7 +76,7 @@ class World:
         with local_executor(1, lanes=4) as executor:
             recipe = dataclasses.replace(self.recipe, part_size=part_size)
             job = building.Job(lake=self.lake, recipe=recipe, run=executor, progress=lambda *_: None, models={})
-            building.mine(job, round_no)
+            building.mine(building.Steps(job), round_no)
 
     def put(self, *names, **changed):
         """Posts that were listed."""
@@ -91,7 +91,7 @@ class World:
         left = files.unfetched(connect(self.lake.path), wanted, 10**6, self.recipe.fetch.max_runs)
         chunks = [tuple(left[n : n + part_size]) for n in range(0, len(left), part_size)]
         with local_executor(1, lanes=4) as executor:
-            return sum(executor(self.lake.path, self.recipe, [Part("fetch", keys, round_no) for keys in chunks]))
+            list(executor(self.lake.path, self.recipe, [Part("fetch", keys, round_no) for keys in chunks]))
 
     def requests(self):
         rows = connect(self.lake.path).query("FROM request ORDER BY tag, round, cursor").to_pylist()

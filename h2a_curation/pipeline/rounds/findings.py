@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from h2a_curation.audit.reward import reliability
 from h2a_curation.catalog.views import Catalog
@@ -25,10 +26,10 @@ class Findings:
     put_off: frozenset[str] = field(default_factory=frozenset)
     """Ids of posts whose file did not come and still may: they say nothing of who listed them."""
     fates: pa.Table = field(default_factory=_FATES.empty_table)
-    """(post_id, reason) of them: empty where accepted, else that of the last stage that looked, or why no file came.
-    Without those whose host let nobody fetch: that says nothing of what a tag stands for."""
+    """(post_id, reason) of the judged posts, as the view `judgement` has it, without those whose host let nobody fetch:
+    that says nothing of what a tag stands for."""
     reliability: Mapping[str, float] = field(default_factory=dict)
-    """By class, the share of accepted clips that people found right; 1 where it is not named."""
+    """The share of accepted clips that people found right, by class; 1 where a class is not named."""
 
 
 def from_rows(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Findings:
@@ -36,37 +37,13 @@ def from_rows(facts: Catalog, decided: Mapping[str, pa.Table] | None) -> Finding
     if decided is None:
         return Findings()
     chosen = decided["selection"]
-    judged = facts.query(
-        f"""FROM (
-               SELECT post_id FROM media WHERE outcome IN {SETTLED}
-               UNION SELECT subject_id FROM verdict WHERE stage = 'screen_post'
-               GROUP BY subject_id HAVING NOT bool_or(keep)
-           ) ANTI JOIN opted_out USING (post_id)""",
-        {"verdict": decided["verdict"], "opted_out": decided["opted_out"]},
-    )
+    judgements = facts.decided(decided).query("FROM judgement ORDER BY post_id").cast(_FATES)
     put_off = facts.query(f"SELECT post_id FROM media WHERE outcome NOT IN {SETTLED}")["post_id"]
-    fates = facts.query(
-        """WITH subject AS (
-               SELECT post_id, post_id AS subject_id FROM post
-               UNION SELECT post_id, clip_id FROM media JOIN clip USING (media_id) WHERE clip_id IS NOT NULL
-           ),
-           said AS (
-               SELECT post_id, arg_max(reason, (list_position($stages, stage), reason)) AS reason
-               FROM verdict JOIN subject USING (subject_id) WHERE NOT keep GROUP BY post_id
-           )
-           FROM (
-               SELECT post_id, CASE WHEN post_id IN (SELECT post_id FROM selection) THEN ''
-                                    ELSE coalesce(reason, nullif(outcome, 'ok'), 'no clip') END AS reason
-               FROM judged LEFT JOIN said USING (post_id) LEFT JOIN media USING (post_id)
-           ) WHERE reason <> 'opt_out' ORDER BY post_id""",
-        {"verdict": decided["verdict"], "selection": chosen, "judged": judged},
-        {"stages": ["screen_post", "screen_clip", "validate", "dedup", "select"]},
-    )
     return Findings(
-        fates=fates.cast(_FATES),
+        fates=judgements.filter(pc.not_equal(judgements["reason"], "opt_out")),
         reliability=reliability(facts, decided),
         accepted=frozenset(zip(chosen["post_id"].to_pylist(), chosen["class_id"].to_pylist(), strict=True)),
-        judged=frozenset(judged["post_id"].to_pylist()),
+        judged=frozenset(judgements["post_id"].to_pylist()),
         put_off=frozenset(put_off.to_pylist()),
     )
 
@@ -94,7 +71,7 @@ def outcomes(facts: Catalog, table: str) -> str:
 
 
 def reasons(decided: Catalog) -> str:
-    """Where most posts were lost and why, in words; each post counts once."""
+    """The stages and reasons that lost most posts, in words; each post counts once."""
     rows = decided.query("""
         SELECT stage, reason, count(*) AS n FROM fate WHERE NOT kept GROUP BY ALL ORDER BY n DESC, stage, reason LIMIT 5
     """).to_pylist()

@@ -11,13 +11,17 @@ from h2a_curation.mining.backoff import Failing, failing_sql, waiting
 from h2a_curation.mining.tag_state import LEFT_OUT, Evidence, StandingRules, changes, evidence_sql
 from h2a_curation.pipeline.rounds import tags
 from h2a_curation.pipeline.rounds.findings import Findings, pairs, short
-from h2a_curation.pipeline.rounds.proposals import Embed
 from h2a_curation.recipes import Recipe
 
 
-def plan(facts: Catalog, known: Findings, recipe: Recipe, round_no: int, embed: Embed) -> dict[str, pa.Table]:
-    """A round's allocations, changes of arms and newly learnt tags, as the tables of one commit."""
-    claims = tags.learn(facts, known, recipe, round_no, embed) if recipe.adapt and recipe.source.by_tag else []
+def plan(
+    facts: Catalog, known: Findings, recipe: Recipe, round_no: int, in_use: tags.TagsInUse | None
+) -> dict[str, pa.Table]:
+    """A round's allocations, changes of arms and newly learnt tags, as the tables of one commit.
+
+    `in_use` is what `tags.in_use` gives, once its texts are embedded.
+    """
+    claims = tags.learn(facts, in_use, recipe, round_no) if in_use else []
     learnt = schemas.from_arrow(schemas.TagClaim, facts.query("FROM tag_claim"))
     wanted = short(known, recipe)
     arms = _arms(facts, known, tags.arm_tags(recipe, learnt + claims), [c for c, num in wanted.items() if num])

@@ -9,6 +9,7 @@ from h2a_curation import recipes
 from h2a_curation.catalog.views import connect
 from h2a_curation.lake import lake as lakes
 from h2a_curation.lake import parts
+from h2a_curation.pipeline import prompts
 from h2a_curation.pipeline.part import Part, do_part, models_of
 from h2a_curation.pipeline.rounds import tags
 from h2a_curation.pipeline.rounds.findings import Findings
@@ -37,22 +38,15 @@ def recipe():
     return dataclasses.replace(loaded, learn=dataclasses.replace(loaded.learn, similar_tags=50, min_margin=0.05))
 
 
-class Embedding:
-    """Has texts embedded here, and keeps them."""
-
-    def __init__(self, lake, recipe):
-        self.lake, self.recipe, self.texts = lake, recipe, []
-
-    def __call__(self, texts):
-        self.texts += texts
-        do_part(self.lake.path, self.recipe, Part("prompt", tuple(texts)))
-
-
 def learnt(lake, recipe, round_no=1):
-    """Claims, and the texts that were embedded for them."""
-    embed = Embedding(lake, recipe)
-    claims = tags.learn(connect(lake.path, models=models_of(recipe)), Findings(), recipe, round_no, embed)
-    return {c.tag: (c.class_id, c.reason, c.support, c.lift) for c in claims}, embed.texts
+    """Claims, and the texts that had to be embedded for them."""
+    facts = connect(lake.path, models=models_of(recipe))
+    in_use = tags.in_use(facts, Findings(), recipe, round_no)
+    texts = prompts.missing(facts, recipe, tags.wanted_texts(recipe, in_use))
+    if texts:
+        do_part(lake.path, recipe, Part("prompt", tuple(texts)))
+    claims = tags.learn(facts, in_use, recipe, round_no) if in_use else []
+    return {c.tag: (c.class_id, c.reason, c.support, c.lift) for c in claims}, texts
 
 
 def test_forms_in_use_and_tags_that_mean_a_class_are_claimed(lake, recipe):
@@ -67,6 +61,12 @@ def test_a_tag_is_read_once(lake, recipe):
     claims, texts = learnt(lake, recipe)
     assert texts
     assert learnt(lake, recipe) == (claims, [])
+
+
+def test_a_text_that_nobody_embedded_is_an_error_and_no_guess(lake, recipe):
+    facts = connect(lake.path, models=models_of(recipe))
+    with pytest.raises(LookupError, match="have no vector, such as 'a video of"):
+        tags.learn(facts, tags.in_use(facts, Findings(), recipe, 1), recipe, 1)
 
 
 def test_the_rules_turn_each_off(lake, recipe):

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 class ClassFate:
     """Where a post was lost as an example of one class, or that it was kept: a row a candidate.
 
+    `claim_fate` has the same columns and as many rows, but each post answers for itself there: where two posts have the
+    same file or clip, both go on.
+
     `fate` has the same columns and one row a post: of the post's classes that which came furthest, the first by name
     where several came as far. A post without any candidate stands there with the reason `no_class`.
     """
@@ -35,6 +38,38 @@ class ClassFate:
     threshold: float | None
     """What it was compared with."""
     kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastVerdict:
+    """The last verdict on a class and a post, clip or file: the one against it, where there is one.
+
+    Only what a stage keeps reaches the next. The columns are those of Verdict.
+    """
+
+    class_id: str
+    subject_id: str
+    stage: str
+    keep: bool
+    reason: str
+    value: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a post says to mining of the listings that show it: a row a post of which nothing is left to decide.
+
+    It is evidence on a tag and no example of one class, so `reason` differs from that of `fate` in some posts. A
+    verdict against any class counts before a failed measurement. Of several verdicts that of the last stage counts, and
+    there the last reason by name. A post whose file or clip another post stands for has the verdict on that file. Posts
+    of those who opted out have no row.
+    """
+
+    post_id: str
+    reason: str
+    """Empty where a clip of the post is selected for any class; else that of the last stage that rejected it, or why no
+    file came (`opt_out`: the host lets nobody fetch), or `no clip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
