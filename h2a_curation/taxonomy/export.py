@@ -17,7 +17,7 @@ COLUMNS = (
     *("label", "id", "name", "group", "definition", "seed_hashtags", "excluded_hashtags", "prompts", "siblings"),
     *("person_required", "clip_stride", "risks", *BENCHMARKS),
 )
-"""Of the CSV form; `seed_hashtags` and `excluded_hashtags` hold `tag=reason` items."""
+"""Columns of the CSV form; `seed_hashtags` and `excluded_hashtags` hold `tag=reason` items."""
 
 
 def as_jsonl(classes: Sequence[ActionClass]) -> str:
@@ -38,6 +38,23 @@ def as_class_file(group: str, classes: Sequence[GivenClass | ActionClass]) -> st
     """A class file that `--classes` takes, with every key that holds something, in the style of those that ship."""
     content = {"group": group, "classes": [_entry(c) for c in classes]}
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def as_entry(given: GivenClass) -> str:
+    """One class as an item of a class file's list, without its dash, in the style of those that ship."""
+    return yaml.dump(_entry(given), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=114)
+
+
+def as_flow(value: Any) -> str:
+    """A value on one line in braces or brackets, as it may stand in a class file."""
+    return yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
+    ).strip()
+
+
+def as_flow_entry(given: GivenClass) -> str:
+    """One class in braces, for a list that stands in brackets."""
+    return as_flow(_Inline(_entry(given) | {"prompts": given.prompts}))
 
 
 class _Inline(dict[str, Any]):

@@ -81,7 +81,7 @@ def _alone(c: GivenClass) -> Iterator[str]:
 
 
 def _children(c: GivenClass) -> Iterator[str]:
-    """Where a text of a class without the flag `minors` names a child."""
+    """Texts of a class without the flag `minors` that name a child."""
     for field, text in (("name", c.name), ("definition", c.definition), *(("prompt", p) for p in c.prompts)):
         if word := word_for_a_child(text):
             yield (
