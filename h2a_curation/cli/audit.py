@@ -96,7 +96,7 @@ def _cells(share: "Share | None") -> tuple[str, str]:
 
 
 def _notes(scored: "Scored") -> list[str]:
-    """What the figures rest on, and what is left to do."""
+    """Lines that say what the figures rest on, and what is left to do."""
     if not scored.num_pairs:
         return ["no drawn post has a file: build with a recipe whose audit.share is above 0, and ask for a round more"]
     notes = []

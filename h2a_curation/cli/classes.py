@@ -2,13 +2,20 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from h2a_curation.cli.options import ClassFilesOption, OutOption
 
-app = typer.Typer(no_args_is_help=True, help="The action classes: list, review, check, import and export them.")
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from h2a_curation.taxonomy.model import ClassFile
+
+app = typer.Typer(
+    no_args_is_help=True, help="The action classes: list, review, check, add, rename, import and export them."
+)
 
 
 class ExportFormat(StrEnum):
@@ -55,9 +62,18 @@ def show(class_id: str, classes: ClassFilesOption = None) -> None:
 
 
 @app.command()
-def lint(classes: ClassFilesOption = None) -> None:
-    """Check the whole contract of the class files: each fault is a line with file, line and remedy; exit 1 if any."""
+def lint(
+    classes: ClassFilesOption = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write labels that are new into the ledger, labels.csv, and begin one.")
+    ] = False,
+) -> None:
+    """Check the whole contract of the class files: each fault is a line with file, line and remedy; exit 1 if any.
+
+    Where a ledger lies beside them, each label must stand for the class that it has always stood for.
+    """
     from h2a_curation.foundation.shipped_data import data_folder
+    from h2a_curation.taxonomy import edit, ledger
     from h2a_curation.taxonomy.lint import lint as faults_of
     from h2a_curation.taxonomy.lint import place
     from h2a_curation.taxonomy.load import complete, read_files
@@ -65,12 +81,84 @@ def lint(classes: ClassFilesOption = None) -> None:
     path = classes or data_folder() / "classes"
     files = read_files(path)
     num_classes = len(complete(files, str(path)))
-    faults = faults_of(files)
+    if record:
+        edit.write({ledger.ledger_path(path): ledger.as_ledger(_recorded(path, files))})
+    faults = [*faults_of(files), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
     for fault in faults:
         typer.echo(f"{place(path, fault.class_id)}: {fault.class_id}: {fault.says}")
     typer.echo(f"{num_classes} classes, {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")
     if faults:
         raise typer.Exit(1)
+
+
+@app.command("new")
+def new_class(
+    class_id: Annotated[str, typer.Argument(metavar="ID", help="Kebab case, such as guitar-playing.")],
+    group: Annotated[str, typer.Option(help="Group of the class; in a folder, the file of that group.")],
+    name: Annotated[str, typer.Option(help="Name for people; default: made from the id.")] = "",
+    definition: Annotated[str, typer.Option(help="One line that tells what must be seen.")] = "",
+    tags: Annotated[str, typer.Option(help="Seed hashtags: TAG or TAG=REASON, with commas between.")] = "",
+    excluded: Annotated[
+        list[str] | None, typer.Option(help="TAG=WHY of a hashtag that means something else; may be given again.")
+    ] = None,
+    prompts: Annotated[
+        list[str] | None, typer.Option(help="A caption of one frame of the action; may be given again.")
+    ] = None,
+    siblings: Annotated[str, typer.Option(help="Classes easily taken for this one, with commas between.")] = "",
+    classes: ClassFilesOption = None,
+) -> None:
+    """Write a class with the next free label into its group's file, and say what a person must still write."""
+    from h2a_curation.foundation.shipped_data import data_folder
+    from h2a_curation.taxonomy import edit
+    from h2a_curation.taxonomy.hashtags import normalise
+    from h2a_curation.taxonomy.load import load_classes
+    from h2a_curation.taxonomy.model import GivenClass
+    from h2a_curation.taxonomy.propose import reason_of
+
+    if wrong := [text for text in excluded or [] if not text.partition("=")[2].strip()]:
+        raise ValueError(f"--excluded {wrong[0]}: write TAG=WHY, such as airguitar=no instrument")
+    shipped = load_classes()
+    seeds = [tag.partition("=") for tag in _listed(tags)]
+    given = GivenClass(
+        id=class_id,
+        name=name or class_id.replace("-", " ").capitalize(),
+        definition=definition,
+        seed_hashtags={normalise(tag): why or reason_of(normalise(tag), class_id, shipped) for tag, _, why in seeds},
+        excluded_hashtags={
+            normalise(tag): why.strip() for tag, _, why in (text.partition("=") for text in excluded or [])
+        },
+        prompts=tuple(" ".join(prompt.split()) for prompt in prompts or []),
+        siblings=tuple(_listed(siblings)),
+    )
+    path = classes or data_folder() / "classes"
+    texts = edit.new_class(path, group, given)
+    edit.write(texts)
+    _show_edited(path, texts, class_id)
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(help="Id that the class has.")],
+    new: Annotated[str, typer.Argument(help="Id that it gets.")],
+    why: Annotated[str, typer.Option(help="Reason, for the history.")] = "a better name for the same action",
+    classes: ClassFilesOption = None,
+) -> None:
+    """Give a class another id, and keep its label and what was learnt for it.
+
+    The history gets a line. Siblings follow, and so do recipes and negatives that lie beside the class folder.
+    """
+    from datetime import UTC, datetime
+
+    from h2a_curation.foundation.shipped_data import data_folder
+    from h2a_curation.taxonomy import edit
+
+    path = classes or data_folder() / "classes"
+    texts = edit.renamed_class(path, old, new, why=why, today=datetime.now(UTC).date())
+    edit.write(texts)
+    _show_edited(path, texts, new)
+    typer.echo(
+        f"recipes elsewhere that name '{old}' under only_classes, and programs that know it, must follow by hand"
+    )
 
 
 @app.command("import")
@@ -132,3 +220,34 @@ def export(
     else:
         write_output(out, text.encode())
         typer.echo(f"{out}: {len(chosen)} classes")
+
+
+def _listed(text: str) -> list[str]:
+    """The items of a list with commas between."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _recorded(path: Path, files: "Sequence[ClassFile]") -> "list[tuple[int, str]]":
+    """The ledger's rows with those that are new."""
+    from h2a_curation.taxonomy import ledger
+
+    return ledger.with_new_labels(ledger.read_ledger(ledger.ledger_path(path)) or [], files)
+
+
+def _show_edited(path: Path, texts: "Mapping[Path, str]", class_id: str) -> None:
+    """The files that changed, and what lint says of the class and of those that name it."""
+    from h2a_curation.taxonomy import ledger
+    from h2a_curation.taxonomy.lint import lint as faults_of
+    from h2a_curation.taxonomy.lint import place
+    from h2a_curation.taxonomy.load import class_named, load_classes, read_files
+
+    every = load_classes(path)
+    chosen = class_named(class_id, every)
+    typer.echo(f"{place(path, class_id)}: {class_id}, label {chosen.label}")
+    for file in sorted(texts):
+        typer.echo(f"changed {file}")
+    files = read_files(path)
+    faults = [*faults_of(files), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
+    for fault in faults:
+        if fault.class_id in (class_id, *chosen.siblings):
+            typer.echo(f"still to do, {fault.class_id}: {fault.says}")

@@ -1,4 +1,4 @@
-"""How a training run is doing, while it does: a bar in a terminal, a line now and then elsewhere."""
+"""Shows how a training run is doing while it runs: a bar in a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from h2a_curation.videomae.pretrain.train import Live, Progress
 
 LINE_EVERY_S = 60.0
-"""At the latest; and a line after each tenth of the run."""
+"""Longest time from one line to the next; each tenth of the run has a line too."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from h2a_curation.foundation import child_processes
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 _PATIENCE_S = 5.0
-"""With threads of libraries that go on when the command is done."""
+"""How long a command that is done waits for threads of libraries."""
 
 _REMEDIES = {
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
@@ -137,7 +137,7 @@ def _end_threads() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """What the interpreter does at its end, but for joining threads and freeing what it has."""
+    """End the process as the interpreter does, but join no thread and free nothing: that takes a second."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BrokenPipeError, ValueError):  # nobody reads on, or it is closed

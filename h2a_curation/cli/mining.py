@@ -99,7 +99,7 @@ def explain_tag(
 
 @explain.callback()
 def _group() -> None:
-    """Without it typer would take the group's only command for the group."""
+    """The group itself, which typer would leave out: it takes a group's only command for the group."""
 
 
 def _mined(

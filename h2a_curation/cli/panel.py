@@ -1,4 +1,4 @@
-"""What the terminal shows at the end: the funnel, the numbers, and where everything lies."""
+"""What a command shows at its end: the funnel, the numbers, and the places of what was made."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,7 +59,7 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
 
 
 def show_left_out(recipe: Recipe) -> None:
-    """How many classes the recipe or the command line leaves out for their risks; nothing where none."""
+    """Say how many classes the recipe or the command line leaves out for their risks; nothing where none."""
     if recipe.left_out:
         every = len(recipe.left_out) + len(recipe.action_classes)
         Console(markup=False, highlight=False).print(
@@ -68,7 +68,7 @@ def show_left_out(recipe: Recipe) -> None:
 
 
 def show_mined(rounds: RoundRange, lake: Path, recipe: str) -> None:
-    """What each round of mining brought, and what comes next."""
+    """Show what each round of mining brought, and what comes next."""
     console = Console(markup=False, highlight=False, emoji=False)
     table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)
     for r in funnel.rounds(connect(lake), is_decided=False):
@@ -105,7 +105,7 @@ def show_changes(changes: Changes) -> None:
 
 
 def _left_to_measure(changes: Changes) -> Iterator[str]:
-    """What this decision could not see, what that means for it, and which command mends it."""
+    """One line for each thing that the decision could not see: what that means, and which command mends it."""
     if changes.num_without_clip:
         yield f"{changes.num_without_clip} posts that this decision wants have no file or no clip yet: run `h2a build`"
     unmeasured = dict(changes.unmeasured)

@@ -1,4 +1,4 @@
-"""How far each step is: bars in a terminal, plain lines elsewhere."""
+"""Shows how far each step of a job is: bars in a terminal, plain lines elsewhere."""
 
 import signal
 import sys

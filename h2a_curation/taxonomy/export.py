@@ -40,6 +40,23 @@ def as_class_file(group: str, classes: Sequence[GivenClass | ActionClass]) -> st
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
+def as_entry(given: GivenClass) -> str:
+    """One class as an item of a class file's list, without its dash, in the style of those that ship."""
+    return yaml.dump(_entry(given), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=114)
+
+
+def as_flow(value: Any) -> str:
+    """A value on one line in braces or brackets, as it may stand in a class file."""
+    return yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
+    ).strip()
+
+
+def as_flow_entry(given: GivenClass) -> str:
+    """One class in braces, for a list that stands in brackets."""
+    return as_flow(_Inline(_entry(given) | {"prompts": given.prompts}))
+
+
 class _Inline(dict[str, Any]):
     """A mapping that stands on one line; a tuple does so too, a list has a line for each item."""
 

@@ -11,14 +11,20 @@ from h2a_curation.taxonomy.model import Change, refuse_twice
 
 
 def former_ids(changes: Sequence[Change]) -> dict[str, tuple[str, ...]]:
-    """The ended classes that each living class goes on for, by its id, over any number of steps; `changes` oldest
-    first.
+    """The ended classes that each id goes on for, in any number of steps and whatever the order of `changes`.
+
+    Two changes of one day have no order. As an id that ended is never used again, none is needed.
     """
     former: dict[str, set[str]] = defaultdict(set)
     for change in changes:
-        gone = {before for ended in change.classes for before in {ended, *former.get(ended, ())}}
         for heir in change.into:
-            former[heir] |= gone
+            former[heir] |= set(change.classes)
+    grown = True
+    while grown:
+        before = sum(map(len, former.values()))
+        for heir, ids in former.items():
+            former[heir] = ids.union(*(former.get(ended, ()) for ended in ids))
+        grown = sum(map(len, former.values())) > before
     return {heir: tuple(sorted(ids - {heir})) for heir, ids in former.items()}
 
 

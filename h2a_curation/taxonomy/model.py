@@ -34,7 +34,7 @@ class GivenClass:
     """One class as it stands in a file: all but the id may be left out, and is then made by rule."""
 
     id: str
-    """Kebab case; never changed."""
+    """Kebab case. `h2a classes rename` gives another one and keeps what was learnt."""
     label: int | None = None
     """Stable over versions; classes without one are numbered after the others, in their order."""
     name: str = ""
@@ -96,7 +96,7 @@ _COUNTS = {
     "merged": (range(2, 100), range(1, 2), "two or more into one"),
     "retired": (range(1, 100), range(1), "one or more into none"),
 }
-"""How many classes end and how many take over, by kind of change, and the same in words."""
+"""How many classes end and how many take over, for each kind of change, and the same in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

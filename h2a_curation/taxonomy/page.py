@@ -30,15 +30,20 @@ al. 2011 (HMDB51) and Goyal et al. 2017 (Something-Something).
 """
 _HOW = """## How to propose a class
 
-1. Choose a group file in `data/classes` and the next free label ({free}); a label is never changed or used again.
-2. Write every key: `definition` says what must be *seen*; 3 to 8 `seed_hashtags` that people really write, each with
-   the principle behind it ({reasons});
+1. `h2a classes new ID --group GROUP` writes the entry into the group's file in `data/classes`, with the next free label
+   ({free}); a label is never changed or used again, and `data/classes/labels.csv` remembers which class each stood for.
+2. Write every key (each that the command takes is an option of it): `definition` says what must be *seen*; 3 to 8
+   `seed_hashtags` that people really write, each with the principle behind it ({reasons});
    `excluded_hashtags` for the homonyms that you know; at least 5 `prompts`, captions of one frame that tell the class
    from its `siblings`; `clip_stride` 2 where the action is over within a second; `risks`; `mappings` by the benchmarks'
    exact class names (`data/benchmarks`). Prompts speak of a person or an adult: frames like them are looked for, so
    `h2a classes lint` refuses words for children but in a class with the flag `minors` that is about them.
-3. Name the class in its siblings' entries too, run `h2a classes lint` until it is silent, and make this page again:
-   `h2a classes export --format md --out docs/classes.md`.
+3. Name the class in its siblings' entries too (the command does), run `h2a classes lint` until it is silent, and make
+   this page again: `h2a classes export --format md --out docs/classes.md`. Who writes an entry without the command
+   runs `h2a classes lint --record` once.
+
+`h2a classes rename OLD NEW` gives a class another id: label, siblings, recipes and ledger follow, and the history gets
+its line. A rename without that line loses what was learnt for the class; lint finds it by the ledger.
 
 A class that is renamed, split, merged or retired leaves a line under `history` in a class file of the folder:
 

@@ -175,6 +175,11 @@ def _given_of(c: ActionClass) -> GivenClass:
     return GivenClass(**{key: getattr(c, key) for key in (*keys, *more)})
 
 
+def reason_of(tag: str, class_id: str, shipped: Sequence[ActionClass]) -> str:
+    """The reason code that a tag of a class gets by its form, where nobody names one."""
+    return _principle(words_of(tag, vocabulary(shipped) | set(class_id.split("-"))))
+
+
 def _principle(words: Sequence[str]) -> str:
     """The reason code of a tag by its form: `soccerjuggling` is noun-verb, `piano` a noun."""
     return "noun-verb" if len(words) > 1 and words[-1].endswith("ing") else "noun"

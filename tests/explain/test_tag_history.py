@@ -6,6 +6,7 @@ import io
 import json
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 
 import schemas
@@ -266,6 +267,18 @@ def test_tags_in_every_format_agree_with_the_rows(mini, h2a_here):
     assert [row["tag"] for row in as_csv] == [row["tag"] for row in as_json]
     table = h2a_here("tags", "--lake", lake).out.splitlines()
     assert [line.split()[0] for line in table[1:]] == [f"#{row['tag']}" for row in as_json]
+
+
+def test_tags_in_a_file_have_all_numbers(mini, h2a_here, tmp_path):
+    rows = json.loads(h2a_here("tags", "--lake", mini / "lake", "--format", "json").out)
+    for form, read in (
+        ("parquet", lambda file: pq.read_table(file).to_pylist()),
+        ("json", lambda f: json.loads(f.read_text())),
+    ):
+        file = tmp_path / form
+        assert h2a_here("tags", "--lake", mini / "lake", "--format", form, "--out", file).out == ""
+        assert [row["tag"] for row in read(file)] == [row["tag"] for row in rows]
+        assert read(file)[0].keys() == rows[0].keys()
 
 
 def test_the_tags_of_a_class_come_with_what_happened_in_each_round(mini, h2a_here):

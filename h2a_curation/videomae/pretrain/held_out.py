@@ -1,4 +1,4 @@
-"""How well clips are reconstructed that were never trained on."""
+"""Measures how well a model reconstructs clips that it never trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

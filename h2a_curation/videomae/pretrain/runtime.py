@@ -1,4 +1,4 @@
-"""With what a training run is done: devices, threads and folders."""
+"""The means of a training run: devices, threads and folders."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """With what a run is done; nothing of this changes its numbers, but for the last digits.
+    """The means of a run; nothing of this changes its numbers, but for the last digits.
 
     Each field that has a help here is an option of `h2a pretrain`.
     """

@@ -36,7 +36,7 @@ from h2a_curation.videomae.pretrain.step import train_step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """How a run is doing."""
+    """How a run is doing after its last step."""
 
     loss: float
     """Loss of the last step."""
