@@ -32,11 +32,11 @@ class Listing:
 
     granted: schemas.Allocation
     num_came: int = 0
-    """Of the granted pages."""
+    """How many of the granted pages came."""
     has_failed: bool = False
     """A page did not come in this round, and may come yet."""
     after: dict[str, str | None] = field(default_factory=dict)
-    """Of each page that came in any round, by cursor, the next one's cursor."""
+    """The pages that came in any round: the cursor of each, and the next page's cursor."""
 
     @property
     def num_left(self) -> int:
@@ -45,7 +45,7 @@ class Listing:
 
     @property
     def next_cursor(self) -> str | None:
-        """Of the first page that has not come; None where the listing has ended or leads back to itself."""
+        """The cursor of the first page that has not come; None where the listing has ended or leads back to itself."""
         return next_cursor(self.after)
 
 
@@ -94,7 +94,7 @@ def fetch(
 
 
 def listings(facts: Catalog, round_no: int) -> dict[str, Listing]:
-    """By tag, all that the round was granted pages of."""
+    """All listings that the round was granted pages of, by tag."""
     granted = facts.query(f"FROM allocation WHERE round = {round_no} ORDER BY tag")
     found = {a.tag: Listing(granted=a) for a in schemas.from_arrow(schemas.Allocation, granted)}
     asked = facts.query(f"""
@@ -163,7 +163,7 @@ def _attempt(facts: Catalog, table: str, key: str, keys: Sequence[str], round_no
 
 
 def _posts(facts: Catalog, post_ids: Sequence[str]) -> list[schemas.Post]:
-    """In the order of the ids."""
+    """The posts with these ids, in the order of the ids."""
     wanted = pa.table({"post_id": pa.array(post_ids, pa.string())})
     sql = f"""
         FROM post SEMI JOIN wanted USING (post_id) ANTI JOIN (FROM media WHERE outcome IN {SETTLED}) USING (post_id)
