@@ -32,9 +32,10 @@ wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the 
 new-source: .venv/.dev  ## begin a source: its module, registry line and contract case (make new-source NAME=internet_archive)
 	$(BIN)/python scripts/new_source.py $(NAME)
 
-docs: .venv/.dev  ## the pages that are made from the code and the class files: commands, recipe, signals, classes
+docs: .venv/.dev  ## the pages that are made from the code and the class files: commands, recipe, signals, field tests, classes
 	$(BIN)/python -m tests.docs.cli_reference
 	$(BIN)/python -m tests.docs.recipe_page
+	$(BIN)/python -m tests.docs.field_page
 	$(BIN)/h2a classes export --format md --out docs/classes.md
 
 format: .venv/.dev
