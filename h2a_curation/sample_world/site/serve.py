@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from h2a_curation.sample_world.site.content import ClipPlatform, SamplePlatform
 
 _START_S = 60.0
+_MISTAKE = "mistake: "
+"""What the site's line begins with that is no address: its process ends, and the caller gets a ValueError."""
 _END_S = 10.0
 
 
@@ -38,7 +40,8 @@ def serve(
 
     `cache` keeps rendered files (default: the user's cache folder). The truth is written to the file `truth`; each
     request becomes a JSON line of the file `log`; seed hashtags come from the class files `classes` (default: those
-    that are shipped). RuntimeError when the site does not start.
+    that are shipped). ValueError where those lack a class that the world films; RuntimeError where the site
+    does not start.
     """
     files = {"--cache": cache, "--truth": truth, "--log": log, "--classes": classes}
     given = [word for name, file in files.items() if file for word in (name, str(file))]
@@ -65,10 +68,12 @@ def _running(options: list[str]) -> Iterator[str]:
     assert site.stdout
     try:
         ready, _, _ = select.select([site.stdout], [], [], _START_S)
-        url = site.stdout.readline().strip() if ready else ""
-        if not url:
+        said = site.stdout.readline().strip() if ready else ""
+        if said.startswith(_MISTAKE):
+            raise ValueError(said.removeprefix(_MISTAKE))
+        if not said:
             raise RuntimeError(f"the sample site did not start within {_START_S:g} s (exit code {site.poll()})")
-        yield url
+        yield said
     finally:
         site.terminate()
         try:
@@ -90,7 +95,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=Path, help="serve this folder of real clips with labels.csv instead")
     parser.add_argument("--log", type=Path, help="append a JSON line for each request to this file")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    _serve(parser.parse_args(arguments))
+    try:
+        _serve(parser.parse_args(arguments))
+    except ValueError as mistake:  # in class files or labels: whoever started the site gave them, and says it
+        sys.stdout.write(f"{_MISTAKE}{mistake}\n")
+        sys.exit(2)
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -205,7 +205,20 @@ def test_the_site_ends_when_its_parent_is_killed(tmp_path, class_file):
 
 
 def test_a_site_that_cannot_start_says_so(tmp_path):
-    with pytest.raises(RuntimeError, match="did not start"), serve_clips(tmp_path):
+    with pytest.raises(RuntimeError, match="did not start"), serve(0, "mini", log=tmp_path):
+        pass
+    with pytest.raises(ValueError, match=r"labels\.csv: there is no such file"), serve_clips(tmp_path):
+        pass
+
+
+def test_a_class_file_without_a_class_that_is_filmed_is_one_clear_line(tmp_path, class_file):
+    text = class_file.read_text()
+    renamed = tmp_path / "renamed.yaml"
+    renamed.write_text(text.replace("id: deadlift", "id: lifting"))
+    with (
+        pytest.raises(ValueError, match="films deadlift, which the classes no longer name"),
+        serve(0, "mini", classes=renamed),
+    ):
         pass
 
 
