@@ -179,7 +179,7 @@ def load(name_or_file: str, *, classes: Path | None = None, leave_out_risks: Seq
 
 def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recipe:
     """Load the classes that a recipe names; paths in it are relative to `file`."""
-    own = file.parent / given.classes if given.classes else None
+    own = yaml_file.beside(file, given.classes) if given.classes else None
     chosen = load_classes(classes or own)
     if given.only_classes and classes is None:
         known = {c.id: c for c in chosen}
@@ -197,7 +197,7 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
         given = dataclasses.replace(given, decide=dataclasses.replace(given.decide, post=post))
     model = given.embed.model
     if model.startswith(LOCAL_MODEL):
-        folder = (file.parent / model.removeprefix(LOCAL_MODEL)).resolve()
+        folder = yaml_file.beside(file, Path(model.removeprefix(LOCAL_MODEL))).resolve()
         given = dataclasses.replace(given, embed=dataclasses.replace(given.embed, model=f"{LOCAL_MODEL}{folder}"))
     given = dataclasses.replace(given, source=given.source.beside(file))
     fields = {f.name: getattr(given, f.name) for f in dataclasses.fields(RecipeFile)}

@@ -1,5 +1,6 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
+import glob
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -155,13 +156,21 @@ class Catalog:
         view = self._views[name]
         had_files = view.has_files
         filename = ", filename = true" if view.with_filename else ""
-        rows = f"read_parquet({_text(view.files)}, union_by_name = true{filename})" if view.files else ""
+        # Where a lake lies says nothing of its rows: a folder `day=3` above it would give each table a column.
+        options = f"union_by_name = true, hive_partitioning = false{filename}"
+        rows = f"read_parquet({_text(self._pattern(view.files))}, {options})" if view.files else ""
         if view.record is not None and not had_files:
             rows = _nothing(name)
             self.connection.register(rows, _empty(view.record, view.with_filename))
         with _in_words():
             self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.before} {rows} {view.after}")
         self._made[name] = had_files
+
+    def _pattern(self, files: Path) -> str:
+        """The pattern as DuckDB takes it: in the lake's own path no letter stands for others, as in `run[1]`."""
+        if not files.is_relative_to(self.lake):
+            return glob.escape(str(files))
+        return str(Path(glob.escape(str(self.lake)), files.relative_to(self.lake)))
 
     def query(
         self, sql: str, tables: Mapping[str, pa.Table] | None = None, params: Mapping[str, object] | None = None
@@ -204,7 +213,9 @@ def connect(
     # Of the database, not of this connection: those of other readings begin with its settings, and can change none.
     connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
     connection.execute("SET GLOBAL python_enable_replacements = false; SET enable_progress_bar = false")
-    connection.execute(f"SET allowed_directories = [{_text(lake)}]; SET enable_external_access = false")
+    # A pattern is allowed or refused as it is written, before DuckDB looks which files it means.
+    reach = f"[{_text(lake)}, {_text(glob.escape(str(lake)))}]"
+    connection.execute(f"SET allowed_directories = {reach}; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return Catalog(lake, connection, Reading(models=models or {}, before_round=before_round, decision=decision))
 
@@ -281,11 +292,11 @@ def _in_words() -> Iterator[None]:
         raise ValueError(f"SQL: {wrong}") from wrong
 
 
-def _any_file(glob: Path) -> bool:
+def _any_file(pattern: Path) -> bool:
     """Whether a file fits the pattern, whose only star stands for a part's folder."""
-    if glob.parent.name != "*":
-        return glob.exists()
-    return next(glob.parent.parent.glob(f"*/{glob.name}"), None) is not None
+    if pattern.parent.name != "*":
+        return pattern.exists()
+    return next(pattern.parent.parent.glob(f"*/{pattern.name}"), None) is not None
 
 
 def _text(value: object) -> str:

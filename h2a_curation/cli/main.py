@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -61,6 +62,7 @@ app.add_typer(models.app, name="models")
 
 def program() -> NoReturn:
     """`h2a` as a program: `main`, then an end that does not take down what was imported, which takes a second."""
+    _begin_again_in_utf8()
     try:
         main()
         code = 0
@@ -77,7 +79,8 @@ def main() -> None:
     """
     child_processes.keep_safe()
     try:
-        code = app(standalone_mode=False)  # the code of a typer.Exit, and 130 for Ctrl-C: typer raises neither
+        # It returns the code of a typer.Exit, and 130 for Ctrl-C: typer raises neither.
+        code = app(list(map(_with_home, sys.argv[1:])), standalone_mode=False)
     except TyperException as misuse:
         if misuse.format_message().startswith("Usage:"):  # a group without a command: typer says the group's help
             typer.echo(misuse.format_message())
@@ -108,6 +111,19 @@ def _end(line: str, code: int) -> NoReturn:
 
 def _say(text: str) -> None:
     print("h2a:", " ".join(text.split()), file=sys.stderr)  # noqa: T201
+
+
+def _begin_again_in_utf8() -> None:
+    """Run the program anew where Python reads names of files as ASCII: DuckDB and Arrow take them as UTF-8 only."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ |= {"PYTHONUTF8": "1"}
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _with_home(argument: str) -> str:
+    """The argument with the user's home for a `~` that no shell replaced, as in `--lake=~/h2a` or a unit of systemd."""
+    option, sign, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    return f"{option}{sign}{Path(value).expanduser()}" if value.startswith("~/") else argument
 
 
 def _usage(misuse: TyperException) -> str:

@@ -133,6 +133,25 @@ def keep(root: Path, finished: Path, target: Path) -> None:
     sync(target.parent)
 
 
+def keep_first(root: Path, finished: Path, target: Path) -> None:
+    """Give a finished file its name below `root`, unless a file has it: of several writers at once the first one wins.
+
+    ValueError where a link on either way leads elsewhere.
+    """
+    old, new = _parts(root, finished, "moved")[-1], _parts(root, target, "written")[-1]
+    with _opened(root, finished.parent) as here, _opened(root, target.parent, make=True, lasting=True) as there:
+        try:
+            os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+        except FileExistsError:
+            return
+        except OSError as failed:
+            if failed.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            # A disk without hard links, as a memory card's: there two writers at once are not told apart.
+            os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
+    sync(target.parent)
+
+
 def sync(path: Path) -> None:
     """Make a file's bytes, or the names in a folder, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)

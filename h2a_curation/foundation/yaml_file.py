@@ -118,6 +118,11 @@ def _key_given_twice(node: yaml.Node | None) -> yaml.ScalarNode | None:
     return next(filter(None, map(_key_given_twice, inner)), None)
 
 
+def beside(file: Path, path: Path) -> Path:
+    """A path that stands in the file: relative to the file's folder, `~` being the reader's own home."""
+    return file.parent / path.expanduser()
+
+
 def _line(node: yaml.Node | None, place: Place) -> int:
     """The line (from 1) of the deepest node that the place reaches."""
     line = 1 if node is None else node.start_mark.line + 1

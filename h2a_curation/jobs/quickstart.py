@@ -205,7 +205,7 @@ def _pretrain(lake: Lake, version: str, preset: str, out: Path) -> Any:
 
 
 def _pretraining(trained: Any, preset: str, out: Path) -> Pretraining:
-    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text().splitlines()]
+    steps = [json.loads(line) for line in (out / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
     return Pretraining(
         preset=preset,
         losses=[(step["step"], step["loss"]) for step in steps],

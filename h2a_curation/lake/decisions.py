@@ -44,13 +44,13 @@ def recipes(lake: Path) -> list[str]:
 
 def about(decision: Path) -> dict[str, Any]:
     """What was written down with a decision: recipe, models, fingerprints."""
-    content: dict[str, Any] = json.loads((decision / layout.ABOUT_DECISION).read_text())
+    content: dict[str, Any] = json.loads((decision / layout.ABOUT_DECISION).read_text(encoding="utf-8"))
     return content
 
 
 def _named(lake: Path, ref: Path) -> Path:
     """The decision that a ref names."""
-    return lake / layout.decision(ref.read_text(), f"{ref} names the decision")
+    return lake / layout.decision(ref.read_text(encoding="utf-8"), f"{ref} names the decision")
 
 
 def _published(lake: Path, manifest: Path) -> Path:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from h2a_curation.foundation import atomic_files
-from h2a_curation.foundation.atomic_files import SWEEP_AGE_S, keep, synced
+from h2a_curation.foundation.atomic_files import SWEEP_AGE_S, keep, keep_first, synced
 from h2a_curation.lake import layout
 
 
@@ -31,6 +31,14 @@ def replace_file(lake: Path, target: Path, content: bytes) -> None:
         with synced(unfinished / target.name) as file:
             file.write(content)
         keep(lake, unfinished / target.name, target)
+
+
+def begin_file(lake: Path, target: Path, content: bytes) -> None:
+    """Write one small file, unless it is there: when several begin at once, all go on with the first one's."""
+    with written_aside(lake) as unfinished:
+        with synced(unfinished / target.name) as file:
+            file.write(content)
+        keep_first(lake, unfinished / target.name, target)
 
 
 def keep_file(lake: Path, file: Path, target: Path) -> None:

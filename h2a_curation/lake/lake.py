@@ -34,23 +34,32 @@ class Lake:
 
 
 def create(path: Path, salt: str | None = None) -> Lake:
-    """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators, else it is random."""
+    """Open the lake at `path` for writing, or make one there; `salt` is for fictional creators, else it is random.
+
+    Of several that make it at once all get the same lake, and one that was killed while it was made is begun again.
+    ValueError where the folder holds something else.
+    """
+    path = path.expanduser()
     if (path / layout.LAKE_FILE).exists():
         files.sweep(path)
         return open_lake(path)
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file: name a new folder or a lake")
+    # Another program may be making it at this moment: then what it writes aside is there, or the file by now.
+    if path.exists() and any(entry.name not in (layout.UNFINISHED, layout.LAKE_FILE) for entry in path.iterdir()):
         raise ValueError(f"{path} is not empty and holds no lake.json: name a new folder or a lake")
     path.mkdir(parents=True, exist_ok=True)
     content = {"format": FORMAT, "salt": salt or secrets.token_hex(16)}
-    files.replace_file(path, path / layout.LAKE_FILE, json.dumps(content).encode())
+    files.begin_file(path, path / layout.LAKE_FILE, json.dumps(content).encode())
     return open_lake(path)
 
 
 def open_lake(path: Path) -> Lake:
     """The lake at `path`; ValueError where there is none or it is of a newer program."""
+    path = path.expanduser()
     try:
-        content = json.loads((path / layout.LAKE_FILE).read_text())
-    except FileNotFoundError as missing:
+        content = json.loads((path / layout.LAKE_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as missing:
         raise ValueError(
             f"{path} is not a lake (no lake.json): check --lake, or make one with `h2a build`"
         ) from missing

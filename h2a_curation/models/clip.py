@@ -165,7 +165,7 @@ def _tokenizer_arguments(name: str) -> dict[str, str]:
     if not name.startswith(LOCAL):
         return {}
     folder = Path(name.removeprefix(LOCAL))
-    text_config = json.loads((folder / _LOCAL_CONFIG).read_text())["model_cfg"]["text_cfg"]
+    text_config = json.loads((folder / _LOCAL_CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
     vocabulary = text_config.get("tokenizer_kwargs", {}).get("bpe_path")
     return {"bpe_path": str(folder / vocabulary)} if vocabulary else {}
 

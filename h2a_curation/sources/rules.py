@@ -111,7 +111,7 @@ class SourceRules:
         """With paths as seen from the recipe's file."""
 
         def seen(path: Path | None) -> Path | None:
-            return None if path is None else recipe.parent / path
+            return None if path is None else yaml_file.beside(recipe, path)
 
         options = replace(self.options, cookiefile=seen(self.options.cookiefile))
         other = self.fetch_with and self.fetch_with.beside(recipe)

@@ -77,7 +77,7 @@ def peak_memory_bytes(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
     if status.exists():
-        return 1024 * int(re.findall(r"VmHWM:\s*(\d+)", status.read_text())[0])
+        return 1024 * int(re.findall(r"VmHWM:\s*(\d+)", status.read_text(encoding="utf-8"))[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -67,7 +67,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     """Rows of the whole lines: a last one without its end was cut off by a kill, and is left out."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -79,7 +80,7 @@ def _append(path: Path, row: dict[str, Any]) -> None:
     # No fsync: a step would wait for the disk, and lines lost in a power cut belong to steps after the last checkpoint,
     # which the resumed run does again.
     try:
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as failed:  # a full disk does not say whose write failed
         raise OSError(failed.errno, failed.strerror, str(path)) from failed

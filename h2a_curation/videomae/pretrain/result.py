@@ -59,7 +59,7 @@ def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
     path = out / "summary.json"
     if not path.exists():
         return None
-    summary = json.loads(path.read_text())
+    summary = json.loads(path.read_text(encoding="utf-8"))
     files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
     if differences(summary.pop("settings"), settings) or not files["checkpoint"].exists():
         return None
