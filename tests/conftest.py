@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from h2a_curation.cli import main
 
@@ -56,11 +57,18 @@ def h2a_here(monkeypatch, capfd):
 
 
 @pytest.fixture(scope="session")
-def mini(tmp_path_factory):
-    """The folder of a quickstart on the mini world: lake, truth, checkpoint, report, summary. Read only."""
-    out = tmp_path_factory.mktemp("mini") / "quickstart"
-    done = h2a("quickstart", "--recipe", "sample-mini", "--preset", "micro", "--out", out)
-    assert done.code == 0, done.err
+def mini(tmp_path_factory, worker_id):
+    """The folder of a quickstart on the mini world: lake, truth, checkpoint, report, summary. Read only.
+
+    It is made once for all processes that test: the first one makes it, and the others wait.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = own if worker_id == "master" else own.parent
+    out = folder / "mini" / "quickstart"
+    with FileLock(folder / "mini.lock"):
+        if not (out / "summary.json").exists():
+            done = h2a("quickstart", "--recipe", "sample-mini", "--preset", "micro", "--out", out)
+            assert done.code == 0, done.err
     return out
 
 
