@@ -70,6 +70,9 @@ class RecipeFile:
 
     about: str = ""
     """One line for the reader."""
+    extends: str = ""
+    """Another recipe, of which this one is a change: one that ships, by name, or a file beside this one. What is not
+    said here is as it says. Mappings are taken key by key, lists whole. A source of another kind takes nothing."""
     seed: int = 0
     """Seed of every draw in mining, and of the sample world."""
     salt: str | None = None
@@ -157,24 +160,88 @@ def names() -> list[str]:
     return sorted(file.stem for file in (data_folder() / "recipes").glob("*.yaml"))
 
 
-def load(name_or_file: str, *, classes: Path | None = None, leave_out_risks: Sequence[str] = ()) -> Recipe:
+def load(
+    name_or_file: str,
+    *,
+    classes: Path | None = None,
+    leave_out_risks: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> Recipe:
     """A recipe that ships, by name, or one of the user's, by file.
 
-    `classes` takes the place of the recipe's own, `leave_out_risks` comes to them. ValueError names file, line and
-    remedy.
+    `classes` takes the place of the recipe's own, `leave_out_risks` comes to them, and `settings`, each KEY=VALUE, go
+    before all that it says. ValueError names file, line and remedy.
     """
-    file = Path(name_or_file)
-    if file.suffix not in (".yaml", ".yml"):
-        file = data_folder() / "recipes" / f"{name_or_file}.yaml"
-        if not file.exists():
-            raise ValueError(f"no recipe '{name_or_file}': give a .yaml file or one of {', '.join(names())}")
-    given = yaml_file.load(file, RecipeFile)
+    file = _file_of(name_or_file, Path())
+    layers = _extended(file, ())
+    given = yaml_file.merged([*layers, *map(_set_here, settings)], RecipeFile)
     risks = tuple(dict.fromkeys([*given.leave_out_risks, *map(_risk, leave_out_risks)]))
     recipe = resolve(dataclasses.replace(given, leave_out_risks=risks), file, classes)
-    if not leave_out_risks:
-        return recipe
-    asked = f"# Left out beside, by --leave-out-risks: {', '.join(leave_out_risks)}\n"
-    return dataclasses.replace(recipe, text=recipe.text + asked)  # a version's manifest keeps the text
+    # A version's manifest keeps the text, so it tells all that the recipe is.
+    beside = [_commented(Path(layer.name)) for layer in layers[-2::-1]]
+    beside += [f"# Set beside, by --set: {setting}\n" for setting in settings]
+    if leave_out_risks:
+        beside.append(f"# Left out beside, by --leave-out-risks: {', '.join(leave_out_risks)}\n")
+    return dataclasses.replace(recipe, text="".join([recipe.text, *beside]))
+
+
+def _file_of(name_or_file: str, folder: Path) -> Path:
+    """The file of a recipe: the user's own, as seen from the folder, or that of one that ships."""
+    file = Path(name_or_file).expanduser()
+    if file.suffix in (".yaml", ".yml"):
+        return folder / file
+    shipped = data_folder() / "recipes" / f"{name_or_file}.yaml"
+    if name_or_file not in names():
+        raise ValueError(f"no recipe '{name_or_file}': give a .yaml file or one of {', '.join(names())}")
+    return shipped
+
+
+def _extended(file: Path, by: tuple[Path, ...]) -> list[yaml_file.Layer]:
+    """The recipe in this file as layers, the first being the one that extends no other; `by` are those above it."""
+    if file.resolve() in by:
+        raise ValueError(f"{by[-1]}: extends comes back to {file}: let one of them extend none")
+    layer = yaml_file.read(file)
+    if not isinstance(layer.content, dict):
+        raise ValueError(f"{file}: a recipe is a mapping of names to values")
+    named = layer.content.get("extends")
+    if not named or not isinstance(named, str):
+        return [layer]
+    try:
+        other = _file_of(named, file.parent)
+    except ValueError as unknown:
+        raise ValueError(f"{layer.where(('extends',))}: {unknown}") from unknown
+    below = [_seen_from(other.parent, one) for one in _extended(other, (*by, file.resolve()))]
+    own, theirs = _kind(layer), next(filter(None, map(_kind, reversed(below))), SourceRules().kind)
+    if own not in (None, theirs):
+        below = [dataclasses.replace(one, content={**one.content, "source": {}}) for one in below]
+    return [*below, layer]
+
+
+def _kind(layer: yaml_file.Layer) -> str | None:
+    """The kind of source that a layer names."""
+    source = layer.content.get("source")
+    return source.get("kind") if isinstance(source, dict) else None
+
+
+def _seen_from(folder: Path, layer: yaml_file.Layer) -> yaml_file.Layer:
+    """A layer whose paths stood beside this folder, and now say the same from anywhere."""
+    content = yaml_file.with_paths_from(folder, layer.content, RecipeFile)
+    embed = content.get("embed")
+    if isinstance(embed, dict) and str(embed.get("model")).startswith(LOCAL_MODEL):
+        model = (folder / Path(embed["model"].removeprefix(LOCAL_MODEL)).expanduser()).absolute()
+        content = {**content, "embed": {**embed, "model": f"{LOCAL_MODEL}{model}"}}
+    return dataclasses.replace(layer, content=content)
+
+
+def _set_here(text: str) -> yaml_file.Layer:
+    """A setting of the command line, whose paths are seen from where the command runs."""
+    return _seen_from(Path(), yaml_file.setting(text))
+
+
+def _commented(file: Path) -> str:
+    """The text of a recipe that another one extends, as a comment below it."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return "".join(f"# {line}\n".replace(" \n", "\n") for line in [f"It extends {file.name}:", *lines])
 
 
 def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recipe:

@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,23 +10,18 @@ from h2a_curation.cli.options import (
     ClassesOption,
     LakeOption,
     LeaveOutRisksOption,
-    MaybeRecipeOption,
     ModelOption,
     NewLakeOption,
+    OwnRecipeOption,
     PresetOption,
     PretrainedOption,
-    RecipeOption,
     RoundsOption,
+    SetOption,
     WorkersOption,
     with_options_of,
 )
 from h2a_curation.videomae.presets import Overrides
 from h2a_curation.videomae.pretrain.runtime import Runtime
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from h2a_curation.recipes import Recipe
 
 
 def quickstart(
@@ -62,48 +57,65 @@ def build(
         Path | None,
         typer.Argument(help="A CSV, JSONL or Parquet file of post or video URLs, or a folder of downloads."),
     ] = None,
-    recipe: MaybeRecipeOption = None,
+    recipe: OwnRecipeOption = None,
     classes: ClassesOption = None,
     leave_out_risks: LeaveOutRisksOption = None,
     column: Annotated[list[str] | None, typer.Option(help="OURS=THEIRS, where the table's columns differ.")] = None,
     model: ModelOption = None,
     pretrained: PretrainedOption = None,
+    settings: SetOption = None,
     rounds: RoundsOption = None,
     version: Annotated[str | None, typer.Option(help="Name of the version; default: v1, v2, ...")] = None,
     workers: WorkersOption = 0,
 ) -> None:
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
     from h2a_curation.catalog.views import connect
-    from h2a_curation.cli.panel import show_build, show_left_out
+    from h2a_curation.cli.panel import show_build, show_left_out, show_taken
+    from h2a_curation.jobs import choice
     from h2a_curation.jobs.build import run
     from h2a_curation.lake import lake as lakes
     from h2a_curation.pipeline.part import models_of
     from h2a_curation.pipeline.rounds.schedule import parse_rounds
 
-    chosen = recipe_of(recipe, table, classes, column or [], model, pretrained, leave_out_risks)
-    show_left_out(chosen)
     wanted = None if rounds is None else parse_rounds(rounds)
-    built = run(lake, chosen, workers=workers, version=version, rounds=wanted)
+    said = choice.Choice.said(
+        recipe=recipe, table=table, classes=classes, columns=column, model=model, pretrained=pretrained,
+        leave_out_risks=leave_out_risks, settings=settings,
+    )  # fmt: skip
+    taken = choice.at(lake, said)
+    chosen = taken.load()
+    show_taken(said, taken)
+    show_left_out(chosen)
+    built = run(lake, chosen, choice=taken, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)
 
 
 def decide(
-    recipe: RecipeOption,
+    recipe: OwnRecipeOption = None,
     lake: LakeOption = None,
     classes: ClassesOption = None,
     leave_out_risks: LeaveOutRisksOption = None,
     model: ModelOption = None,
     pretrained: PretrainedOption = None,
+    settings: SetOption = None,
 ) -> None:
     """Decide anew from the rows at hand, and show which clips come, go and why. Nothing is packed."""
-    from h2a_curation.cli.panel import show_changes, show_left_out
+    from h2a_curation.cli.panel import show_changes, show_left_out, show_taken
     from h2a_curation.explain.decision_diff import redecide
+    from h2a_curation.jobs import choice
     from h2a_curation.lake.lake import find
 
-    chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
+    found = find(lake)
+    said = choice.Choice.said(
+        recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
+        settings=settings,
+    )  # fmt: skip
+    taken = choice.of_lake(found, said)
+    chosen = taken.load()
+    show_taken(said, taken)
     show_left_out(chosen)
-    show_changes(redecide(find(lake), chosen))
+    show_changes(redecide(found, chosen))
 
 
 @with_options_of(overrides=Overrides, runtime=Runtime)
@@ -139,37 +151,3 @@ def pretrain(
         f"{result.clips_s:.1f} clips/s, {result.samples_s:.1f} samples/s, MFU {result.mfu:.0%}, "
         f"{result.peak_memory_bytes / 2**30:.1f} GiB"
     )
-
-
-def recipe_of(
-    recipe: str | None,
-    table: Path | None,
-    classes: Path | None,
-    columns: list[str],
-    model: str | None,
-    pretrained: str | None,
-    leave_out_risks: "Sequence[str] | None" = None,
-) -> "Recipe":
-    """The recipe with what the command line says in place of its own."""
-    import dataclasses
-
-    from h2a_curation.recipes import EmbedRules, load
-    from h2a_curation.taxonomy.load import answering_to_own_name
-
-    if recipe is None and table is None:
-        raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
-    default = "folder" if table is not None and table.is_dir() else "table"
-    chosen = load(recipe or default, classes=classes, leave_out_risks=leave_out_risks or ())
-    if table is not None:
-        if chosen.source.by_tag:
-            raise ValueError(f"recipe '{recipe}' mines hashtags and takes no table: leave one of the two out")
-        if bad := [c for c in columns if "=" not in c]:
-            raise ValueError(f"--column {bad[0]}: write OURS=THEIRS, such as url=link")
-        mapping = dict(c.split("=", 1) for c in columns)
-        source = dataclasses.replace(chosen.source, file=table, columns=mapping)
-        named = answering_to_own_name(chosen.action_classes)
-        chosen = dataclasses.replace(chosen, source=source, action_classes=named)
-    if model is not None or pretrained is not None:
-        embed = EmbedRules(model=model or chosen.embed.model, pretrained=pretrained)
-        chosen = dataclasses.replace(chosen, embed=embed)
-    return chosen

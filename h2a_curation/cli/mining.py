@@ -11,11 +11,11 @@ from h2a_curation.cli.options import (
     FormatOption,
     LakeOption,
     LeaveOutRisksOption,
-    MinedRecipeOption,
     NewLakeOption,
     OutOption,
-    RecipeOption,
+    OwnRecipeOption,
     RoundsOption,
+    SetOption,
     WorkersOption,
     refuse_parquet_on_terminal,
     write_rows,
@@ -31,23 +31,27 @@ explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
 
 def mine(
     lake: NewLakeOption,
-    recipe: RecipeOption,
+    recipe: OwnRecipeOption = None,
     rounds: RoundsOption = None,
     classes: ClassesOption = None,
     leave_out_risks: LeaveOutRisksOption = None,
+    settings: SetOption = None,
     workers: WorkersOption = 0,
 ) -> None:
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
-    from h2a_curation.cli.panel import show_left_out, show_mined
+    from h2a_curation.cli.panel import show_left_out, show_mined, show_taken
+    from h2a_curation.jobs import choice
     from h2a_curation.jobs.build import mine as run
     from h2a_curation.pipeline.rounds.schedule import parse_rounds
-    from h2a_curation.recipes import load
 
     wanted = None if rounds is None else parse_rounds(rounds)
-    chosen = load(recipe, classes=classes, leave_out_risks=leave_out_risks or ())
+    said = choice.Choice.said(recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, settings=settings)
+    taken = choice.at(lake, said)
+    chosen = taken.load()
+    show_taken(said, taken)
     show_left_out(chosen)
-    rounds_done = run(lake, chosen, workers=workers, rounds=wanted)
-    show_mined(rounds_done, lake, recipe)
+    rounds_done = run(lake, chosen, choice=taken, workers=workers, rounds=wanted)
+    show_mined(rounds_done, lake)
 
 
 def tags(
@@ -55,7 +59,7 @@ def tags(
     class_id: Annotated[
         str | None, typer.Option("--class", help="Only tags that speak for it, each with its history.")
     ] = None,
-    recipe: MinedRecipeOption = None,
+    recipe: OwnRecipeOption = None,
     classes: ClassesOption = None,
     leave_out_risks: LeaveOutRisksOption = None,
     form: FormatOption = Format.TABLE,
@@ -86,7 +90,7 @@ def tags(
 def explain_tag(
     tag: Annotated[str, typer.Argument(help="With or without its #, in any spelling.")],
     lake: LakeOption = None,
-    recipe: MinedRecipeOption = None,
+    recipe: OwnRecipeOption = None,
     classes: ClassesOption = None,
     leave_out_risks: LeaveOutRisksOption = None,
 ) -> None:
@@ -105,21 +109,14 @@ def _group() -> None:
 def _mined(
     lake: Path | None, recipe: str | None, classes: Path | None, leave_out_risks: "Sequence[str] | None"
 ) -> "Mined":
-    """The lake with the recipe that is named, else with that of its newest decision, where that ships."""
+    """The lake with the recipe that is named, else with that of its last build."""
     from h2a_curation.explain.tag_history import open_mined
-    from h2a_curation.lake import decisions
+    from h2a_curation.jobs.choice import Choice, of_lake
     from h2a_curation.lake.lake import find
-    from h2a_curation.recipes import load, names
 
     found = find(lake)
-    if recipe is None:
-        newest = decisions.newest(found.path)
-        if newest is None:
-            raise ValueError(f"{found.path} holds no decision yet: name the recipe that mines it with --recipe")
-        recipe = str(decisions.about(newest)["recipe"])
-        if recipe not in names():
-            raise ValueError(f"recipe '{recipe}' decided this lake and does not ship: name its file with --recipe")
-    return open_mined(found, load(recipe, classes=classes, leave_out_risks=leave_out_risks or ()))
+    said = Choice.said(recipe=recipe, classes=classes, leave_out_risks=leave_out_risks)
+    return open_mined(found, of_lake(found, said).load())
 
 
 def _show(found: "Sequence[TagHistory]", *, with_rounds: bool) -> None:

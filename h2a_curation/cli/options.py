@@ -21,15 +21,20 @@ LakeOption = Annotated[
 ]
 NewLakeOption = Annotated[Path, typer.Option("--lake", help="The lake's folder; made where there is none.")]
 
-_RECIPE = typer.Option("--recipe", help="A recipe's name or file.")
-RecipeOption = Annotated[str, _RECIPE]
-MaybeRecipeOption = Annotated[str | None, _RECIPE]
+RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name or file.")]
+OwnRecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="A recipe's name or file; default: that of the lake's last build.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Goes before the recipe, such as decide.validate.min_probability=0.7; may be given again.",
+    ),
+]
 DecisionOption = Annotated[
     str | None, typer.Option("--recipe", help="Whose newest decision; default: the newest of all.")
-]
-MinedRecipeOption = Annotated[
-    str | None,
-    typer.Option("--recipe", help="A recipe's name or file; default: that of the lake's newest decision."),
 ]
 
 ClassesOption = Annotated[

@@ -9,6 +9,7 @@ from rich.table import Table
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.explain import funnel
 from h2a_curation.explain.decision_diff import ChangedClip, Changes
+from h2a_curation.jobs.choice import Choice
 from h2a_curation.jobs.quickstart import Quickstart
 from h2a_curation.lake import layout
 from h2a_curation.pipeline.build import Built
@@ -67,7 +68,14 @@ def show_left_out(recipe: Recipe) -> None:
         )
 
 
-def show_mined(rounds: RoundRange, lake: Path, recipe: str) -> None:
+def show_taken(said: Choice, taken: Choice) -> None:
+    """Say what a command takes from the lake's last build; nothing where it was told all itself."""
+    if taken != said:
+        words = f"as the lake's last build: {taken.in_words()}"
+        Console(markup=False, highlight=False, emoji=False).print(words, soft_wrap=True)
+
+
+def show_mined(rounds: RoundRange, lake: Path) -> None:
     """Show what each round of mining brought, and what comes next."""
     console = Console(markup=False, highlight=False, emoji=False)
     table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)
@@ -77,8 +85,8 @@ def show_mined(rounds: RoundRange, lake: Path, recipe: str) -> None:
         table.add_row(str(r.round), *counts, r.why_nothing or " ".join(tags))
     console.print(table)
     console.print(
-        f"{rounds.until} rounds are done, and nothing is decided: `h2a decide --recipe {recipe} --lake {lake}` shows"
-        " what would be kept, and `h2a build` with the same options makes a version",
+        f"{rounds.until} rounds are done, and nothing is decided: `h2a decide --lake {lake}` shows what would be kept,"
+        f" and `h2a build --lake {lake}` makes a version",
         soft_wrap=True,
     )
 

@@ -13,6 +13,7 @@ from h2a_curation.cli.options import (
     ModelOption,
     PretrainedOption,
     RecipeOption,
+    SetOption,
 )
 
 
@@ -24,16 +25,20 @@ def try_video(
     leave_out_risks: LeaveOutRisksOption = None,
     model: ModelOption = None,
     pretrained: PretrainedOption = None,
+    settings: SetOption = None,
 ) -> None:
     """Print every measurement and verdict of one video. Nothing is kept."""
     from rich.console import Console
 
-    from h2a_curation.cli.jobs import recipe_of
     from h2a_curation.explain.try_video import trial
+    from h2a_curation.jobs.choice import Choice
 
     console = Console(markup=False, highlight=False)
-    chosen = recipe_of(recipe, None, classes, [], model, pretrained, leave_out_risks)
-    for table in trial(video, chosen, class_id):
+    said = Choice.said(
+        recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
+        settings=settings,
+    )  # fmt: skip
+    for table in trial(video, said.load(), class_id):
         console.print(table)
 
 

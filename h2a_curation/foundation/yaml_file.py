@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import functools
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +19,86 @@ T = TypeVar("T")
 Place = tuple[int | str, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Plain content, and where somebody wrote it."""
+
+    name: str
+    """A file's path, or the words of an option."""
+    content: Any
+    root: yaml.Node | None = None
+    """The content's place in the file; None where it stands in no file."""
+
+    def where(self, place: Place) -> str:
+        """The place in the layer, for an error's reader."""
+        return self.name if self.root is None else f"{self.name}:{_line(self.root, place)}"
+
+
 def load(file: Path, into: type[T]) -> T:
     """The file's content as an instance of the dataclass `into`; ValueError names file, line and what to do."""
+    return merged([read(file)], into)
+
+
+def merged(layers: Sequence[Layer], into: type[T]) -> T:
+    """Layers as one instance of `into`; ValueError names the layer and line that is wrong, and what to do.
+
+    A later layer goes before an earlier one: key by key in mappings, while lists and single values are replaced whole.
+    """
+    try:
+        return check(functools.reduce(_over, [layer.content for layer in layers]), into)
+    except MisfitError as misfit:
+        told = next((layer for layer in reversed(layers) if _holds(layer.content, misfit.place)), layers[-1])
+        raise ValueError(f"{told.where(misfit.place)}: {misfit}") from misfit
+
+
+def _over(below: Any, above: Any) -> Any:
+    """What two layers say together."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _over(below[key], value) if key in below else value for key, value in above.items()}}
+
+
+def _holds(content: Any, place: Place) -> bool:
+    """Whether the content says something at the place."""
+    for step in place:
+        try:
+            content = content[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def setting(text: str) -> Layer:
+    """A `--set KEY=VALUE` of the command line, such as `decide.post.max_duration_s=30`, the value being YAML.
+
+    ValueError for any other text.
+    """
+    key, sign, value = text.partition("=")
+    names = key.split(".")
+    if not sign or not all(names):
+        raise ValueError(f"--set {text}: write KEY=VALUE, such as decide.post.max_duration_s=30")
+    try:
+        content = yaml.load(value, Loader=_LOADER)
+    except yaml.YAMLError as broken:
+        raise ValueError(f"--set {text}: the value is not valid YAML: {_first_line(broken)}") from broken
+    for name in reversed(names):
+        content = {name: content}
+    return Layer(name=f"--set {text}", content=content)
+
+
+def with_paths_from(folder: Path, content: Any, hint: Any) -> Any:
+    """Content for `hint` in which each path says the same from anywhere, those of the content being beside `folder`."""
+    kinds = (hint, *typing.get_args(hint))
+    if isinstance(content, str) and Path in kinds:
+        return str((folder / Path(content).expanduser()).absolute())
+    if isinstance(content, dict) and (of := next(filter(dataclasses.is_dataclass, kinds), None)):
+        hints = _hints(typing.cast("type", of))
+        return {key: with_paths_from(folder, value, hints.get(key)) for key, value in content.items()}
+    return content
+
+
+def read(file: Path) -> Layer:
+    """What stands in the file, not yet held against what it should be. ValueError names file, line and what to do."""
     try:
         root = yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
         content = {} if root is None else SafeConstructor().construct_document(root)
@@ -29,10 +108,7 @@ def load(file: Path, into: type[T]) -> T:
         raise ValueError(f"{file}{_mark(broken)}: not valid YAML: {_first_line(broken)}; mend it there") from broken
     if twice := _key_given_twice(root):
         raise ValueError(f"{file}:{twice.start_mark.line + 1}: '{twice.value}' stands twice here; keep one")
-    try:
-        return check(content, into)
-    except MisfitError as misfit:
-        raise ValueError(f"{file}:{_line(root, misfit.place)}: {misfit}") from misfit
+    return Layer(name=str(file), content=content, root=root)
 
 
 class MisfitError(ValueError):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from h2a_curation.executors.local import local_executor
+from h2a_curation.jobs.choice import Choice, remember
 from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
@@ -17,19 +18,37 @@ from h2a_curation.sample_world.site.serve import serve
 
 
 def run(
-    lake: Path, recipe: Recipe, *, workers: int = 0, version: str | None = None, rounds: RoundsRequest | None = None
+    lake: Path,
+    recipe: Recipe,
+    *,
+    choice: Choice | None = None,
+    workers: int = 0,
+    version: str | None = None,
+    rounds: RoundsRequest | None = None,
 ) -> building.Built:
-    """Build on this machine, with `workers` processes (0: one a core)."""
+    """Build on this machine, with `workers` processes (0: one a core). The lake remembers the choice of the recipe."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         source_of(ready).check()
-        return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version, rounds)
+        made = lakes.create(lake, ready.salt)
+        if choice is not None:
+            remember(made, choice)
+        return building.build(made, ready, executor, progress, version, rounds)
 
 
-def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: RoundsRequest | None = None) -> RoundRange:
+def mine(
+    lake: Path,
+    recipe: Recipe,
+    *,
+    choice: Choice | None = None,
+    workers: int = 0,
+    rounds: RoundsRequest | None = None,
+) -> RoundRange:
     """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         source_of(ready).check()
         made = lakes.create(lake, ready.salt)
+        if choice is not None:
+            remember(made, choice)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
         return building.all_rounds(building.Steps(job), rounds)
 

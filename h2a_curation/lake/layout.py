@@ -1,6 +1,7 @@
 """Where everything lies in a lake. No other room knows the names of a lake's folders and files.
 
     lake.json                           format, salt of the pseudonyms
+    recipe.json                         how the last build named its recipe
     parts/STAGE/PART/TABLE.parquet      facts: one folder is one commit
     media/AA/SHA256                     fetched files, by content
     clips/AA/SHA256.mp4                 cut clips, by content
@@ -22,6 +23,8 @@ from h2a_curation.foundation.atomic_files import plain_name, sha256_name
 
 LAKE_FILE = "lake.json"
 """A folder that holds this file is a lake."""
+RECIPE_FILE = "recipe.json"
+"""How the last build of this lake named its recipe."""
 UNFINISHED = ".tmp"
 """Work in progress, on the lake's own filesystem: only there is a move to its place one step."""
 SHARDS = "shards"
