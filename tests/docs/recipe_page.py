@@ -43,9 +43,9 @@ decide:
     max_age_days: off
 ```
 
-**Short.** `extends: youtube-hashtags` takes from a recipe that ships, or `extends: base.yaml` from a file beside this one, all
-that is not said here. On a command line `--set decide.post.max_duration_s=30` goes before the recipe, and may be given again.
-`build`, `decide`, `mine` and `tags` take the recipe of the lake's last build where none is named.
+**Short.** `extends: youtube-hashtags` takes from a recipe that ships all that is not said here, `extends: base.yaml`
+from a file beside this one. On a command line `--set decide.post.max_duration_s=30` goes before the recipe, and may be
+given again. `build`, `decide`, `mine` and `tags` take the recipe of the lake's last build where none is named.
 
 **Off.** A limit that is `off` (or `null`) rejects nothing. What switched a rule off before there was `off` still does:
 0 for `min_num_views`, `"off"` for `person`, and so on.
