@@ -19,7 +19,7 @@ check: .venv/.dev  ## style, types and who may import whom
 	$(BIN)/lint-imports
 
 kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
-	$(BIN)/pytest -m slow tests/end_to_end/test_kill.py tests/end_to_end/test_mining.py --timeout 1500
+	$(BIN)/pytest -m slow tests/end_to_end/test_kill.py tests/end_to_end/test_mining.py --timeout 1500 -n 2
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows/test_schedule.py --timeout 900
