@@ -1,0 +1,201 @@
+"""Whatever one item does is that item's row: the rest of a build goes on, and the next run too."""
+
+import shutil
+from functools import partial
+
+import pytest
+
+from h2a_curation.measure import perceptual_hash, sense
+from h2a_curation.pipeline import items, part
+from h2a_curation.sources.folder import FolderOfFiles
+from h2a_curation.video import child
+from tests.field.builds import built, fates, folder, told, video
+from tests.field.situations import situation
+
+KIND = "One item is one row"
+ITEMS = partial(situation, KIND)
+
+
+def log_of(place, stage):
+    return (place / "lake" / "log" / f"{stage}.log").read_text()
+
+
+def fails_at(function, name, error):
+    """The function, which fails where its first argument names the file or clip."""
+
+    def failing(first, *rest, **named):
+        if name in str(first):
+            raise error
+        return function(first, *rest, **named)
+
+    return failing
+
+
+@ITEMS(
+    given="a file at which the decoder's library fails: a stream that appears late",
+    wanted="a row with a reason; the other file is kept, and the same command again does nothing",
+)
+def test_a_stream_that_appears_late(tmp_path, shared):
+    brought = folder(tmp_path)
+    video(brought / "good.mp4")
+    told(shutil.copy(shared / "cases" / "poison" / "i_h264__066_app.ts", brought / "late.mp4"))
+    for _ in range(2):
+        assert fates(built(tmp_path)) == {"good": ("kept", "ok"), "late": ("probe", "damaged")}
+
+
+@ITEMS(
+    given="a video of 8192 x 2 pixels and two minutes, 24 kB",
+    wanted="a row that names the limit; never gigabytes of memory",
+)
+def test_a_strip(tmp_path, shared):
+    brought = folder(tmp_path)
+    video(brought / "good.mp4")
+    told(shutil.copy(shared / "cases" / "poison" / "strip_8192x2_120s.mp4", brought / "strip.mp4"))
+    decided = built(tmp_path)
+    assert fates(decided) == {"good": ("kept", "ok"), "strip": ("screen_clip", "not_measured")}
+    [failure] = decided.query("SELECT DISTINCT outcome, detail FROM failure").to_pylist()
+    assert failure == {"outcome": "too_much_memory", "detail": "its pictures have more than 268435456 pixels together"}
+
+
+@ITEMS(given="a sidecar whose address is no address", wanted="the post is listed, and its file is built as any other")
+def test_an_address_that_is_none(tmp_path):
+    brought = folder(tmp_path)
+    video(brought / "good.mp4")
+    told(video(brought / "odd.mp4", hue=90), webpage_url="http://[::1")
+    assert set(fates(built(tmp_path)).values()) == {("kept", "ok")}
+
+
+@ITEMS(given="a file that nobody may read", wanted="a row with a reason, and its trace in the log")
+def test_an_unreadable_file(tmp_path, monkeypatch):
+    brought = folder(tmp_path)
+    video(brought / "good.mp4")
+    video(brought / "shut.mp4", hue=90)
+    refused = PermissionError(13, "Permission denied", "shut.mp4")
+    fetch = FolderOfFiles.fetch
+    monkeypatch.setattr(
+        FolderOfFiles, "fetch", lambda self, post, target: fails_at(partial(fetch, self), "shut", refused)(post, target)
+    )
+    assert fates(built(tmp_path)) == {"good": ("kept", "ok"), "shut": ("fetch", "unexpected")}
+    assert "PermissionError" in log_of(tmp_path, "fetch")
+
+
+STAGES = {
+    "probe": (child, "probe_in_child", "probe"),
+    "cut": (child, "scene_in_child", "cut"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@ITEMS(given="an error of our own at one file, when it is probed or cut", wanted="the file's row says so, with a trace")
+def test_an_error_of_ours_at_one_file(tmp_path, monkeypatch, stage):
+    brought = folder(tmp_path)
+    for n in range(3):
+        video(brought / f"{n}.mp4", hue=90 * n)
+    module, name, table = STAGES[stage]
+    failing = failing_once(getattr(module, name))
+    monkeypatch.setattr(module, name, failing)
+    decided = built(tmp_path)
+    assert sorted(fates(decided).values()) == sorted([(stage, "unexpected"), ("kept", "ok"), ("kept", "ok")])
+    [(detail)] = decided.query(
+        f"SELECT detail FROM {'probe' if table == 'probe' else 'clip'} WHERE outcome = 'unexpected'"
+    )["detail"].to_pylist()
+    assert detail.startswith("KeyError at test_items.py:")
+    assert f"log/{stage}.log" in detail
+    assert "Traceback" in log_of(tmp_path, stage)
+    monkeypatch.undo()
+    assert sorted(fates(built(tmp_path)).values()) == sorted([(stage, "unexpected"), ("kept", "ok"), ("kept", "ok")])
+
+
+def failing_once(function):
+    """Fails at its second call."""
+    calls = []
+
+    def failing(*given, **named):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyError("a bug")
+        return function(*given, **named)
+
+    return failing
+
+
+LOOKS = {
+    "hash": (perceptual_hash, "hash_clips"),
+    "embed": (part, "_clip"),
+    "sense": (sense, "sense"),
+}
+
+
+@pytest.mark.parametrize("stage", LOOKS)
+@ITEMS(
+    given="an error at one clip, when it is hashed, embedded or sensed",
+    wanted="the clip has a verdict, and is not asked for again",
+)
+def test_a_clip_that_cannot_be_measured(tmp_path, monkeypatch, stage):
+    brought = folder(tmp_path)
+    for n in range(3):
+        video(brought / f"{n}.mp4", hue=90 * n)
+    module, name = LOOKS[stage]
+    with monkeypatch.context() as changed:
+        if stage == "embed":
+            model = part._clip_by_name
+            changed.setattr(part, "_clip", lambda recipe: Encoder(model(recipe.embed.model, recipe.embed.pretrained)))
+        else:
+            changed.setattr(module, name, failing_once(getattr(module, name)))
+        decided = built(tmp_path)
+    expected = [("kept", "ok"), ("kept", "ok"), ("screen_clip", "not_measured")]
+    assert sorted(fates(decided).values()) == expected
+    assert set(decided.query("SELECT outcome FROM failure")["outcome"].to_pylist()) == {"unexpected"}
+    changed_anew = []
+    monkeypatch.setattr(child, "look_in_child", lambda *given, **_: changed_anew.append(given))
+    assert sorted(fates(built(tmp_path)).values()) == expected
+    assert changed_anew == []
+
+
+class Encoder:
+    """A model that fails at the second clip."""
+
+    def __init__(self, model):
+        self.encode_images = FAILING.setdefault("images", failing_once(model.encode_images))
+        self.encode_texts = model.encode_texts
+
+
+FAILING = {}
+
+
+@ITEMS(
+    given="a programming error that fails at every file",
+    wanted="the stage stops after eight and names the log; what is mended is done in the next run",
+)
+def test_a_bug_rejects_no_lake(tmp_path, monkeypatch):
+    brought = folder(tmp_path)
+    for n in range(items.MANY_ALIKE + 3):
+        told(shutil.copy(GOOD.setdefault("file", video(tmp_path / "good.mp4")), brought / f"{n:02}.mp4"))
+        with (brought / f"{n:02}.mp4").open("ab") as file:  # another file of the same pictures
+            file.write(bytes(n + 1))
+    with monkeypatch.context() as changed:
+        changed.setattr(child, "probe_in_child", always_fails)
+        with pytest.raises(items.StageBroken, match=r"probe: 8 items in a row raised ZeroDivisionError at test_items"):
+            built(tmp_path)
+    assert log_of(tmp_path, "probe").count("Traceback") == 3
+    decided = built(tmp_path)
+    assert decided.query("SELECT count(*) AS n FROM probe WHERE outcome = 'ok'")["n"].to_pylist() == [11]
+
+
+GOOD = {}
+
+
+def always_fails(*_):
+    return 1 / 0
+
+
+@ITEMS(given="a disk that is full", wanted="the build stops, and no item is blamed")
+def test_a_full_disk_is_no_items_fault(tmp_path, monkeypatch):
+    brought = folder(tmp_path)
+    video(brought / "good.mp4")
+    full = OSError(28, "No space left on device")
+    with monkeypatch.context() as changed:
+        changed.setattr(child, "probe_in_child", fails_at(child.probe_in_child, "", full))
+        with pytest.raises(OSError, match="No space left"):
+            built(tmp_path)
+    assert fates(built(tmp_path)) == {"good": ("kept", "ok")}
