@@ -1,16 +1,26 @@
 """Whatever one item does is that item's row: the rest of a build goes on, and the next run too."""
 
 import shutil
+import socket
+import time
 from functools import partial
 
 import pytest
 
+from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.measure import perceptual_hash, sense
 from h2a_curation.pipeline import items, part
+from h2a_curation.sources.base import SourceContext
 from h2a_curation.sources.folder import FolderOfFiles
+from h2a_curation.sources.politeness.pace import Hosts
+from h2a_curation.sources.ytdlp.rules import YtDlpRules
+from h2a_curation.sources.ytdlp.source import YtDlp
 from h2a_curation.video import child
+from tests import factories
 from tests.field.builds import built, fates, folder, told, video
 from tests.field.situations import situation
+from tests.loopback import Answer, serving
 
 KIND = "One item is one row"
 ITEMS = partial(situation, KIND)
@@ -199,3 +209,66 @@ def test_a_full_disk_is_no_items_fault(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             built(tmp_path)
     assert fates(built(tmp_path)) == {"good": ("kept", "ok")}
+
+
+# --- downloads ---
+
+LIMITS = FetchRules(max_file_bytes=2_000_000, timeout_s=1.0, socket_timeout_s=0.5, max_tries=1)
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:0\n{key}#EXTINF:3,\n{segment}\n#EXT-X-ENDLIST\n"
+
+
+def refusal(address, target, **post):
+    """Why a table's address gives no file, within the limits."""
+    source = YtDlp(YtDlpRules(name="t", min_interval_s=0.0), SourceContext(limits=LIMITS, hosts=Hosts()))
+    started_s = time.monotonic()
+    with pytest.raises(FetchError) as refused:
+        source.fetch(factories.post(url=address, **post), target)
+    assert time.monotonic() - started_s < 10  # a minute and more without a limit
+    return refused.value
+
+
+@ITEMS(
+    given="an HLS stream that yt-dlp would hand to ffmpeg, whose segments never end",
+    wanted="a row; no other program is started, and nothing is asked of the server past the limits",
+)
+def test_a_stream_for_ffmpeg(tmp_path):
+    key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{}/key"\n'
+    with serving() as site:
+        playlist = HLS.format(key=key.format(site.url), segment=f"{site.url}/segment.ts").encode()
+        mpegurl = {"Content-Type": "application/vnd.apple.mpegurl"}
+        site.answers["/a.m3u8"] = lambda _: Answer(body=playlist, headers=mpegurl)
+        site.answers["/key"] = lambda _: Answer(body=bytes(16))
+        error = refusal(f"{site.url}/a.m3u8", tmp_path / "file")
+        asked = {path for _, path in site.asked}
+    assert error.kind is ErrorKind.NO_VIDEO
+    assert asked <= {"/a.m3u8", "/robots.txt"}
+
+
+@ITEMS(given="an HLS stream whose segments are larger than any file may be", wanted="a row: too_large, or timeout")
+def test_a_stream_of_endless_segments(tmp_path):
+    with serving() as site:
+        playlist = HLS.format(key="", segment=f"{site.url}/segment.ts").encode()
+        mpegurl = {"Content-Type": "application/vnd.apple.mpegurl"}
+        site.answers["/a.m3u8"] = lambda _: Answer(body=playlist, headers=mpegurl)
+        site.answers["/segment.ts"] = lambda _: Answer(body=bytes(3_000_000), headers={"Content-Length": ""})
+        error = refusal(f"{site.url}/a.m3u8", tmp_path / "file")
+    assert error.kind in (ErrorKind.TOO_LARGE, ErrorKind.TIMEOUT)  # whichever limit is met first
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1:{}/a.mp4", "rtmp://127.0.0.1:{}/a", "mms://127.0.0.1:{}/a"])
+@ITEMS(given="an address of FTP, RTMP or MMS", wanted="a row, and the port is not asked")
+def test_other_protocols(tmp_path, address):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        error = refusal(address.format(server.getsockname()[1]), tmp_path / "file")
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert error.kind in (ErrorKind.NOT_VIDEO, ErrorKind.NO_VIDEO)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "http://[", "http://exa mple.org/a.mp4", "http://a:99999999/b.mp4", "\0"]
+)
+@ITEMS(given="an address that is none, in a table", wanted="a FetchError, which is the post's row")
+def test_a_table_of_addresses_that_are_none(tmp_path, address):
+    assert refusal(address, tmp_path / "file").kind in ErrorKind

@@ -19,6 +19,7 @@ from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.base import Cost, Page, SourceContext
 from h2a_curation.sources.politeness.robots import Robots
 from h2a_curation.sources.ytdlp.client import Client, Meter, SilentLogger
+from h2a_curation.sources.ytdlp.downloads import NO_PROGRAM, scheme_of
 from h2a_curation.sources.ytdlp.errors import fetch_error
 from h2a_curation.sources.ytdlp.options import (
     check_cookies,
@@ -104,6 +105,7 @@ class YtDlp:
 
     def fetch(self, post: Post, target: Path) -> None:
         """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
+        scheme_of(post.url)
         client = self._client()
         extractor = _extractor(post.url)
         client.meter = self._meter(self._context.limits.max_file_bytes)
@@ -198,6 +200,8 @@ def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]
         "overwrites": True,
         "updatetime": False,
         "noplaylist": True,
+        "hls_prefer_native": True,
+        "ffmpeg_location": NO_PROGRAM,
         "playlist_items": "1",
         "extract_flat": False,
         "match_filter": _refuse_live,
