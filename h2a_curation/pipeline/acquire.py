@@ -18,12 +18,16 @@ from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, list_pages
 from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.items import asked
 from h2a_curation.recipes import Recipe
+from h2a_curation.sources.base import Page
 from h2a_curation.sources.guarded import GuardedSource
 from schemas import SETTLED
 
+_ERRORS_OF_A_PAGE = 3
+"""Traces that are logged of one page: those of its other entries are likely the same."""
 Committed = tuple[str, str, dict[str, pa.Table]]
 """Stage, fingerprint and tables of one commit."""
 
@@ -133,13 +137,25 @@ def _pages(listing: Listing, lake: Lake, source: GuardedSource, recipe: Recipe, 
     return list_pages(
         replace(listing.granted, num_pages=listing.num_left),
         cursor,
-        asked(lake.path, "mine", source.search, lambda tag, cursor: f"#{tag} {cursor}"),
+        asked(lake.path, "mine", _logging(lake, source), lambda tag, cursor: f"#{tag} {cursor}"),
         _now,
         round_no,
         sleep=time.sleep,
         retry=recipe.fetch,
         known=listing.after,
     )
+
+
+def _logging(lake: Lake, source: GuardedSource) -> Callable[[str, str], Page]:
+    """The source's search, which logs what arose at entries that nobody could read."""
+
+    def search(tag: str, cursor: str) -> Page:
+        page = source.search(tag, cursor)
+        for error in page.errors[:_ERRORS_OF_A_PAGE]:
+            log.note(lake.path, "mine", f"an entry of #{tag} {cursor}", error)
+        return page
+
+    return search
 
 
 def _file_of(lake: Lake, source: GuardedSource) -> Callable[[schemas.Post, Path], None]:

@@ -1,14 +1,22 @@
 """Whatever one item does is that item's row: the rest of a build goes on, and the next run too."""
 
+import resource
 import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 import time
+from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.catalog.views import connect
+from h2a_curation.lake import decisions
 from h2a_curation.measure import perceptual_hash, sense
 from h2a_curation.pipeline import items, part
 from h2a_curation.sources.base import SourceContext
@@ -18,6 +26,7 @@ from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from h2a_curation.sources.ytdlp.source import YtDlp
 from h2a_curation.video import child
 from tests import factories
+from tests.field import mutations
 from tests.field.builds import built, fates, folder, told, video
 from tests.field.situations import situation
 from tests.loopback import Answer, serving
@@ -272,3 +281,84 @@ def test_other_protocols(tmp_path, address):
 @ITEMS(given="an address that is none, in a table", wanted="a FetchError, which is the post's row")
 def test_a_table_of_addresses_that_are_none(tmp_path, address):
     assert refusal(address, tmp_path / "file").kind in ErrorKind
+
+
+# --- damaged files by the thousand ---
+
+MOST_BYTES = 3 << 30
+"""Peak of the memory of a build and all that it starts, with its model; the limit of one decoder alone is 2 GiB."""
+
+
+def peak_of(command):
+    """Exit code, what was said, and the most memory that the command and its children had at once (Linux)."""
+    with tempfile.TemporaryFile("w+") as said:
+        run = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        most = 0
+        while run.poll() is None:
+            most = max(most, sum(resident(pid) for pid in family(run.pid)))
+            time.sleep(0.2)
+        said.seek(0)
+        return run.returncode, said.read(), most
+
+
+def family(pid):
+    """The process and all that it started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return [pid]
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def resident(pid):
+    """Memory that belongs to the process alone, so that shared pages count once."""
+    try:
+        _, whole, common, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+    except OSError:
+        return 0
+    return (int(whole) - int(common)) * resource.getpagesize()
+
+
+def fuzzed(place, num, seed=16):
+    """Build so many damaged files and three good ones; each must have a reason."""
+    brought = folder(place)
+    for file in [video(brought / f"good{n}.mp4", hue=40 * n) for n in range(3)]:
+        assert file.is_file()
+    for name, content in mutations.mutated(mutations.originals(place / "originals"), num, seed):
+        (brought / name).write_bytes(content)
+        told(brought / name)
+    recipe = place / "mine.yaml"
+    recipe.write_text(recipe.read_text().replace("mine: {num_rounds: 1", "part_size: 64\nmine: {num_rounds: 1"))
+    h2a = [sys.executable, "-c", "from h2a_curation.cli import program; program()"]
+    code, said, most = peak_of(
+        [*h2a, "build", str(brought), "--recipe", str(recipe), "--lake", str(place / "lake"), "--workers", "2"]
+    )
+    assert code == 0, said
+    decided = connect(place / "lake", decision=decisions.newest(place / "lake"))
+    found = fates(decided)
+    assert len(found) == num + 3
+    assert {found[f"good{n}"] for n in range(3)} == {("kept", "ok")}
+    assert "undecided" not in {reason for _, reason in found.values()}
+    assert decided.query("SELECT * FROM probe WHERE outcome = 'unexpected'").to_pylist() == []
+    assert decided.query("SELECT * FROM clip WHERE outcome = 'unexpected'").to_pylist() == []
+    assert most < MOST_BYTES, f"{most / 2**30:.1f} GiB"
+    return found
+
+
+@ITEMS(
+    given="60 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
+    wanted="exit 0, a reason for each, the good ones kept, no error that nobody expected",
+)
+def test_damaged_files(tmp_path):
+    fuzzed(tmp_path, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@ITEMS(
+    given="2,000 such files in one folder (`make field`)",
+    wanted="the same, within a bound of memory for all processes together",
+)
+def test_two_thousand_damaged_files(tmp_path):
+    stages = Counter(stage for stage, _ in fuzzed(tmp_path, 2000).values())
+    assert stages["probe"] > 500, stages
