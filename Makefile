@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule pages wheel-test docs new-source format clean
+.PHONY: quickstart test check kill schedule field pages wheel-test docs new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -23,6 +23,9 @@ kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same comman
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows/test_schedule.py --timeout 900
+
+field: .venv/.dev  ## 2,000 damaged files of ten containers and codecs in one folder: a reason for each, bounded memory
+	$(BIN)/pytest -m slow tests/field --timeout 3600
 
 pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
 	$(BIN)/pytest -m slow tests/docs --timeout 1500

@@ -19,7 +19,7 @@ from schemas.acquire import (
 )
 from schemas.decide import STAGES, Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
 from schemas.fates import ClassFate, Judgement, LastVerdict, TagYield
-from schemas.measure import Clip, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
+from schemas.measure import Clip, Failure, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
 from schemas.table import arrow_schema, from_arrow, to_arrow
 
@@ -33,6 +33,7 @@ __all__ = [
     "ClassFate",
     "Clip",
     "Duplicate",
+    "Failure",
     "Fingerprint",
     "FrameEmbedding",
     "Hit",

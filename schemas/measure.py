@@ -17,9 +17,9 @@ class Probe:
     model: str
     outcome: str
     """How decoding ended: `ok`, `not_video`, `no_video_stream`, `truncated`, `damaged`, `timeout`,
-    `too_much_memory`."""
+    `too_much_memory`, `too_many_frames`, `unexpected`."""
     detail: str
-    """The decoder's own message, in one line; empty for `ok`."""
+    """The decoder's own message, or the limit that was passed, in one line; empty for `ok`."""
     container: str | None
     codec: str | None
     width_px: int | None
@@ -46,7 +46,8 @@ class Clip:
     media_id: str
     model: str
     outcome: str
-    """How cutting ended: `ok` or `undecodable`. If undecodable, all fields below are None."""
+    """How cutting ended: `ok`, `undecodable`, `timeout`, `too_much_memory`, `unexpected`. If it is not ok, all fields
+    below but `detail` are None."""
     clip_id: str | None
     """sha256 of the clip's bytes; the file is `clips/<first two digits>/<clip_id>.mp4` in the lake."""
     start_s: float | None
@@ -60,6 +61,21 @@ class Clip:
     fps: float | None
     num_frames: int | None
     num_bytes: int | None
+    detail: str | None = None
+    """The limit that was passed, or the error, in one line; empty or None where the outcome says all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A clip that could not be measured by one program or model, and why. Nobody tries again with the same one."""
+
+    clip_id: str
+    model: str
+    """Fingerprint of what would have measured it: that of its hash, its vectors or a signal."""
+    outcome: str
+    """`undecodable`, `timeout`, `too_much_memory` or `unexpected`."""
+    detail: str
+    """The limit that was passed, or the error, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class ErrorKind(StrEnum):
     """The site refuses the user's key, token or cookies."""
     OPT_OUT = "opt_out"
     """The host, the creator or the user's own list asks to leave the post alone."""
+    UNEXPECTED = "unexpected"
+    """An error arose that nobody expected, at this post or page alone; the lake's log has its trace."""
 
 
 class Policy(StrEnum):
@@ -77,6 +79,7 @@ POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.QUOTA: Policy.STOP,
     ErrorKind.CREDENTIALS: Policy.STOP,
     ErrorKind.OPT_OUT: Policy.NEVER,
+    ErrorKind.UNEXPECTED: Policy.LATER,
 }
 """Policy of each kind for a single failure. Many failures in a row stop the lane whatever their policy: breaker.py."""
 FINAL = tuple(kind.value for kind, policy in POLICIES.items() if policy is Policy.NEVER)

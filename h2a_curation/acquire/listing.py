@@ -1,6 +1,6 @@
 """Ask for the pages that a round granted to one listing, one after the other."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +35,11 @@ class ListedPage(Protocol):
     @property
     def cost(self) -> PageCost:
         """Cost of this page."""
+        ...
+
+    @property
+    def odd(self) -> Mapping[str, int]:
+        """Number of entries of the page that are no posts, by kind."""
         ...
 
 
@@ -103,7 +108,7 @@ def _listed(
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
         allocation, cursor, round_no, now,
-        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
+        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes, odd=_in_words(page.odd),
     )  # fmt: skip
     hits = [
         Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
@@ -122,6 +127,7 @@ def _request(
     next_cursor: str | None = None,
     num_posts: int = 0,
     num_bytes: int = 0,
+    odd: str = "",
 ) -> Request:
     return Request(
         source=allocation.source,
@@ -133,4 +139,10 @@ def _request(
         num_bytes=num_bytes,
         outcome=outcome,
         requested_at=now,
+        odd=odd,
     )
+
+
+def _in_words(odd: Mapping[str, int]) -> str:
+    """Kinds with their numbers, most first: `playlist 2, no_id 1`."""
+    return ", ".join(f"{kind} {num}" for kind, num in sorted(odd.items(), key=lambda item: (-item[1], item[0])))

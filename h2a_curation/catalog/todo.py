@@ -33,3 +33,9 @@ def missing_signals(catalog: Catalog, clips: Iterable[str], signals: Iterable[st
     for clip_id, signal in zip(rows["clip_id"].to_pylist(), rows["signal"].to_pylist(), strict=True):
         left[signal].append(clip_id)
     return left
+
+
+def failed(catalog: Catalog, model: str) -> set[str]:
+    """The clips that this program or model could not measure: it would fail again."""
+    sql = "SELECT clip_id FROM failure WHERE model = $model"
+    return set(catalog.query(sql, params={"model": model})["clip_id"].to_pylist())

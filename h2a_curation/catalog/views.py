@@ -39,6 +39,7 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     "media": (schemas.Media, "fetch", "post_id", _ok_then_newest("fetched_at")),
     "probe": (schemas.Probe, "probe", "media_id", "model"),
     "clip": (schemas.Clip, "cut", "media_id", "model"),
+    "failure": (schemas.Failure, "look", "clip_id, model", "outcome"),
     "fingerprint": (schemas.Fingerprint, "hash", "clip_id", "model"),
     "sighting": (schemas.Sighting, "sense", "clip_id, signal", "model"),
     "frame_embedding": (schemas.FrameEmbedding, "embed", "clip_id", "model"),
@@ -145,7 +146,6 @@ class Catalog:
         """Make those views that the SQL names and that are not `given`; where it asks for names, all."""
         for name in [name for name, had_files in self._made.items() if not had_files]:
             if self._views[name].has_files:
-                self.connection.unregister(_nothing(name))
                 self._make(name)
         texts = {name: f"{view.before} {view.after}" for name, view in self._views.items() if name not in given}
         for name in fates.named(sql, texts):
@@ -159,9 +159,10 @@ class Catalog:
         # Where a lake lies says nothing of its rows: a folder `day=3` above it would give each table a column.
         options = f"union_by_name = true, hive_partitioning = false{filename}"
         rows = f"read_parquet({_text(self._pattern(view.files))}, {options})" if view.files else ""
-        if view.record is not None and not had_files:
-            rows = _nothing(name)
-            self.connection.register(rows, _empty(view.record, view.with_filename))
+        if view.record is not None:
+            self.connection.register(_nothing(name), _empty(view.record, view.with_filename))
+            # A column that came later is missing in older parts, and must not come into a view that is made already.
+            rows = f"(FROM {_nothing(name)} UNION ALL BY NAME FROM {rows})" if had_files else _nothing(name)
         with _in_words():
             self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.before} {rows} {view.after}")
         self._made[name] = had_files
@@ -230,6 +231,8 @@ def _views(lake: Path, reading: Reading) -> dict[str, View]:
         where = []
         if stage in reading.models:
             where.append(_is_of(reading.models, stage))
+        elif stage == "look" and reading.models:
+            where.append(f"model IN ({', '.join(map(_text, sorted(reading.models.values())))})")
         if reading.before_round is not None and table in _ROUND:
             where.append(_ROUND[table].format(reading.before_round))
         condition = f"WHERE {' AND '.join(where)} " if where else ""

@@ -32,6 +32,7 @@ _REMEDIES = {
     ErrorKind.PRIVATE: "see whether the canary is still public",
     ErrorKind.QUOTA: "wait for the next day (UTC)",
     ErrorKind.CREDENTIALS: "check the key or the cookies that you gave",
+    ErrorKind.UNEXPECTED: "report it with the log",
 }
 
 app = typer.Typer(

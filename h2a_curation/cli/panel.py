@@ -55,6 +55,9 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
         console.print(
             f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
         )
+    if logs := sorted(lake.glob(layout.EVERY_LOG)):
+        said = f"errors that nobody expected are rows; their traces are in {', '.join(map(str, logs))}"
+        console.print(said, style="yellow", markup=False, soft_wrap=True)
     path = lake / layout.version(built.version)
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
 

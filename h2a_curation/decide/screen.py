@@ -143,7 +143,11 @@ class ClipRules:
 
     def file_rules(self) -> list[Rule]:
         """The rules that hold even when screening is switched off: there is no clip to keep."""
-        return [Rule("not_decodable", "decodes", "<", 1, blames="post")]
+        failures = "CASE WHEN look_failure IS NOT NULL THEN 1 END"
+        return [
+            Rule("not_decodable", "decodes", "<", 1, blames="post"),
+            Rule("not_measured", failures, ">", 0, blames="post"),
+        ]
 
 
 def _if_decides(mode: Mode, limit: float | None) -> float | None:
@@ -166,8 +170,10 @@ CLAIM_SQL = """
                (p.outcome = 'ok' AND c.outcome = 'ok' AND clip_id IS NOT NULL)::INTEGER AS decodes,
                p.outcome AS probe_outcome, c.outcome AS clip_outcome,
                p.declared_s, p.decoded_s, p.width_px, p.height_px, p.fps, p.num_frames, p.is_variable_rate,
-               p.has_audio, p.container, p.codec, c.end_s - c.start_s AS scene_s, c.num_scenes
+               p.has_audio, p.container, p.codec, c.end_s - c.start_s AS scene_s, c.num_scenes,
+               f.outcome AS look_failure
         FROM probe p LEFT JOIN clip c USING (media_id)
+             LEFT JOIN (SELECT clip_id, min(outcome) AS outcome FROM failure GROUP BY clip_id) f USING (clip_id)
         WHERE p.outcome <> 'ok' OR c.outcome IS NOT NULL
     )
     SELECT class_id, ground, label, person_required, post_id, creator, round, posted_at, file.*,

@@ -147,7 +147,7 @@ def rejected_sheets(decided: Catalog, lake: Lake, report: Path) -> list[Sheet]:
         SELECT stage || ': ' || reason AS why, clip_id, class_id, caption, value, threshold,
                count(*) OVER (PARTITION BY why) AS num_clips
         FROM fate ANTI JOIN opted_out USING (post_id) JOIN post USING (post_id)
-        WHERE stage IN {STAGES[1:]} AND clip_id IS NOT NULL
+        WHERE stage IN {STAGES[1:]} AND clip_id IS NOT NULL AND reason <> 'not_measured'
         QUALIFY row_number() OVER (PARTITION BY why ORDER BY clip_id) <= $most ORDER BY num_clips DESC, why, clip_id
     """
     rows = decided.query(sql, params={"most": _CLIPS_OF_A_SHEET}).to_pylist()

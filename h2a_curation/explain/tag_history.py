@@ -26,6 +26,7 @@ _CAME = """
     )
     SELECT source, tag, round, count(*) AS num_pages, sum(num_posts)::BIGINT AS num_posts,
            list_sort(list(DISTINCT outcome) FILTER (outcome <> 'ok')) AS failed, bool_or(next_cursor IS NULL) AS ended,
+           string_agg(nullif(odd, ''), '; ' ORDER BY requested_at, cursor) AS odd,
            coalesce(any_value(num_new), 0) AS num_new, coalesce(any_value(num_judged), 0) AS num_judged,
            coalesce(any_value(num_accepted), 0) AS num_accepted
     FROM request LEFT JOIN gave USING (source, tag, round) GROUP BY source, tag, round ORDER BY ALL
@@ -55,6 +56,8 @@ class PagesOfRound:
     """Kinds of error of pages that did not come."""
     ended: bool
     """The listing has no further page, or none that can be had."""
+    odd: str | None
+    """Entries that are no posts, by kind, page by page; None where all are."""
     num_new: int
     """Posts that this listing was the first to list."""
     num_judged: int

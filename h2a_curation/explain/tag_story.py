@@ -135,10 +135,11 @@ def _granted(grant: schemas.Allocation) -> str:
 def _came(came: PagesOfRound) -> str:
     failed = f"; not all came: {', '.join(came.failed)}" if came.failed else ""
     ended = "; the listing ends there" if came.ended and not came.failed else ""
+    odd = f"; no posts: {came.odd}" if came.odd else ""
     new = ", none of them new" if came.num_posts else ""
     if came.num_new:
         new = f", {came.num_new} of them new: {came.num_judged} judged, {came.num_accepted} accepted"
-    return f"came: {_num(came.num_pages, 'page')}, {_num(came.num_posts, 'post')}{new}{failed}{ended}"
+    return f"came: {_num(came.num_pages, 'page')}, {_num(came.num_posts, 'post')}{new}{odd}{failed}{ended}"
 
 
 def _changed(change: schemas.ArmChange) -> str:

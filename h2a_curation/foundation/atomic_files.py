@@ -1,7 +1,7 @@
 """Files that are whole or absent, and the one place that removes, renames and makes folders below a root.
 
-Whoever writes a file to its place does it here: `replaced` for a file, `written_aside` and `keep` for a folder, and
-`write_output` for what the user named.
+Whoever writes a file to its place does it here: `replaced` for a file, `written_aside` and `keep` for a folder,
+`append` for a log, and `write_output` for what the user named.
 
 A lake, a run's folder or a cache may have come from somebody else. So whatever is written or removed lies really inside
 the given root: each folder on the way is opened by its handle, without following a link, and the last step is made
@@ -101,6 +101,21 @@ def replaced(root: Path, target: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             remove(root, unfinished)
+
+
+def append(root: Path, target: Path, content: bytes) -> None:
+    """Add to the end of a file below `root`, made where it is missing; ValueError where a link leads elsewhere.
+
+    One write at the end of the file: what several processes add at once stands there one after the other.
+    """
+    name = _parts(root, target, "written")[-1]
+    with _opened(root, target.parent, make=True) as folder:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        handle = os.open(name, flags, 0o666, dir_fd=folder)
+        try:
+            os.write(handle, content)
+        finally:
+            os.close(handle)
 
 
 def write_output(target: Path, content: bytes) -> None:

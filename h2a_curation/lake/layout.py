@@ -9,6 +9,7 @@
     refs/RECIPE                         names the newest decision of a recipe
     shards/SPLIT-HASH.tar               named by what they hold; versions share them
     versions/NAME/                      manifest.json, clip.parquet, lineage.parquet, videomae/*
+    log/STAGE.log                       for people: traces of what nobody expected; no program reads it
     .tmp/                               what is not finished
 
 Each function gives a path relative to the lake, with slashes between its names. So one name serves a folder,
@@ -32,6 +33,7 @@ SHARDS = "shards"
 EVERY_PART = "parts/*/*"
 EVERY_DECISION = "decisions/*"
 EVERY_REF = "refs/*"
+EVERY_LOG = "log/*.log"
 EVERY_MANIFEST = "versions/*/manifest.json"
 
 ABOUT_DECISION = "decision.json"
@@ -60,6 +62,11 @@ def parts_of(stage: str, table_name: str) -> str:
 def table(name: str) -> str:
     """The file of a table, in the folder of a part or a decision."""
     return f"{_plain(name, what='a commit names a table')}.parquet"
+
+
+def log(stage: str) -> str:
+    """The file with the traces of what nobody expected in a stage."""
+    return f"log/{_plain(stage, what='a stage is named')}.log"
 
 
 def media_file(media_id: str) -> str:

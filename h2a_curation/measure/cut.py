@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from h2a_curation.measure.facts import ClipFile, Scene
+from h2a_curation.measure.facts import ClipFile, Scene, UndecodableError
 from schemas import Clip
 
 VERSION = 1
@@ -37,8 +37,12 @@ class CutRules:
             raise ValueError(f"no clip can be encoded like this: {self}")
 
 
+_OUTCOMES = {"damaged": "undecodable"}
+"""What a clip's row says for a word of the decoder, where it is another one."""
+
 FindScene = Callable[[str, CutRules], Scene | None]
-"""`find(file, rules)` returns the longest scene of a file, or None if the file does not decode to its end."""
+"""`find(file, rules)` returns the longest scene of a file, or None if the file does not decode to its end;
+UndecodableError, as of `Transcode`, where that goes over a limit."""
 Transcode = Callable[[str, Scene, CutRules], ClipFile | None]
 """`transcode(file, scene, rules)` returns a new file, or None if the scene does not decode."""
 Keep = Callable[[Path, str], None]
@@ -56,10 +60,14 @@ def cut(
 ) -> Iterator[Clip]:
     """Yield one row per (media id, file), in order; the clip's file is kept before its row is yielded."""
     for media_id, file in files:
-        scene = find_scene(file, rules)
-        clip = None if scene is None else transcode(file, scene, rules)
+        try:
+            scene = find_scene(file, rules)
+            clip = None if scene is None else transcode(file, scene, rules)
+        except UndecodableError as failed:
+            yield not_cut(media_id, model, _OUTCOMES.get(failed.outcome, failed.outcome), failed.detail)
+            continue
         if scene is None or clip is None:
-            yield _undecodable(media_id, model)
+            yield not_cut(media_id, model, "undecodable")
             continue
         with clip.file.open("rb") as opened:
             clip_id = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -82,11 +90,13 @@ def cut(
         )
 
 
-def _undecodable(media_id: str, model: str) -> Clip:
+def not_cut(media_id: str, model: str, outcome: str, detail: str = "") -> Clip:
+    """The row of a file that gave no clip."""
     return Clip(
         media_id=media_id,
         model=model,
-        outcome="undecodable",
+        outcome=outcome,
+        detail=detail,
         clip_id=None,
         start_s=None,
         end_s=None,

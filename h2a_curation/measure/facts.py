@@ -41,3 +41,14 @@ class ClipFile:
     height_px: int
     fps: float
     num_frames: int
+
+
+class UndecodableError(Exception):
+    """A file that was not decoded to its end: it is damaged, crashed the decoder, or went over one of its limits."""
+
+    def __init__(self, outcome: str, detail: str) -> None:
+        super().__init__(outcome, detail)
+        self.outcome = outcome
+        """`damaged`, `timeout`, `too_much_memory` or `too_many_frames`."""
+        self.detail = detail
+        """One line; it names the limit."""

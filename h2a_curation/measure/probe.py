@@ -30,3 +30,8 @@ def probe(files: Iterable[tuple[str, str]], rules: ProbeRules, *, model: str, re
     for media_id, file in files:
         facts = read(file, rules.timeout_s, rules.max_memory_bytes)
         yield Probe(media_id=media_id, model=model, **asdict(facts))
+
+
+def not_probed(media_id: str, model: str, outcome: str, detail: str) -> Probe:
+    """The row of a file that no decoder got to see."""
+    return Probe(media_id=media_id, model=model, **asdict(ProbeFacts(outcome=outcome, detail=detail)))

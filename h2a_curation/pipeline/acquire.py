@@ -4,9 +4,10 @@ What came before it stopped is committed all the same; what failed on the way to
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,11 +18,16 @@ from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, list_pages
 from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
+from h2a_curation.pipeline.items import asked
 from h2a_curation.recipes import Recipe
+from h2a_curation.sources.base import Page
 from h2a_curation.sources.guarded import GuardedSource
 from schemas import SETTLED
 
+_ERRORS_OF_A_PAGE = 3
+"""Traces that are logged of one page: those of its other entries are likely the same."""
 Committed = tuple[str, str, dict[str, pa.Table]]
 """Stage, fingerprint and tables of one commit."""
 
@@ -59,7 +65,7 @@ def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str],
     try:
         with lane:
             for tag in lane.over(tags):
-                for page in _pages(of_round[tag], source, recipe, round_no):
+                for page in _pages(of_round[tag], lake, source, recipe, round_no):
                     lane.add(page, page.request.outcome)
     except FetchError as error:
         stopped = error
@@ -76,13 +82,12 @@ def fetch(
     facts = connect(lake.path)
     name = _attempt(facts, "media", "post_id", post_ids, round_no)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
+    get = _file_of(lake, source)
     stopped: FetchError | None = None
     try:
         with lane:
             for post in lane.over(_posts(facts, post_ids)):
-                media = fetch_post(
-                    post, round_no, source.fetch, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch
-                )
+                media = fetch_post(post, round_no, get, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
                 lane.add(media, media.outcome)
     except FetchError as error:
         stopped = error
@@ -125,20 +130,37 @@ def next_cursor(after: Mapping[str, str | None]) -> str | None:
     return None if cursor in seen else cursor
 
 
-def _pages(listing: Listing, source: GuardedSource, recipe: Recipe, round_no: int) -> Iterable[Listed]:
+def _pages(listing: Listing, lake: Lake, source: GuardedSource, recipe: Recipe, round_no: int) -> Iterable[Listed]:
     cursor = listing.next_cursor
     if cursor is None or listing.num_left <= 0:
         return ()
     return list_pages(
         replace(listing.granted, num_pages=listing.num_left),
         cursor,
-        source.search,
+        asked(lake.path, "mine", _logging(lake, source), lambda tag, cursor: f"#{tag} {cursor}"),
         _now,
         round_no,
         sleep=time.sleep,
         retry=recipe.fetch,
         known=listing.after,
     )
+
+
+def _logging(lake: Lake, source: GuardedSource) -> Callable[[str, str], Page]:
+    """The source's search, which logs what arose at entries that nobody could read."""
+
+    def search(tag: str, cursor: str) -> Page:
+        page = source.search(tag, cursor)
+        for error in page.errors[:_ERRORS_OF_A_PAGE]:
+            log.note(lake.path, "mine", f"an entry of #{tag} {cursor}", error)
+        return page
+
+    return search
+
+
+def _file_of(lake: Lake, source: GuardedSource) -> Callable[[schemas.Post, Path], None]:
+    """The source's way to a file, which raises FetchError alone."""
+    return asked(lake.path, "fetch", source.fetch, lambda post, _: f"{post.post_id} {post.url}")
 
 
 def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
@@ -177,7 +199,7 @@ def _canary(lake: Lake, recipe: Recipe, source: GuardedSource) -> KnownGood | No
     if canary is None:
         return None
     return KnownGood(
-        "the canary", lambda: try_post(canary, source.fetch, lake.path, sleep=time.sleep, rules=recipe.fetch)
+        "the canary", lambda: try_post(canary, _file_of(lake, source), lake.path, sleep=time.sleep, rules=recipe.fetch)
     )
 
 

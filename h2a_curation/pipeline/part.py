@@ -6,7 +6,7 @@ A part carries ids. Workers may be threads, processes or hosts: what they share 
 import functools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,17 +20,23 @@ from h2a_curation.lake import parts
 from h2a_curation.lake.files import keep_file, written_aside
 from h2a_curation.lake.lake import Lake
 from h2a_curation.measure import sense
+from h2a_curation.measure.facts import UndecodableError
 from h2a_curation.pipeline import acquire
 from h2a_curation.pipeline.acquire import Committed
+from h2a_curation.pipeline.items import UNEXPECTED, Items, Row
 from h2a_curation.recipes import Recipe
 
 if TYPE_CHECKING:
     from h2a_curation.models.clip import ClipModel
     from h2a_curation.models.sensors import Sensors
     from h2a_curation.sources.guarded import GuardedSource
+    from h2a_curation.video.answers import Limits
 
 WAITING_STAGES = frozenset({"mine", "fetch"})
 """Stages that wait on a network: threads serve them, all others compute."""
+_MORE_TIME = 3.0
+"""Times `probe.timeout_s` that cutting a file may take: a second decode, pictures made small, and the encoder. What a
+probe let pass takes less than two, so the row of a file does not hang on how near to its limit it was probed."""
 _SOURCES: "dict[str, GuardedSource]" = {}
 _SOURCES_LOCK = threading.Lock()
 
@@ -90,9 +96,13 @@ def signals_of(recipe: Recipe) -> dict[str, str]:
 
 def unmeasured(facts: Catalog, recipe: Recipe, clips: Iterable[str]) -> dict[str, list[str]]:
     """The clips that lack a row, by what a look gives: `fingerprint`, `frame_embedding` and each signal's name."""
-    clips = list(clips)
+    clips, signals = list(clips), signals_of(recipe)
     left = {table: todo.missing(facts, table, clips) for table in ("fingerprint", "frame_embedding")}
-    return left | todo.missing_signals(facts, clips, signals_of(recipe))
+    left |= todo.missing_signals(facts, clips, signals)
+    models = models_of(recipe)
+    made_by = {"fingerprint": models["hash"], "frame_embedding": models["embed"], **signals}
+    failed = {model: todo.failed(facts, model) for model in set(made_by.values())}
+    return {what: [clip for clip in left[what] if clip not in failed[made_by[what]]] for what in left}
 
 
 def sensors_missing(recipe: Recipe) -> str:
@@ -125,63 +135,98 @@ def _fetch(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
 
 
 def _probe(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
-    from h2a_curation.measure.probe import probe
+    from h2a_curation.measure.probe import not_probed, probe
     from h2a_curation.video.child import probe_in_child
 
     model = models_of(recipe)["probe"]
-    rows = probe(_media(lake, part), recipe.probe, model=model, read=probe_in_child)
-    yield "probe", model, {"probe": schemas.to_arrow(schemas.Probe, rows)}
+    items = Items[schemas.Probe](lake.path, "probe")
+    items.do(
+        part.keys,
+        lambda media_id: probe(_media(lake, media_id), recipe.probe, model=model, read=probe_in_child),
+        lambda media_id, detail: [not_probed(media_id, model, UNEXPECTED, detail)],
+    )
+    yield from _committed(items, "probe", model, "probe", schemas.Probe)
 
 
 def _cut(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
-    from h2a_curation.measure.cut import cut
+    from h2a_curation.measure.cut import cut, not_cut
     from h2a_curation.video import transcode
-    from h2a_curation.video.scenes import longest_scene
+    from h2a_curation.video.child import scene_in_child
 
-    model = models_of(recipe)["cut"]
+    model, limits = models_of(recipe)["cut"], _limits(recipe)
+    items = Items[schemas.Clip](lake.path, "cut")
     with written_aside(lake.path) as folder:
-        rows = cut(
-            _media(lake, part),
-            recipe.cut,
-            model=model,
-            find_scene=longest_scene,
-            transcode=functools.partial(transcode.cut, folder=folder),
-            keep=lambda file, clip_id: keep_file(lake.path, file, lake.clip_file(clip_id)),
+        items.do(
+            part.keys,
+            lambda media_id: cut(
+                _media(lake, media_id),
+                recipe.cut,
+                model=model,
+                find_scene=functools.partial(scene_in_child, limits=limits),
+                transcode=functools.partial(transcode.cut, folder=folder, limits=limits),
+                keep=lambda file, clip_id: keep_file(lake.path, file, lake.clip_file(clip_id)),
+            ),
+            lambda media_id, detail: [not_cut(media_id, model, UNEXPECTED, detail)],
         )
-        table = schemas.to_arrow(schemas.Clip, rows)
-    yield "cut", model, {"clip": table}
+    yield from _committed(items, "cut", model, "clip", schemas.Clip)
+
+
+def _committed(items: Items[Row], stage: str, model: str, table: str, record: type[Row]) -> Iterator[Committed]:
+    """The commit of what was done; none where nothing was, since it would stand for the whole part."""
+    if items.rows or not items.broken:
+        yield stage, items.name(model), {table: schemas.to_arrow(record, items.rows)}
+    items.end()
 
 
 def _look(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:
     """One decode of each clip serves its fingerprint, its vectors and its signals, whichever have no row yet."""
-    from h2a_curation.measure import embed, perceptual_hash
-    from h2a_curation.video.sample_frames import look
-
     models, signals = models_of(recipe), signals_of(recipe)
-    detectors = _sensors(_needs_sensors(recipe)).detectors
     left = unmeasured(connect(lake.path, models=models), recipe, part.keys)
+    lacks = {clip_id: [what for what in left if clip_id in left[what]] for clip_id in set().union(*left.values())}
+    of_what = {"fingerprint": models["hash"], "frame_embedding": models["embed"], **signals}
+    if left["frame_embedding"]:
+        _clip(recipe)  # a model that cannot be loaded is no clip's fault
+
+    def failures(clip_id: str, outcome: str, detail: str) -> list[schemas.Failure]:
+        by = sorted({of_what[what] for what in lacks[clip_id]})
+        return [schemas.Failure(clip_id=clip_id, model=model, outcome=outcome, detail=detail) for model in by]
+
+    def measured(clip_id: str) -> list[Any]:
+        try:
+            return list(_measured(lake, recipe, clip_id, {what: of_what[what] for what in lacks[clip_id]}))
+        except UndecodableError as failed:
+            return list(failures(clip_id, failed.outcome, failed.detail))
+
+    items = Items[Any](lake.path, "look")
+    items.do(sorted(lacks), measured, lambda clip_id, detail: failures(clip_id, UNEXPECTED, detail))
     rows: defaultdict[tuple[type, str], list[Any]] = defaultdict(list)
-    for clip_id in sorted(set().union(*left.values())):
-        lacks = {what for what, clips in left.items() if clip_id in clips}
-        wanted = {signal: model for signal, model in signals.items() if signal in lacks}
-        seen = [(clip_id, look(str(lake.clip_file(clip_id)), recipe.look))]
-        made: list[Any] = []
-        if "fingerprint" in lacks:
-            made += perceptual_hash.hash_clips(seen, recipe.hash, model=models["hash"])
-        if "frame_embedding" in lacks:
-            made += embed.embed(seen, model=models["embed"], encode=_clip(recipe).encode_images)
-        made += sense.sense(seen, recipe.sense, models=wanted, detectors=detectors)
-        for row in made:
-            rows[type(row), row.model].append(row)
+    for row in items.rows:
+        rows[type(row), row.model].append(row)
     for (record, model), made in rows.items():
         stage, table = _LOOKED[record]
-        yield stage, model + _which(made, signals), {table: schemas.to_arrow(record, made)}
+        yield stage, items.name(model + _which(made, signals)), {table: schemas.to_arrow(record, made)}
+    items.end()
+
+
+def _measured(lake: Lake, recipe: Recipe, clip_id: str, wanted: Mapping[str, str]) -> Iterator[Any]:
+    """The rows of one clip: `wanted` has the fingerprint of what it lacks, by table or signal."""
+    from h2a_curation.measure import embed, perceptual_hash
+    from h2a_curation.video.child import look_in_child
+
+    seen = [(clip_id, look_in_child(str(lake.clip_file(clip_id)), recipe.look, limits=_limits(recipe)))]
+    if model := wanted.get("fingerprint"):
+        yield from perceptual_hash.hash_clips(seen, recipe.hash, model=model)
+    if model := wanted.get("frame_embedding"):
+        yield from embed.embed(seen, model=model, encode=_clip(recipe).encode_images)
+    detectors = _sensors(_needs_sensors(recipe)).detectors
+    yield from sense.sense(seen, recipe.sense, models=wanted, detectors=detectors)
 
 
 _LOOKED: Mapping[type, tuple[str, str]] = {
     schemas.Fingerprint: ("hash", "fingerprint"),
     schemas.FrameEmbedding: ("embed", "frame_embedding"),
     schemas.Sighting: ("sense", "sighting"),
+    schemas.Failure: ("look", "failure"),
 }
 """Stage and table of what a look gives."""
 
@@ -213,8 +258,15 @@ _STAGES: Mapping[str, Callable[[Lake, Recipe, Part], Iterable[Committed]]] = {
 }
 
 
-def _media(lake: Lake, part: Part) -> list[tuple[str, str]]:
-    return [(media_id, str(lake.media_file(media_id))) for media_id in part.keys]
+def _media(lake: Lake, media_id: str) -> list[tuple[str, str]]:
+    return [(media_id, str(lake.media_file(media_id)))]
+
+
+def _limits(recipe: Recipe) -> "Limits":
+    """What cutting a file and looking at its clip may cost: a file that was probed within its time takes less."""
+    from h2a_curation.video.answers import Limits
+
+    return Limits(timeout_s=_MORE_TIME * recipe.probe.timeout_s, max_memory_bytes=recipe.probe.max_memory_bytes)
 
 
 def _raised(**versions: int) -> list[str]:

@@ -1,7 +1,7 @@
 """What every place that posts come from offers (listings by tag, and files), and what the build gives to each."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,10 @@ class Page:
     next_cursor: str | None
     """None: the listing ends here."""
     cost: Cost
+    odd: Mapping[str, int] = field(default_factory=dict)
+    """Number of entries of the page that are no posts, by kind."""
+    errors: Sequence[Exception] = ()
+    """What arose at entries that nobody could read, for the log."""
 
 
 def utc_now() -> datetime:

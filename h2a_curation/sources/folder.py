@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -63,6 +64,8 @@ class FolderOfFiles:
         self._hard_link = rules.settings.hard_link
         self._clock = context.clock
         self._found: dict[str, tuple[Post, Path]] | None = None
+        self._odd: Counter[str] = Counter()
+        self._errors: list[Exception] = []
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -75,7 +78,8 @@ class FolderOfFiles:
         """All files by path, at no cost: there is nothing to page."""
         assert not cursor, "a folder has one page"
         posts = [post for post, _ in self._index().values() if not tag or tag in post.hashtags]
-        return Page(posts=posts, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0))
+        cost = Cost(num_requests=0, num_bytes=0)
+        return Page(posts=posts, next_cursor=None, cost=cost, odd=self._odd, errors=self._errors)
 
     def fetch(self, post: Post, target: Path) -> None:
         """Hard-link or copy the post's file. What a symlink leads to is copied: its owner may not know of the lake."""
@@ -104,9 +108,22 @@ class FolderOfFiles:
             if self._found is None:
                 self._found = {}
                 for file in _videos(self._folder):
-                    post = _post(self.name, file, self._folder, self._clock())
+                    post = self._post(file)
                     self._found.setdefault(post.post_id, (post, file))
             return self._found
+
+    def _post(self, file: Path) -> Post:
+        """The file's post; of a sidecar that cannot be made sense of, nothing is taken but that it is there."""
+        info = _info(file)
+        if "entries" in info:  # of a playlist, which all its files share
+            self._odd["playlist"] += 1
+            info = {}
+        try:
+            return _post(self.name, file, info, self._folder, self._clock())
+        except Exception as error:  # noqa: BLE001  # a sidecar may hold anything
+            self._odd["unreadable"] += 1
+            self._errors.append(error)
+            return _post(self.name, file, {}, self._folder, self._clock())
 
 
 @functools.cache
@@ -126,11 +143,11 @@ def _videos(folder: Path) -> Iterator[Path]:
                 yield Path(path, name)
 
 
-def _post(name: str, file: Path, folder: Path, now: datetime) -> Post:
+def _post(name: str, file: Path, info: dict[str, Any], folder: Path, now: datetime) -> Post:
     """From what its sidecar says; without one, what the path tells: an id of its own, and nothing of the content."""
     from h2a_curation.sources.ytdlp.post import post_of
 
-    info = _info(file)
+    info = dict(info)
     own_id = info.get("id")
     if isinstance(own_id, str | int) and own_id:
         site = str(info.get("extractor_key") or "file").lower()

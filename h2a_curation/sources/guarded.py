@@ -1,6 +1,7 @@
 """A source as the build uses it: what it lists is fit for rows, opt-outs are honoured, another may fetch."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -51,9 +52,34 @@ class GuardedSource:
     def search(self, tag: str, cursor: str) -> Page:
         """One page of the tag's listing, without the posts that are to be left alone: nothing of them is kept."""
         page = self._lists.search(tag, cursor)
-        posts = [tidy(post) for post in page.posts]
-        left = zip(posts, self._opt_outs.reasons(posts), strict=True)
-        return replace(page, posts=list({post.post_id: post for post, reason in left if not reason}.values()))
+        kept: dict[str, Post] = {}
+        errors = []
+        for post, reason in self._judged(page.posts):
+            if isinstance(reason, Exception):
+                errors.append(reason)
+            elif not reason:
+                kept[post.post_id] = post
+        odd = Counter(page.odd) + Counter(unreadable=len(errors))
+        return replace(page, posts=list(kept.values()), odd=odd, errors=[*page.errors, *errors])
+
+    def _judged(self, listed: Sequence[Post]) -> Iterator[tuple[Post, str | Exception]]:
+        """Each post, tidy, with why it is to be left alone, or with the error of one that cannot be judged."""
+        tidied: list[Post] = []
+        for post in listed:
+            try:
+                tidied.append(tidy(post))
+            except Exception as error:  # noqa: BLE001  # whatever a source made of an entry
+                yield post, error
+        try:
+            yield from zip(tidied, self._opt_outs.reasons(tidied), strict=True)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            yield from ((post, self._reason(post)) for post in tidied)
+
+    def _reason(self, post: Post) -> str | Exception:
+        try:
+            return self._opt_outs.reason(post)
+        except Exception as error:  # noqa: BLE001  # what cannot be judged is not asked for
+            return error
 
     def fetch(self, post: Post, target: Path) -> None:
         """Write the post's file to `target`, unless it is to be left alone."""

@@ -1,53 +1,95 @@
-"""Probes untrusted files in a child process with a time and a memory limit.
+"""Opens untrusted files in a child process with limits of time, memory, pixels and frames.
 
 A fresh interpreter costs 100 ms a file, so a child lives on and takes one file after the other, until it dies: then
 its death is the outcome, and the next file gets a new one. A child is started from scratch, never forked: forking a
 process that runs threads can deadlock.
+
+A request is a line of JSON: a task of TASKS in `tasks.py`, its arguments, the limits. So is an answer, and the arrays
+that it names follow it as they lie in memory: pictures are megabytes.
 """
 
 import atexit
 import contextlib
 import json
 import queue
-import resource
 import signal
 import subprocess
-import sys
-from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from h2a_curation.foundation import child_processes
-from h2a_curation.measure.facts import ProbeFacts
-
-_PATIENCE = 20
-"""Seconds on the wall for each second of computing that a probe may take."""
+from h2a_curation.measure.cut import CutRules
+from h2a_curation.measure.facts import ProbeFacts, Scene, UndecodableError
+from h2a_curation.measure.frames import Look, LookRules
+from h2a_curation.video.answers import ChildError, Limits, as_arguments
 
 _NUM_TRIES = 2
 """A child that was killed from outside is no word on the file: only the second time it is taken for one."""
 
-_LEAVES_TRACES = ("damaged", "too_much_memory")
-"""After these, a child's heap is no longer as in the beginning, and the next file deserves a fresh one."""
+_idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+"""Children without work. A thread takes one out while it asks, so there are at most as many as threads at once."""
 
-_idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
-"""Children without work. A thread takes one out while it probes, so there are at most as many as threads at once."""
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    said: dict[str, Any]
+    arrays: list[np.ndarray[Any, Any]]
 
 
 def probe_in_child(file: str, timeout_s: float, max_memory_bytes: int) -> ProbeFacts:
     """As `probe`, but whatever the file does: a child that runs over a limit or crashes is a row like any other."""
-    request = json.dumps([file, timeout_s, max_memory_bytes]) + "\n"
+    try:
+        answer = _ask("probe", [file], Limits(timeout_s=timeout_s, max_memory_bytes=max_memory_bytes))
+    except UndecodableError as failed:
+        return ProbeFacts(outcome=failed.outcome, detail=failed.detail)
+    return ProbeFacts(**answer.said)
+
+
+def scene_in_child(file: str, rules: CutRules, *, limits: Limits) -> Scene | None:
+    """As `longest_scene`. UndecodableError for a file that goes over a limit or crashes the decoder."""
+    answer = _ask("scene", [file, as_arguments(rules)], limits)
+    return Scene(**answer.said) if answer.said else None
+
+
+def geometry_in_child(file: str, short_side_px: int, *, limits: Limits) -> dict[str, Any] | None:
+    """The fields of `geometry`. UndecodableError as for a scene."""
+    return _ask("geometry", [file, short_side_px], limits).said or None
+
+
+def look_in_child(file: str, rules: LookRules, *, limits: Limits) -> Look:
+    """As `look`. UndecodableError for a clip that does not decode, goes over a limit or crashes the decoder."""
+    answer = _ask("look", [file, as_arguments(rules)], limits)
+    frames, grey = answer.arrays
+    return Look(**answer.said, frames=frames, grey=grey)
+
+
+def _ask(task: str, arguments: list[Any], limits: Limits) -> _Answer:
+    """The child's answer. UndecodableError and ChildError as it raises them, or as its death has it."""
+    request = json.dumps([task, arguments, as_arguments(limits)]).encode() + b"\n"
     for _ in range(_NUM_TRIES):
         child = _take()
-        if facts := _ask(child, request):
-            if facts.outcome in _LEAVES_TRACES:
+        if answer := _answered(child, request):
+            if answer.said.pop("leaves_traces"):
                 _end(child)
             else:
                 _idle.put(child)
-            return facts
+            return _or_raised(answer)
         if (code := _end(child)) != -signal.SIGKILL:
             break
-    return _death(code, timeout_s)
+    raise _death(code, limits.timeout_s)
 
 
-def _ask(child: subprocess.Popen[str], request: str) -> ProbeFacts | None:
+def _or_raised(answer: _Answer) -> _Answer:
+    if failed := answer.said.pop("undecodable", None):
+        raise UndecodableError(*failed)
+    if raised := answer.said.pop("raised", None):
+        raise ChildError(*raised)
+    return answer
+
+
+def _answered(child: subprocess.Popen[bytes], request: bytes) -> _Answer | None:
     """The child's answer; None when it died."""
     assert child.stdin is not None
     assert child.stdout is not None
@@ -56,11 +98,20 @@ def _ask(child: subprocess.Popen[str], request: str) -> ProbeFacts | None:
         child.stdin.flush()
     except BrokenPipeError:
         return None
-    answer = child.stdout.readline()
-    return ProbeFacts(**json.loads(answer)) if answer.endswith("\n") else None
+    line = child.stdout.readline()
+    if not line.endswith(b"\n"):
+        return None
+    said = json.loads(line)
+    arrays = []
+    for shape in said.pop("shapes"):
+        array = np.empty(shape, np.uint8)
+        if child.stdout.readinto(array.data.cast("B")) < array.nbytes:  # type: ignore[attr-defined]
+            return None
+        arrays.append(array)
+    return _Answer(said, arrays)
 
 
-def _end(child: subprocess.Popen[str]) -> int:
+def _end(child: subprocess.Popen[bytes]) -> int:
     """Let the child end, and return its exit code: negative, the signal that killed it."""
     assert child.stdin is not None
     assert child.stdout is not None
@@ -70,7 +121,7 @@ def _end(child: subprocess.Popen[str]) -> int:
     return child.wait()
 
 
-def _take() -> subprocess.Popen[str]:
+def _take() -> subprocess.Popen[bytes]:
     while not _idle.empty():
         try:
             child = _idle.get_nowait()
@@ -80,54 +131,25 @@ def _take() -> subprocess.Popen[str]:
             return child
     # A session of its own, so that Ctrl-C ends the parent, which then closes the pipe, which ends the child.
     return subprocess.Popen(
-        child_processes.command(__name__, "serve"),
+        child_processes.command("h2a_curation.video.tasks", "serve"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
         start_new_session=True,
     )
 
 
-def _death(code: int, timeout_s: float) -> ProbeFacts:
+def _death(code: int, timeout_s: float) -> UndecodableError:
     if code in (-signal.SIGPROF, -signal.SIGALRM):
-        return ProbeFacts(outcome="timeout", detail=f"not decoded within {timeout_s:g} s of computing")
+        return UndecodableError("timeout", f"not decoded within {timeout_s:g} s of computing")
     if code in (-signal.SIGKILL, -signal.SIGABRT):
-        return ProbeFacts(outcome="too_much_memory", detail=f"the decoder was killed by signal {-code}")
+        return UndecodableError("too_much_memory", f"the decoder was killed by signal {-code}")
     if code < 0:
-        return ProbeFacts(outcome="damaged", detail=f"the decoder crashed with signal {-code}")
-    raise RuntimeError(f"the probing child left with exit code {code}: run python -P -m {__name__} to see why")
+        return UndecodableError("damaged", f"the decoder crashed with signal {-code}")
+    raise RuntimeError(f"the decoding child left with exit code {code}: run python -P -m h2a_curation.video.tasks")
 
 
 @atexit.register
 def _end_children() -> None:
     while not _idle.empty():
         _end(_idle.get_nowait())
-
-
-def serve() -> None:
-    """The child: one JSON line in, one JSON line out.
-
-    The timers' default action ends the process, in C code as well. The limit counts computing, so that a busy machine
-    does not change the outcome; the clock on the wall is only there for what waits for ever.
-    """
-    from h2a_curation.video.probe import probe
-
-    for line in sys.stdin:
-        file, timeout_s, max_memory_bytes = json.loads(line)
-        if sys.platform == "linux":  # macOS knows the limit, and neither sets nor keeps it
-            resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, resource.RLIM_INFINITY))
-        signal.setitimer(signal.ITIMER_PROF, timeout_s)
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE * timeout_s)
-        try:
-            facts = probe(file)
-        except MemoryError:
-            facts = ProbeFacts(outcome="too_much_memory", detail=f"more than {max_memory_bytes} bytes")
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.stdout.write(json.dumps(asdict(facts)) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    serve()

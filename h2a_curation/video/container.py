@@ -15,6 +15,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,mp3
 DECODER = av.__version__
 """PyAV's version, which names the decoders that it carries: a part of each measurement's fingerprint."""
 MAX_SIDE_PX = 8192
+MAX_FRAMES = 250_000
+"""More than an hour at 60 frames a second: a small file can hold millions of frames that show one picture."""
 
 _STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 

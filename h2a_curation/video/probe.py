@@ -11,8 +11,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from h2a_curation.measure.facts import ProbeFacts
-from h2a_curation.video.container import MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
+from h2a_curation.measure.facts import ProbeFacts, UndecodableError
+from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
 from h2a_curation.video.nal import is_overwritten, length_size
 
 VERSION = 1
@@ -41,7 +41,9 @@ class _Decoded:
 
 
 def probe(file: str) -> ProbeFacts:
-    """Decode the whole file. Never raises for what the file holds; MemoryError passes through."""
+    """Decode the whole file. What it holds is in the facts; but UndecodableError for more than MAX_FRAMES frames,
+    MemoryError for want of it, and what PyAV itself raises for a few odd files.
+    """
     try:
         with opened(file) as container:
             return _probe_container(container)
@@ -99,6 +101,8 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
                     decoded.times_s.append(frame.time)
                 if decoded.shown_px is None:
                     decoded.shown_px = shown_size(stream, frame)
+                if len(decoded.times_s) > MAX_FRAMES:
+                    raise UndecodableError("too_many_frames", f"above {MAX_FRAMES}")
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise

@@ -8,6 +8,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from h2a_curation.measure.facts import UndecodableError
 from h2a_curation.measure.frames import Look, LookRules
 from h2a_curation.video.container import make_strict, opened, shown_size, video_stream
 
@@ -16,8 +17,14 @@ VERSION = 1
 Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
 
 
+_MAX_PIXELS = 1 << 28
+"""Pixels of all pictures of one look: two hours of a clip at the default rules, and a quarter of a gigabyte."""
+
+
 def look(file: str, rules: LookRules) -> Look:
-    """Decode the clip once. Raises ValueError when it does not decode from end to end: a lake's clip always should."""
+    """Decode the clip once. Raises ValueError when it does not decode from end to end, as a lake's clip always should;
+    UndecodableError when its pictures are too many or too large.
+    """
     digest = hashlib.sha256()
     shown: list[tuple[float, NDArray[np.uint8]]] = []
     grey: list[NDArray[np.uint8]] = []
@@ -30,16 +37,27 @@ def look(file: str, rules: LookRules) -> Look:
             make_strict(stream)
             wanted = _centres(stream.frames, rules.num_frames)
             grey_size = _short_side(*shown_size(stream), rules.grey_short_side_px)
+            left_px = _MAX_PIXELS
             for index, frame in enumerate(container.decode(stream)):
                 _add_planes(digest, frame)
                 time_s = frame.time or 0.0
+                if left_px < grey_size[0] * grey_size[1] + frame.width * frame.height:
+                    raise UndecodableError(
+                        "too_much_memory", f"its pictures have more than {_MAX_PIXELS} pixels together"
+                    )
                 if index in wanted:
+                    left_px -= frame.width * frame.height
                     shown.append((time_s, _rgb(frame)))
                 if time_s >= len(grey) / rules.grey_fps:
+                    left_px -= grey_size[0] * grey_size[1]
                     small = shrink.reformat(frame, *grey_size, format="gray", interpolation="AREA", threads=1)
                     grey.append(np.asarray(small.to_ndarray(), np.uint8))
     except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
         raise ValueError(f"{file} does not decode: {error.strerror}. Remove it, and build again") from error
+    if not shown or not grey:
+        raise ValueError(f"{file} does not decode: it shows nothing. Remove it, and build again")
     return Look(
         frames_sha256=digest.hexdigest(),
         times_s=[time_s for time_s, _ in shown],

@@ -27,7 +27,9 @@ def longest_scene(file: str, rules: CutRules) -> Scene | None:
     """The longest stretch between two cuts, the first of equals; None when the file does not decode to its end."""
     try:
         times_s, cuts = _times_and_cuts(file, rules)
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
         return None
     return longest(times_s, cuts)
 

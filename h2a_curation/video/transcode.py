@@ -3,22 +3,29 @@
 ffmpeg runs as a program of its own: the system's, else the one that the package imageio-ffmpeg ships.
 """
 
+import contextlib
 import functools
+import math
 import os
+import resource
 import shutil
+import signal
 import subprocess
+import sys
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import ffmpeg
 import imageio_ffmpeg
 
 from h2a_curation.foundation.atomic_files import remove
+from h2a_curation.foundation.machine import MachineError
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import ClipFile, Scene
+from h2a_curation.measure.facts import ClipFile, Scene, UndecodableError
+from h2a_curation.video.answers import DEFAULT_LIMITS, PATIENCE, Limits
+from h2a_curation.video.child import geometry_in_child
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
+from h2a_curation.video.geometry import Geometry, target_size
 
 VERSION = 1
 """Of how a scene becomes a clip, beside the settings in its fingerprint. Files are cut anew when it rises.
@@ -44,7 +51,14 @@ _ENCODER = {
 _SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
 
 
-class MissingProgramError(RuntimeError):
+_FFMPEG_BYTES = 1 << 30
+"""Address space of ffmpeg itself: the program, and the stacks and heaps of its threads."""
+_NO_MEMORY = (b"Cannot allocate memory", b"alloc failed", b"malloc")
+
+__all__ = ["MissingProgramError", "cut", "ffmpeg_fingerprint", "ffmpeg_program", "target_size"]
+
+
+class MissingProgramError(MachineError):
     """A program that the machine must have is not there."""
 
 
@@ -76,64 +90,64 @@ def ffmpeg_fingerprint() -> str:
     return f"ffmpeg-{said.split()[2]}+{settings}+{_SCALER}"
 
 
-def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path) -> ClipFile | None:
+def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path, limits: Limits = DEFAULT_LIMITS) -> ClipFile | None:
     """Encode the scene to a new file in `folder`: H.264, short side as the rules say, no sound, time stamps kept.
 
-    None when the file does not decode without an error from the scene's start to its end.
+    None when the file does not decode without an error from the scene's start to its end. UndecodableError where that
+    goes over a limit.
     """
-    try:
-        geometry = _geometry(file, rules.short_side_px)
-    except av.FFmpegError:
-        return None
-    if geometry is None:
+    found = geometry_in_child(file, rules.short_side_px, limits=limits)
+    if found is None:
         return None
     clip = folder / f"{uuid.uuid4().hex}.mp4"
-    command = _command(file, scene, clip, geometry, rules)
-    # A session of its own: ffmpeg would take the terminal's Ctrl-C, and a file would be taken for a damaged one.
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
-    facts = _described(clip) if done.returncode == 0 else None
-    if facts is None:
-        remove(folder, clip)
+    facts = None
+    try:
+        if _ends_well(_command(file, scene, clip, Geometry(**found), rules), limits):
+            facts = _described(clip)
+    finally:
+        if facts is None:
+            remove(folder, clip)
     return facts
 
 
-def target_size(width_px: int, height_px: int, short_side_px: int) -> tuple[int, int]:
-    """Even width and height with a short side of at most `short_side_px`, never enlarged.
-
-    >>> target_size(1080, 1920, 320), target_size(427, 240, 320)
-    ((320, 568), (426, 240))
-    """
-    scale = min(1.0, short_side_px / min(width_px, height_px))
-
-    def even(side_px: int) -> int:
-        return max(2, int(side_px * scale / 2 + 0.5 if scale < 1 else side_px / 2) * 2)
-
-    return even(width_px), even(height_px)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Geometry:
-    size_px: tuple[int, int]
-    """Width and height of the clip in pixels."""
-    shift_s: float
-    """From the container's start, from which ffmpeg counts, to the first picture, from which a scene counts."""
-    frame_s: float
-
-
-def _geometry(file: str, short_side_px: int) -> _Geometry | None:
-    with opened(file) as container:
-        stream = video_stream(container)
-        frame = None if stream is None else next(container.decode(stream), None)
-        if stream is None or frame is None or frame.time is None:
-            return None
-        return _Geometry(
-            size_px=target_size(*shown_size(stream, frame), short_side_px),
-            shift_s=frame.time - (container.start_time or 0) / av.time_base,
-            frame_s=1 / float(stream.average_rate or 25),
-        )
+def _ends_well(command: list[str], limits: Limits) -> bool:
+    """Whether ffmpeg does it without an error. UndecodableError where it goes over a limit."""
+    # A session of its own: ffmpeg would take the terminal's Ctrl-C, and a file would be taken for a damaged one.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as ffmpeg:
+        _limit(ffmpeg.pid, limits)
+        try:
+            _, said = ffmpeg.communicate(timeout=PATIENCE * limits.timeout_s)
+        except subprocess.TimeoutExpired:
+            ffmpeg.kill()
+            raise UndecodableError("timeout", f"ffmpeg took {PATIENCE * limits.timeout_s:g} s") from None
+        except BaseException:
+            ffmpeg.kill()
+            raise
+    if ffmpeg.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise UndecodableError("timeout", f"not encoded within {limits.timeout_s:g} s of computing")
+    if ffmpeg.returncode and any(words in said for words in _NO_MEMORY):
+        raise UndecodableError("too_much_memory", f"ffmpeg wanted more than {limits.max_memory_bytes} bytes")
+    return ffmpeg.returncode == 0
 
 
-def _command(file: str, scene: Scene, clip: Path, geometry: _Geometry, rules: CutRules) -> list[str]:
+def _limit(pid: int, limits: Limits) -> None:
+    """Limit a process that has just begun; it has read nothing of the file yet that would matter."""
+    if sys.platform != "linux":  # nowhere else can a running process be limited from outside
+        return
+    cpu_s = math.ceil(limits.timeout_s)
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+        most = _FFMPEG_BYTES + limits.max_memory_bytes
+        resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
+
+
+def _command(file: str, scene: Scene, clip: Path, geometry: Geometry, rules: CutRules) -> list[str]:
     """Trimmed after decoding, not by seeking: after a seek, streams without a clean entry point decode with errors.
 
     Both ends lie half a frame early, so that rounding neither adds the next scene's first frame nor drops one.

@@ -21,6 +21,7 @@ RECORDS = {
     "media": schemas.Media,
     "probe": schemas.Probe,
     "clip": schemas.Clip,
+    "failure": schemas.Failure,
     "fingerprint": schemas.Fingerprint,
     "sighting": schemas.Sighting,
 }

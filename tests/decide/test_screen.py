@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+import schemas
 from h2a_curation.decide.decision import DecideRules, Stages, screen_posts
 from h2a_curation.decide.rules import Rule
 from h2a_curation.decide.screen import ClipRules, PostRules
@@ -95,7 +96,7 @@ def test_first_failing_clip_rule_is_the_reason(rules, changed, reason):
 
 @pytest.mark.parametrize(("rules", "table"), [(PostRules(), POSTS), (ClipRules(), CLIPS)])
 def test_every_rule_has_a_row_in_its_table(rules, table):
-    elsewhere = {"not_decodable"}  # its subject is no clip: below
+    elsewhere = {"not_decodable", "not_measured"}  # they are of no post's or file's own columns: below
     assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
 
 
@@ -108,7 +109,10 @@ def test_every_rule_says_what_it_blames(rules):
 def test_every_limit_may_be_off_and_then_rejects_nobody(rules, table):
     limits = [f.name for f in fields(rules) if f.name.startswith(("min_", "max_"))]
     off = rules(**dict.fromkeys(limits))
-    assert [rule.reason for rule in off.named() if rule.threshold is not None] in ([], ["not_decodable"])
+    assert [rule.reason for rule in off.named() if rule.threshold is not None] in (
+        [],
+        ["not_decodable", "not_measured"],
+    )
     judge = screened if rules is PostRules else clip_verdict
     changed = {key: value for _, changed, reason in table if reason != "ok" for key, value in changed.items()}
     assert judge(off, **changed)["reason"] == "ok"
@@ -162,6 +166,15 @@ def test_a_file_that_does_not_decode_never_becomes_a_clip_and_stands_under_its_m
     v = verdict(decided, subject)
     assert (v["stage"], v["keep"], v["reason"]) == ("screen_clip", False, "not_decodable")
     assert decided["selection"].num_rows == 0
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_clip_that_could_not_be_measured_is_left_out(on):
+    lake = SmallLake()
+    lake.add("a")
+    lake.rows["failure"] = [schemas.Failure(clip_id="c-a", model="m", outcome="unexpected", detail="IndexError")]
+    v = verdict(lake.decide(DecideRules(stages=Stages(screen=on))), "c-a")
+    assert (v["stage"], v["keep"], v["reason"]) == ("screen_clip", False, "not_measured")
 
 
 @pytest.mark.parametrize("missing", ["media", "probe", "clip"])

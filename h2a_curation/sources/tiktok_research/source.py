@@ -5,6 +5,7 @@ only, and its terms forbid downloading through it: another source fetches (`fetc
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -55,7 +56,8 @@ class TikTokResearch:
             if not place.offset or error.kind is not ErrorKind.GONE or not _NO_SUCH_SEARCH.search(error.detail):
                 raise
             return self._again(tag, place)
-        return _page(self._posts(data), self._after(data, place), cost)
+        posts, odd = self._posts(data)
+        return replace(_page(posts, self._after(data, place), cost), odd=odd)
 
     def fetch(self, post: Post, target: Path) -> None:
         """Never: the API gives no files."""
@@ -92,12 +94,16 @@ class TikTokResearch:
         }
         return body | ({"search_id": place.search_id} if place.search_id else {})
 
-    def _posts(self, data: dict[str, Any]) -> list[Post]:
+    def _posts(self, data: dict[str, Any]) -> tuple[list[Post], Counter[str]]:
+        """The page's posts, and what else stands there, by kind."""
         videos = data.get("videos")
-        if not isinstance(videos, list) or not all(isinstance(v, dict) and v.get("id") for v in videos):
+        if not isinstance(videos, list):
+            raise SourceChanged(f"TikTok lists no videos: {sorted(data)}")
+        odd = Counter(kind for kind in map(_odd_kind, videos) if kind)
+        posts = [self._post(video) for video in videos if not _odd_kind(video)]
+        if odd and not posts:
             raise SourceChanged(f"TikTok lists no videos with ids: {sorted(data)}")
-        posts = [self._post(video) for video in videos]
-        return list({post.post_id: post for post in posts}.values())
+        return list({post.post_id: post for post in posts}.values()), odd
 
     def _post(self, video: dict[str, Any]) -> Post:
         caption = video.get("video_description")
@@ -156,6 +162,14 @@ class _Place:
         end, window, offset, num_restarts, search_id = cursor.split(".", 4)
         day = datetime.strptime(end, "%Y%m%d").replace(tzinfo=UTC).date()
         return cls(day, int(window), int(offset), int(num_restarts), search_id)
+
+
+def _odd_kind(video: Any) -> str:
+    """Why an entry is no post, as `request.odd` has it; empty for a post."""
+    if not isinstance(video, dict):
+        return "no_entry" if video else "unavailable"
+    own_id = video.get("id")
+    return "" if isinstance(own_id, str | int) and not isinstance(own_id, bool) and own_id else "no_id"
 
 
 def _page(posts: list[Post], place_after: _Place | None, cost: Cost) -> Page:

@@ -16,6 +16,7 @@ from h2a_curation.sources.http import is_absent
 from h2a_curation.sources.politeness.pace import Pace, Seat, host_of
 from h2a_curation.sources.politeness.retry_after import retry_after_s
 from h2a_curation.sources.politeness.robots import reservation
+from h2a_curation.sources.ytdlp.downloads import refuse_other_schemes, refuse_other_ways
 from h2a_curation.sources.ytdlp.networking import TIMED, Deadline, TimedCurlCFFIRH, TimedRequestsRH
 
 _CHUNK_BYTES = 1 << 16
@@ -71,7 +72,9 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     def urlopen(self, req: Any) -> Any:
         """All of yt-dlp's own requests go through here: pages, files and fragments."""
-        self._wait_for(host_of(req if isinstance(req, str) else req.url))
+        url = req if isinstance(req, str) else req.url
+        refuse_other_schemes(url)
+        self._wait_for(host_of(url))
         self.meter.num_requests += 1
         try:
             response = super().urlopen(req)
@@ -104,6 +107,11 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         if info_dict.get("availability") == "private":
             raise FetchError(ErrorKind.PRIVATE, "private, though the user's own account may see it")
         return super().process_video_result(info_dict, download)
+
+    def dl(self, name: str, info: Any, subtitle: bool = False, test: bool = False) -> Any:
+        """Download a format in a way that comes to `urlopen`; FetchError for others."""
+        refuse_other_ways(dict(info), self.params)
+        return super().dl(name, info, subtitle, test)
 
     @contextmanager
     def seated(self) -> Iterator[None]:

@@ -35,6 +35,7 @@ WORDS: list[tuple[str, ErrorKind]] = [
     ),
     (r"(being|still) process|processing this video|not yet (available|started)|come back later", ErrorKind.NOT_YET),
     (r"livestream has ended|offline|recording is not available", ErrorKind.NO_VIDEO),
+    (r"ffmpeg could not be found", ErrorKind.NO_VIDEO),
     (r"requested format is not available|no video|drm protected", ErrorKind.NO_VIDEO),
     (r"resolve|name resolution|name or service|could not connect|certificate|proxy", ErrorKind.UNREACHABLE),
     (r"connection refused|unreachable|no route to host", ErrorKind.UNREACHABLE),

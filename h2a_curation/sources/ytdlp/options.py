@@ -44,6 +44,11 @@ def own_options(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
         raise ValueError(f"${OWN_OPTIONS} asks yt-dlp for its help; write options that a download takes") from None
     if said.urls:
         raise ValueError(f"${OWN_OPTIONS} holds {said.urls[0]!r}, which is no option; mend it there")
+    if said.ydl_opts.get("external_downloader"):
+        raise ValueError(
+            f"${OWN_OPTIONS}: another downloader keeps neither fetch.timeout_s nor fetch.max_file_bytes, nor the pace;"
+            " take --downloader out"
+        )
     return {key: value for key, value in said.ydl_opts.items() if value != plain.ydl_opts.get(key)}
 
 

@@ -17,8 +17,12 @@ from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
 from h2a_curation.sources.base import Cost, Page, SourceContext
+from h2a_curation.sources.politeness.addresses import wider
+from h2a_curation.sources.politeness.pace import host_of
 from h2a_curation.sources.politeness.robots import Robots
 from h2a_curation.sources.ytdlp.client import Client, Meter, SilentLogger
+from h2a_curation.sources.ytdlp.downloads import NO_PROGRAM, scheme_of
+from h2a_curation.sources.ytdlp.entries import judge
 from h2a_curation.sources.ytdlp.errors import fetch_error
 from h2a_curation.sources.ytdlp.options import (
     check_cookies,
@@ -27,7 +31,6 @@ from h2a_curation.sources.ytdlp.options import (
     recipe_options,
     with_own_cookies,
 )
-from h2a_curation.sources.ytdlp.post import post_of
 from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from schemas import Post
 
@@ -92,18 +95,20 @@ class YtDlp:
             if listing is None or listing.tag != tag or not cursor:
                 listing = _Listing(tag, self._resolve(client, self._listing_url_of(tag)))
             entries = listing.slice(start, start + page_size)
-            listed = [post_of(entry, self.name, self._rules.post_url, self._context.clock()) for entry in entries]
+            judged = judge(entries, self.name, self._rules.post_url, self._is_elsewhere, self._context.clock())
             is_end = len(entries) < page_size or listing.ends_by(start + page_size)
         self._of_thread.listing = listing
-        posts = {post.post_id: post for post in listed if post is not None}
         return Page(
-            posts=list(posts.values()),
+            posts=list(judged.posts.values()),
             next_cursor=None if is_end else str(start + page_size),
             cost=Cost(num_requests=client.meter.num_requests, num_bytes=client.meter.num_bytes),
+            odd=judged.odd,
+            errors=judged.errors,
         )
 
     def fetch(self, post: Post, target: Path) -> None:
         """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
+        scheme_of(post.url)
         client = self._client()
         extractor = _extractor(post.url)
         client.meter = self._meter(self._context.limits.max_file_bytes)
@@ -113,6 +118,17 @@ class YtDlp:
             if honours_host:
                 self._robots.check(post.url, client.small_text)
             client.extract_info(post.url, download=True, ie_key=extractor and extractor.ie_key())
+
+    def _is_elsewhere(self, entry: dict[str, Any]) -> bool:
+        """Whether an entry is another site's: its id would be spelled into `post_url`, and name another post."""
+        url, key = entry.get("url") or entry.get("webpage_url"), entry.get("ie_key")
+        if not self._rules.post_url or not isinstance(url, str) or not isinstance(key, str):
+            return False
+        own = self._rules.post_url.replace("{id}", str(entry["id"]))
+        if wider(host_of(url))[-1] == wider(host_of(own))[-1]:
+            return False
+        extractor = _extractor(own)
+        return extractor is not None and extractor.ie_key() != key
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
@@ -198,6 +214,8 @@ def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]
         "overwrites": True,
         "updatetime": False,
         "noplaylist": True,
+        "hls_prefer_native": True,
+        "ffmpeg_location": NO_PROGRAM,
         "playlist_items": "1",
         "extract_flat": False,
         "match_filter": _refuse_live,
