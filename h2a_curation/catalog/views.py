@@ -1,9 +1,10 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
+import dataclasses
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -156,9 +157,9 @@ class Catalog:
         had_files = view.has_files
         filename = ", filename = true" if view.with_filename else ""
         rows = f"read_parquet({_text(view.files)}, union_by_name = true{filename})" if view.files else ""
-        if view.record is not None and not had_files:
-            rows = _nothing(name)
-            self.connection.register(rows, _empty(view.record, view.with_filename))
+        if view.record is not None and (not had_files or _has_later_columns(view.record)):
+            self.connection.register(_nothing(name), _empty(view.record, view.with_filename))
+            rows = f"(FROM {rows} UNION ALL BY NAME FROM {_nothing(name)})" if had_files else _nothing(name)
         with _in_words():
             self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.before} {rows} {view.after}")
         self._made[name] = had_files
@@ -291,6 +292,11 @@ def _any_file(glob: Path) -> bool:
 def _text(value: object) -> str:
     """A literal of SQL: a path, or a fingerprint that a received lake's decision.json may give as anything."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def _has_later_columns(record: type) -> bool:
+    """Whether columns were added since there are lakes: parts of before lack them, and maybe all parts do."""
+    return any(field.default is not MISSING for field in dataclasses.fields(record))
 
 
 def _empty(record: type, with_filename: bool = False) -> pa.Table:

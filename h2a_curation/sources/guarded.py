@@ -7,6 +7,7 @@ from pathlib import Path
 
 from h2a_curation.acquire.breaker import Breaker
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources import address
 from h2a_curation.sources.base import Page, Source
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.sanitise import tidy
@@ -53,7 +54,8 @@ class GuardedSource:
         page = self._lists.search(tag, cursor)
         posts = [tidy(post) for post in page.posts]
         left = zip(posts, self._opt_outs.reasons(posts), strict=True)
-        return replace(page, posts=list({post.post_id: post for post, reason in left if not reason}.values()))
+        kept = {post.post_id: _addressed(post) for post, reason in left if not reason}
+        return replace(page, posts=list(kept.values()))
 
     def fetch(self, post: Post, target: Path) -> None:
         """Write the post's file to `target`, unless it is to be left alone."""
@@ -61,7 +63,7 @@ class GuardedSource:
             raise FetchError(ErrorKind.OPT_OUT, reason)
         if self._fetch_url and post.url != self._canary_url:
             post = replace(post, url=self._fetch_url.replace("{id}", post.post_id.partition(":")[2]))
-        self._fetches.fetch(post, target)
+        self._fetches.fetch(replace(post, url=address.read(post.url).url), target)
 
     def canary(self) -> Post | None:
         """The post that the recipe knows to be good, to be fetched where others fail; None where it names none."""
@@ -83,3 +85,12 @@ class GuardedSource:
             num_likes=None,
             seen_at=self._clock(),
         )
+
+
+def _addressed(post: Post) -> Post:
+    """The post with its address in the one form, and who made it as its creator, or beside another name of theirs."""
+    given = address.read(post.url)
+    handle = post.handle or given.handle
+    creator = post.creator or handle
+    is_other = handle is not None and creator is not None and creator.removeprefix("@").lower() != handle
+    return replace(post, url=given.url, creator=creator, handle=handle if is_other else None)

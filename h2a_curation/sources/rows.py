@@ -38,7 +38,7 @@ class Rows:
     """A table that can be read: what its columns are called, and its rows one by one."""
 
     columns: list[str]
-    """In the file's order and without blanks around; one that stands twice is here twice."""
+    """Names in the file's order, without blanks around; one that stands twice is here twice."""
     read: Callable[[Sequence[str]], Iterator[Row]]
     """`read(columns)` gives the rows with at least these columns; ValueError names file and line of what it cannot."""
 

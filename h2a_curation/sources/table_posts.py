@@ -4,11 +4,10 @@ import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from h2a_curation.sources import cells
+from h2a_curation.sources import address, cells
 from h2a_curation.sources.rows import Row, open_rows
 from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS
 from h2a_curation.taxonomy import hashtags
@@ -37,11 +36,18 @@ def read_posts(file: Path, columns: Mapping[str, str], name: str, now: datetime)
     posts: dict[str, Post] = {}
     for row in table.read(list(names.values())):
         post = _post(name, file, row, names, now)
-        known = posts.setdefault(post.url, post)
+        key = address.read(post.url).key
+        known = posts.setdefault(key, post)
         if known is not post:
-            posts[post.url] = replace(known, hashtags=list(dict.fromkeys([*known.hashtags, *post.hashtags])))
+            posts[key] = _joined(known, post)
     _refuse_shared_ids(file, posts.values())
     return list(posts.values())
+
+
+def _joined(first: Post, later: Post) -> Post:
+    """One post of two rows with its address: all that both are tagged with, and whom either names."""
+    tags = list(dict.fromkeys([*first.hashtags, *later.hashtags]))
+    return replace(first, hashtags=tags, creator=first.creator or later.creator, handle=first.handle or later.handle)
 
 
 def _names(file: Path, present: list[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -75,13 +81,14 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
     if not values["url"]:
         raise ValueError(f"{file}, {row.place}: the url is empty; give one, or remove the line")
     listed_url = values["url"].strip()
-    own_id = values.get("post_id") or blake2b(listed_url.encode(), digest_size=8).hexdigest()
+    given = address.read(listed_url)
+    own_id = values.get("post_id") or address.made_id(listed_url)
     caption = values.get("caption") or ""
     tags = [*(values.get("hashtags") or []), *hashtags.in_text(caption), *(values.get("class") or [])]
     return Post(
         post_id=f"{name}:{own_id.removeprefix(f'{name}:')}",
         source=name,
-        url=_absolute(listed_url, file),
+        url=_absolute(given.url, file),
         creator=values.get("creator"),
         caption=caption[:MAX_CAPTION_CHARACTERS],
         hashtags=hashtags.unique(tags),
@@ -93,6 +100,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
         num_views=_whole(values.get("num_views")),
         num_likes=_whole(values.get("num_likes")),
         seen_at=now,
+        handle=given.handle,
     )
 
 

@@ -1,6 +1,7 @@
 """Tables, sidecars and lists as other programs write them: read rightly, or refused in one line that says where."""
 
 import json
+import re
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -237,7 +238,6 @@ def test_any_cell_at_all(value):
         try:
             found = read(value)
         except ValueError as error:
-            assert str(error).startswith("is ")
-            assert "\n" not in str(error)
-        else:
-            assert found is None or isinstance(found, str | float | datetime | list)
+            found = f"refused: it {error}"
+        assert found is None or isinstance(found, str | float | datetime | list)
+        assert not str(found).startswith("refused: it ") or re.fullmatch("refused: it is .*; .*|.*lost digits.*", found)
