@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2a_curation.foundation import yaml_file
+from h2a_curation.recipes import Recipe
 from h2a_curation.sources import cells, rows
 from h2a_curation.sources.table import TableOfUrls, TableRules
+from h2a_curation.taxonomy.hashtags import in_text, normalise
+from h2a_curation.taxonomy.load import load_classes
+from h2a_curation.taxonomy.propose import propose
 from tests.field.situations import situation
 from tests.sources.platform import clock, context
 
@@ -241,3 +246,76 @@ def test_any_cell_at_all(value):
             found = f"refused: it {error}"
         assert found is None or isinstance(found, str | float | datetime | list)
         assert not str(found).startswith("refused: it ") or re.fullmatch("refused: it is .*; .*|.*lost digits.*", found)
+
+
+@situation(
+    KIND,
+    given="captions without blanks, with ·, ・ or 〜 in a tag, with marks that cannot be seen, or a tag in an address",
+    wanted="the tags as the platforms read them",
+)
+@pytest.mark.parametrize(
+    ("caption", "tags"),
+    [
+        ("今天练瑜伽#瑜伽#健身！", ["瑜伽", "健身"]),
+        ("ヨガの日#ヨガ 楽しい。#筋トレ、#朝ヨガ", ["ヨガ", "筋トレ", "朝ヨガ"]),
+        ("#ヨガ・ピラティス #わんこ〜散歩", ["ヨガピラティス", "わんこ散歩"]),
+        ("#paral·lel", ["parallel"]),
+        ("#yo\u200dga #\u200fيوگا\u200f #\u2066squat\u2069", ["yoga", "يوگا", "squat"]),
+        ("\u200b#yoga\ufeff", ["yoga"]),
+        ("#İpAtlama #ipatlama", ["ipatlama"]),
+        ("mail#box https://例え.jp/路#top C#dur", []),
+    ],
+)
+def test_tags_in_captions_of_all_scripts(caption, tags):
+    assert in_text(caption) == tags
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_classes()
+
+
+@situation(
+    KIND,
+    given="a list of classes that repeats a hashtag in other cases, has several in a line, or is Kinetics' own list",
+    wanted="one class for repeats, several for several, and Kinetics' names with its numbers as labels",
+)
+@pytest.mark.parametrize(
+    ("name", "text", "ids"),
+    [
+        ("a.txt", "#zzyoga\n#ZZyoga\n#ZZYOGA\n", ["zzyoga"]),
+        ("a.txt", "#zzyoga #zzsquat #zzplank\n", ["zzyoga", "zzsquat", "zzplank"]),
+        ("a.txt", "#zzyoga#zzsquat, zzplank; zzsquat\n", ["zzyoga", "zzsquat", "zzplank"]),
+        ("a.txt", "#İpAtlama\n#ipatlama\n", ["ipatlama"]),
+        ("a.csv", "\ufeffid, name\n0, abseiling\n1, air drumming\n", ["abseiling", "air-drumming"]),
+        ("a.csv", "hashtag,name\nzzyoga,Yoga\nzzyoga,Yoga\n", ["zzyoga"]),
+        ("a.yaml", "[zzyoga, ZZyoga, '#zzsquat']", ["zzyoga", "zzsquat"]),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lists_of_classes(tmp_path, shipped, name, text, ids, encoding):
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    proposals = propose(tmp_path / name, shipped)
+    assert [normalise(p.taken_from or p.given.id) for p in proposals] == [normalise(one) for one in ids]
+    assert [p.given.label for p in proposals] == list(range(len(ids)))
+
+
+@situation(
+    KIND,
+    given="a recipe whose aliases stand for billions of values, hold themselves, or whose brackets are too deep",
+    wanted="refused in one line before anything is made of it; a few aliases are fine",
+)
+def test_a_recipe_that_explodes(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]", *(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
+    inside = ["source:", "  options:", *(f"    {line}" for line in lines)]
+    for text in ("\n".join(lines), "\n".join(inside), "source: &a\n  options: *a\n"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"recipe.yaml:\d+: aliases make this grow without end; write it out"):
+            yaml_file.load(file, Recipe)
+    for deep in ("lanes: " + "[" * 50_000, "- " * 50_000, "{a: " * 50_000):
+        file.write_text(deep)
+        with pytest.raises(ValueError, match="lists stand in lists, more than 100 deep"):
+            yaml_file.load(file, Recipe)
+    file.write_text("name: mine\nsource:\n  options: {http_headers: &h {Referer: https://example.org}}\n")
+    assert yaml_file.load(file, Recipe).source.kind == "ytdlp"
