@@ -1,6 +1,7 @@
 """One build from a recipe to a version, with the sample site served while it runs where the recipe asks for it."""
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,17 +22,24 @@ def run(
 ) -> building.Built:
     """Build on this machine, with `workers` processes (0: one a core)."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
-        source_of(ready).check()
+        _check(ready)
         return building.build(lakes.create(lake, ready.salt), ready, executor, progress, version, rounds)
 
 
 def mine(lake: Path, recipe: Recipe, *, workers: int = 0, rounds: RoundsRequest | None = None) -> RoundRange:
     """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
-        source_of(ready).check()
+        _check(ready)
         made = lakes.create(lake, ready.salt)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
         return building.all_rounds(building.Steps(job), rounds)
+
+
+def _check(recipe: Recipe) -> None:
+    source = source_of(recipe)
+    source.check()
+    for remark in source.remarks():
+        sys.stderr.write(f"left out: {remark}\n")
 
 
 @contextmanager

@@ -49,6 +49,11 @@ class GuardedSource:
         if self._fetches is not self._lists:
             self._fetches.check()
 
+    def remarks(self) -> list[str]:
+        """What whoever starts a build should know of what is not listed."""
+        told: Callable[[], list[str]] = getattr(self._lists, "remarks", list)
+        return told()
+
     def search(self, tag: str, cursor: str) -> Page:
         """One page of the tag's listing, without the posts that are to be left alone: nothing of them is kept."""
         page = self._lists.search(tag, cursor)

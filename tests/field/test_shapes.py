@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from h2a_curation.foundation import yaml_file
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources import cells, rows
+from h2a_curation.sources.folder import FolderOfFiles, FolderRules
 from h2a_curation.sources.table import TableOfUrls, TableRules
 from h2a_curation.taxonomy.hashtags import in_text, normalise
 from h2a_curation.taxonomy.load import load_classes
+from h2a_curation.taxonomy.model import ClassFile
 from h2a_curation.taxonomy.propose import propose
 from tests.field.situations import situation
 from tests.sources.platform import clock, context
@@ -317,5 +319,76 @@ def test_a_recipe_that_explodes(tmp_path):
         file.write_text(deep)
         with pytest.raises(ValueError, match="lists stand in lists, more than 100 deep"):
             yaml_file.load(file, Recipe)
-    file.write_text("name: mine\nsource:\n  options: {http_headers: &h {Referer: https://example.org}}\n")
-    assert yaml_file.load(file, Recipe).source.kind == "ytdlp"
+    file.write_text("classes:\n- {id: a, prompts: &p [x]}\n- {id: b, prompts: *p}\n")
+    assert [c.prompts for c in yaml_file.load(file, ClassFile).classes] == [("x",), ("x",)]
+
+
+def put(folder, **sidecars):
+    """Videos with their descriptions: `name of video=(name of sidecar, id)`."""
+    folder.mkdir(exist_ok=True)
+    for video, (sidecar, text) in sidecars.items():
+        (folder / video).write_bytes(b"video" * 100)
+        if sidecar:
+            (folder / sidecar).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return FolderOfFiles(FolderRules(file=folder), context({"clock": clock}))
+
+
+def said(own_id):
+    return json.dumps({"id": own_id, "extractor_key": "X", "webpage_url": f"https://example.org/{own_id}"})
+
+
+@situation(
+    KIND,
+    given="descriptions by yt-dlp and gallery-dl under all their names: of a format, of a trimmed name, ...",
+    wanted="each video has its own; none is taken from another video",
+)
+def test_names_of_sidecars(tmp_path):
+    files = {
+        "a.fdash-1234v.mp4": ("a.info.json", said("a")), "b.mp4": ("b.mp4.info.json", said("b")),
+        "c. long title.mp4": ("c.info.json", said("c")), "d.mp4": ("d.mp4.json", said("d")),
+        "e.mp4": ("e.json", said("e")),
+        "my.mp4": ("my.info.json", said("my")), "my.first.mp4": (None, ""),
+        "day.1.mp4": ("day.info.json", said("day")), "day.2.mp4": (None, ""),
+    }  # fmt: skip
+    source = put(tmp_path, **files)
+    own = [post.post_id for post in source.search("", "").posts]
+    assert [one.removeprefix("folder:x-") for one in own if "x-" in one] == ["a", "b", "c", "d", "e", "my"]
+    assert len(own) == 9, "two days and the first one are posts of which nothing is known"
+    assert source.remarks() == [f"1 .info.json without a video beside it: {tmp_path}/day.info.json"]
+
+
+@situation(KIND, given="descriptions in UTF-16 or with a byte order mark", wanted="they are read")
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_encodings_of_sidecars(tmp_path, encoding):
+    text = said("é").encode(encoding)
+    text = b"\xff\xfe" + text if encoding == "utf-16-le" else text
+    [post] = put(tmp_path, **{"a.mp4": ("a.info.json", text)}).search("", "").posts
+    assert post.post_id == "folder:x-é"
+
+
+@situation(
+    KIND, given="what gallery-dl says of a video of TikTok, Instagram or X", wanted="a post with caption and tags"
+)
+def test_a_sidecar_of_gallery_dl(tmp_path):
+    told = {
+        "category": "tiktok", "id": "73", "desc": "heavy #Squat", "author": {"uniqueId": "jane"},
+        "date": "2026-05-31 12:00:00",
+        "post_url": "https://www.tiktok.com/@jane/video/73", "tags": ["#Gym"],
+    }  # fmt: skip
+    [post] = put(tmp_path, **{"a.mp4": ("a.mp4.json", json.dumps(told))}).search("", "").posts
+    assert (post.post_id, post.creator, post.hashtags) == ("folder:tiktok-73", "jane", ["gym", "squat"])
+    assert (post.url, post.posted_at) == ("https://www.tiktok.com/@_/video/73", datetime(2026, 5, 31, tzinfo=UTC))
+
+
+ENDINGS = ("mp4", "mpeg", "MTS", "m2ts", "ts", "unknown_video", "vob", "3gpp", "webm")
+
+
+@situation(KIND, given="a folder with every ending that the probe reads, and linked folders", wanted="each file once")
+def test_endings_and_linked_folders(tmp_path):
+    names = [f"v{n}.{e}" for n, e in enumerate(ENDINGS)]
+    source = put(tmp_path / "all", **dict.fromkeys(names, (None, "")))
+    put(tmp_path / "other", **{"w.mp4": (None, "")})
+    (tmp_path / "all" / "more").symlink_to(tmp_path / "other")
+    (tmp_path / "all" / "again").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "round").symlink_to(tmp_path / "all")
+    assert len(source.search("", "").posts) == len(names) + 1
