@@ -165,7 +165,7 @@ class Post:
     source: str
     url: str
     creator: str | None
-    """Pseudonym of the creator: the platform's id, hashed with the lake's salt."""
+    """Pseudonym of the creator: the platform's id, or else the name in the address, hashed with the lake's salt."""
     caption: str
     hashtags: list[str]
     """Normalised hashtags of the post in their order, each once."""
@@ -178,6 +178,9 @@ class Post:
     num_likes: int | None
     seen_at: datetime
     """When a page listed the post; the numbers of views and likes are of that moment."""
+    handle: str | None = None
+    """Pseudonym of the creator's name in the address that the source gave, where it is another than `creator`; `url`
+    is kept without that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
+import dataclasses
 import glob
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -159,7 +160,7 @@ class Catalog:
         # Where a lake lies says nothing of its rows: a folder `day=3` above it would give each table a column.
         options = f"union_by_name = true, hive_partitioning = false{filename}"
         rows = f"read_parquet({_text(self._pattern(view.files))}, {options})" if view.files else ""
-        if view.record is not None:
+        if view.record is not None and (not had_files or _has_later_columns(view.record)):
             self.connection.register(_nothing(name), _empty(view.record, view.with_filename))
             # A column that came later is missing in older parts, and must not come into a view that is made already.
             rows = f"(FROM {_nothing(name)} UNION ALL BY NAME FROM {rows})" if had_files else _nothing(name)
@@ -305,6 +306,11 @@ def _any_file(pattern: Path) -> bool:
 def _text(value: object) -> str:
     """A literal of SQL: a path, or a fingerprint that a received lake's decision.json may give as anything."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def _has_later_columns(record: type) -> bool:
+    """Whether columns were added since there are lakes: parts of before lack them, and maybe all parts do."""
+    return any(field.default is not MISSING for field in dataclasses.fields(record))
 
 
 def _empty(record: type, with_filename: bool = False) -> pa.Table:

@@ -12,11 +12,12 @@ from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
+from h2a_curation.sources import address
 
 _FATES = """
     WITH matched AS (
         SELECT number, post_id, 0 AS rank FROM known JOIN post ON post.post_id = known.post
-        UNION ALL SELECT number, post_id, 1 FROM known JOIN post ON post.url = known.post
+        UNION ALL SELECT number, post_id, 1 FROM known JOIN addressed ON addressed.key = known.key
         UNION ALL SELECT number, post_id, 2 FROM known
                          JOIN post ON substr(post.post_id, instr(post.post_id, ':') + 1) = known.post
     ),
@@ -68,9 +69,13 @@ def _joined(decided: Catalog, known: list[tuple[str, str]]) -> list[dict[str, An
             "number": pa.array(range(len(known)), pa.int64()),
             "post": pa.array(posts, pa.string()),
             "class_id": pa.array(class_ids, pa.string()),
+            "key": pa.array([address.read(post).key for post in posts], pa.string()),
         }
     )
-    rows: list[dict[str, Any]] = decided.query(_FATES, {"known": table}).to_pylist()
+    listed = decided.query("SELECT post_id, url FROM post")
+    keys = pa.array([address.read(url).key for url in listed["url"].to_pylist()], pa.string())
+    addressed = pa.table({"post_id": listed["post_id"], "key": keys})
+    rows: list[dict[str, Any]] = decided.query(_FATES, {"known": table, "addressed": addressed}).to_pylist()
     return rows
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,17 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from yaml.constructor import SafeConstructor
 
+from h2a_curation.foundation.plain_text import read_text
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser is ten times faster, and is in every wheel of PyYAML; a build from source may lack it."""
 
+_MOST_VALUES = 100_000
+"""Values that aliases may add: what is written out is never refused for its size."""
+
+_MOST_LEVELS = 100
+_BRACKET = re.compile(r"[\[\]{}]")
+_DEEP_LINE = re.compile(rf"(?m)^[ \t?-]{{{_MOST_LEVELS}}}")
 T = TypeVar("T")
 Place = tuple[int | str, ...]
 
@@ -100,15 +109,66 @@ def with_paths_from(folder: Path, content: Any, hint: Any) -> Any:
 def read(file: Path) -> Layer:
     """What stands in the file, not yet held against what it should be. ValueError names file, line and what to do."""
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        text = read_text(file)
+        if _is_too_deep(text):
+            raise ValueError(f"{file}: lists stand in lists, more than {_MOST_LEVELS} deep; mend it")
+        root = yaml.compose(text, Loader=_LOADER)
+        if root is not None and (grown := _grown(root)):
+            raise ValueError(f"{file}:{grown.start_mark.line + 1}: aliases make this grow without end; write it out")
         content = {} if root is None else SafeConstructor().construct_document(root)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing
-    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+    except yaml.YAMLError as broken:
         raise ValueError(f"{file}{_mark(broken)}: not valid YAML: {_first_line(broken)}; mend it there") from broken
     if twice := _key_given_twice(root):
         raise ValueError(f"{file}:{twice.start_mark.line + 1}: '{twice.value}' stands twice here; keep one")
     return Layer(name=str(file), content=content, root=root)
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether its nesting would end the process: libyaml's parser has no limit, but what makes nodes of it recurses."""
+    depth = deepest = 0
+    for mark in _BRACKET.findall(text):
+        depth = max(0, depth + (1 if mark in "[{" else -1))
+        deepest = max(deepest, depth)
+    if deepest <= _MOST_LEVELS and not _DEEP_LINE.search(text):
+        return False
+    level = 0  # brackets may stand in quotes: what the parser says counts
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if level > _MOST_LEVELS:
+                return True
+    except yaml.YAMLError:
+        return False  # broken before it is deep: compose says where
+    return False
+
+
+def _grown(root: yaml.Node) -> yaml.Node | None:
+    """The node at which aliases of aliases have made the content far larger than what is written, or hold themselves.
+
+    Each node is looked at once, so that a few lines which stand for billions of values cost nothing.
+    """
+    sizes: dict[int, int] = {}
+
+    def first_too_large(node: yaml.Node) -> yaml.Node | None:
+        if id(node) in sizes:
+            return None if sizes[id(node)] else node  # its size is not known yet: it is inside itself
+        sizes[id(node)] = 0
+        inner = _inner(node)
+        for one in inner:
+            if grown := first_too_large(one):
+                return grown
+        sizes[id(node)] = 1 + sum(sizes[id(one)] for one in inner)
+        return node if sizes[id(node)] > _MOST_VALUES + 2 * len(sizes) else None
+
+    return first_too_large(root)
+
+
+def _inner(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [one for pair in node.value for one in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 class MisfitError(ValueError):
@@ -189,9 +249,7 @@ def _key_given_twice(node: yaml.Node | None) -> yaml.ScalarNode | None:
                 if key.value in seen:
                     return key
                 seen.add(key.value)
-    inner = [n for pair in node.value for n in pair] if isinstance(node, yaml.MappingNode) else []
-    inner = node.value if isinstance(node, yaml.SequenceNode) else inner
-    return next(filter(None, map(_key_given_twice, inner)), None)
+    return next(filter(None, map(_key_given_twice, [] if node is None else _inner(node))), None)
 
 
 def beside(file: Path, path: Path) -> Path:

@@ -1,6 +1,7 @@
 """One build from a recipe to a version, with the sample site served while it runs where the recipe asks for it."""
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def run(
 ) -> building.Built:
     """Build on this machine, with `workers` processes (0: one a core). The lake remembers the choice of the recipe."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
-        source_of(ready).check()
+        _check(ready)
         made = lakes.create(lake, ready.salt)
         if choice is not None:
             remember(made, choice)
@@ -45,12 +46,19 @@ def mine(
 ) -> RoundRange:
     """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
-        source_of(ready).check()
+        _check(ready)
         made = lakes.create(lake, ready.salt)
         if choice is not None:
             remember(made, choice)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
         return building.all_rounds(building.Steps(job), rounds)
+
+
+def _check(recipe: Recipe) -> None:
+    source = source_of(recipe)
+    source.check()
+    for remark in source.remarks():
+        sys.stderr.write(f"left out: {remark}\n")
 
 
 @contextmanager

@@ -15,12 +15,13 @@ import schemas
 from h2a_curation.acquire.breaker import KnownGood, Lane
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import fetch_post, try_post
-from h2a_curation.acquire.listing import Listed, list_pages
+from h2a_curation.acquire.listing import Listed, Search, list_pages
 from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.items import asked
+from h2a_curation.pipeline.known_posts import KnownPosts
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.base import Page
 from h2a_curation.sources.guarded import GuardedSource
@@ -60,12 +61,14 @@ def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str],
     facts = connect(lake.path)
     name = _attempt(facts, "request", "tag", tags, round_no)
     of_round = listings(facts, round_no)
+    ask = asked(lake.path, "mine", _logging(lake, source), lambda tag, cursor: f"#{tag} {cursor}")
+    search = KnownPosts(facts, source.name).search(ask)
     lane = Lane[Listed](source.listing_breaker, _listing_probe(facts, lake, recipe, source))
     stopped: FetchError | None = None
     try:
         with lane:
             for tag in lane.over(tags):
-                for page in _pages(of_round[tag], lake, source, recipe, round_no):
+                for page in _pages(of_round[tag], search, recipe, round_no):
                     lane.add(page, page.request.outcome)
     except FetchError as error:
         stopped = error
@@ -130,14 +133,14 @@ def next_cursor(after: Mapping[str, str | None]) -> str | None:
     return None if cursor in seen else cursor
 
 
-def _pages(listing: Listing, lake: Lake, source: GuardedSource, recipe: Recipe, round_no: int) -> Iterable[Listed]:
+def _pages(listing: Listing, search: Search, recipe: Recipe, round_no: int) -> Iterable[Listed]:
     cursor = listing.next_cursor
     if cursor is None or listing.num_left <= 0:
         return ()
     return list_pages(
         replace(listing.granted, num_pages=listing.num_left),
         cursor,
-        asked(lake.path, "mine", _logging(lake, source), lambda tag, cursor: f"#{tag} {cursor}"),
+        search,
         _now,
         round_no,
         sleep=time.sleep,
@@ -165,7 +168,7 @@ def _file_of(lake: Lake, source: GuardedSource) -> Callable[[schemas.Post, Path]
 
 def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
     posts = {post.post_id: post for page in pages for post in page.posts}
-    rows = [_pseudonymous(posts[post_id], lake) for post_id in sorted(posts)]
+    rows = [pseudonymous(posts[post_id], lake) for post_id in sorted(posts)]
     return {
         "request": schemas.to_arrow(schemas.Request, [page.request for page in pages]),
         "post": schemas.to_arrow(schemas.Post, rows),
@@ -223,8 +226,10 @@ def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: GuardedSo
     return KnownGood(f"the listing of #{tag}, which gave posts before,", ask)
 
 
-def _pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:
-    return replace(post, creator=None if post.creator is None else lake.pseudonym(post.creator))
+def pseudonymous(post: schemas.Post, lake: Lake) -> schemas.Post:
+    """The post as a row has it: who made it stands there by the lake's pseudonyms alone."""
+    creator, handle = (None if name is None else lake.pseudonym(name) for name in (post.creator, post.handle))
+    return replace(post, creator=creator, handle=handle)
 
 
 def _now() -> datetime:

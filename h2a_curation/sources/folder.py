@@ -4,9 +4,9 @@ yt-dlp, which takes a second to import, is imported when the folder is read: a r
 """
 
 import errno
-import functools
 import json
 import os
+import re
 import shutil
 import threading
 from collections import Counter
@@ -18,12 +18,24 @@ from pathlib import Path
 from typing import Any
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.foundation.plain_text import encoding_of
 from h2a_curation.sources.base import Cost, Page, SourceContext
 from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.registry import KindSettings
+from h2a_curation.sources.sidecars import endings, found
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
+_FEW = 3
+_AUTHOR_KEYS = ("uniqueId", "username", "name", "nick", "id")
+_GALLERY_DL = {
+    "id": ("post_shortcode", "tweet_id", "post_id", "id"), "extractor_key": ("category",),
+    "webpage_url": ("post_url", "page_url", "url"),
+    "description": ("description", "desc", "content", "caption", "title"),
+    "tags": ("tags", "hashtags"), "duration": ("duration",), "width": ("width",), "height": ("height",),
+    "view_count": ("view_count",), "like_count": ("likes", "favorite_count", "like_count"), "language": ("lang",),
+}  # fmt: skip
+"""A field's name in yt-dlp, and those that gallery-dl's extractors give it."""
 _MAX_SIDECAR_BYTES = 64_000_000
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
 
@@ -50,8 +62,8 @@ class FolderRules:
 class FolderOfFiles:
     """A folder as a source: the tag `""` lists all its videos, another those that carry it.
 
-    Sidecars: yt-dlp's `NAME.info.json`; `NAME.json` and `NAME.txt` as video2dataset writes them with
-    `output_format: files`. They are read once, at the first listing or fetch.
+    Sidecars: yt-dlp's `NAME.info.json`; gallery-dl's `NAME.mp4.json`; `NAME.json` and `NAME.txt` as video2dataset
+    writes them with `output_format: files`. They are read once, at the first listing or fetch.
     """
 
     def __init__(self, rules: FolderRules, context: SourceContext) -> None:
@@ -72,7 +84,12 @@ class FolderOfFiles:
         """ValueError where the folder holds no video file."""
         if next(_videos(self._folder), None) is None:
             tars = " (tar shards are not read: unpack them)" if any(self._folder.rglob("*.tar")) else ""
-            raise ValueError(f"{self._folder}: no video files in it{tars}; known endings are {' '.join(_endings())}")
+            raise ValueError(f"{self._folder}: no video files in it{tars}; known endings are {' '.join(endings())}")
+
+    def remarks(self) -> list[str]:
+        """What lies there and is of no post, in words."""
+        alone = [here.folder / name for here in found(self._folder) for name in here.alone]
+        return [f"{len(alone)} .info.json without a video beside it: {_named_few(alone)}"] if alone else []
 
     def search(self, tag: str, cursor: str) -> Page:
         """All files by path, at no cost: there is nothing to page."""
@@ -107,18 +124,18 @@ class FolderOfFiles:
         with self._lock:
             if self._found is None:
                 self._found = {}
-                for file in _videos(self._folder):
-                    post = self._post(file)
+                for file, sidecar in _videos(self._folder):
+                    post = self._post(file, sidecar)
                     self._found.setdefault(post.post_id, (post, file))
             return self._found
 
-    def _post(self, file: Path) -> Post:
+    def _post(self, file: Path, sidecar: Path | None) -> Post:
         """The file's post; of a sidecar that cannot be made sense of, nothing is taken but that it is there."""
-        info = _info(file)
-        if "entries" in info:  # of a playlist, which all its files share
-            self._odd["playlist"] += 1
-            info = {}
         try:
+            info = _info(sidecar) if sidecar else {}
+            if "entries" in info:  # of a playlist, which all its files share
+                self._odd["playlist"] += 1
+                info = {}
             return _post(self.name, file, info, self._folder, self._clock())
         except Exception as error:  # noqa: BLE001  # a sidecar may hold anything
             self._odd["unreadable"] += 1
@@ -126,21 +143,16 @@ class FolderOfFiles:
             return _post(self.name, file, {}, self._folder, self._clock())
 
 
-@functools.cache
-def _endings() -> tuple[str, ...]:
-    """Endings of file names by which yt-dlp knows a video."""
-    from yt_dlp.utils import MEDIA_EXTENSIONS
-
-    return tuple(f".{ending}" for ending in MEDIA_EXTENSIONS.video)
+def _named_few(names: list[Path]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(map(str, names[:_FEW])) + more
 
 
-def _videos(folder: Path) -> Iterator[Path]:
-    """All video files by path; what a downloader left half done (`.part`, hidden) is none."""
-    for path, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(_endings()) and ".temp." not in name:
-                yield Path(path, name)
+def _videos(folder: Path) -> Iterator[tuple[Path, Path | None]]:
+    """All video files by path, each with the file that describes it."""
+    for here in found(folder):
+        for name, sidecar in here.sidecars.items():
+            yield here.folder / name, here.folder / sidecar if sidecar else None
 
 
 def _post(name: str, file: Path, info: dict[str, Any], folder: Path, now: datetime) -> Post:
@@ -165,20 +177,30 @@ def _post(name: str, file: Path, info: dict[str, Any], folder: Path, now: dateti
     return replace(post, caption=text, hashtags=hashtags.unique([*post.hashtags, *hashtags.in_text(text)]))
 
 
-def _info(file: Path) -> dict[str, Any]:
-    """The sidecar's fields by yt-dlp's names; empty where there is none or it is no such file."""
-    stem = file.with_suffix("")
-    without_format = stem.with_suffix("") if stem.suffix[1:2] == "f" and stem.suffix[2:].isdecimal() else stem
-    for sidecar in (Path(f"{stem}.info.json"), Path(f"{without_format}.info.json"), Path(f"{stem}.json")):
-        if not sidecar.is_file():
-            continue
-        try:
-            said = json.loads(_read(sidecar))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(said, dict):
-            return _by_ytdlp_names(said)
-    return {}
+def _info(sidecar: Path) -> dict[str, Any]:
+    """The sidecar's fields by yt-dlp's names; empty where it is no such file."""
+    try:
+        said = json.loads(_read(sidecar))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return (
+        _by_names_of_gallery_dl(said) if "category" in said and "extractor_key" not in said else _by_ytdlp_names(said)
+    )
+
+
+def _by_names_of_gallery_dl(said: dict[str, Any]) -> dict[str, Any]:
+    """gallery-dl writes what the site says, under the site's own names, and its own name of the site."""
+    author = said.get("author") or said.get("user") or said.get("owner")
+    creator = (
+        next((author[key] for key in _AUTHOR_KEYS if author.get(key)), None) if isinstance(author, dict) else author
+    )
+    info = {ours: next((said[key] for key in keys if said.get(key)), None) for ours, keys in _GALLERY_DL.items()}
+    tags = [tag.removeprefix("#") for tag in info.pop("tags") or [] if isinstance(tag, str)]
+    day = re.sub(r"\D", "", str(said.get("date", ""))[:10])
+    kept = {key: value for key, value in info.items() if value is not None}
+    return kept | {"tags": tags, "upload_date": day, "uploader_id": said.get("username") or creator}
 
 
 def _by_ytdlp_names(said: dict[str, Any]) -> dict[str, Any]:
@@ -193,4 +215,5 @@ def _by_ytdlp_names(said: dict[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path) -> str:
     with file.open("rb") as opened:
-        return opened.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig", "replace")
+        content = opened.read(_MAX_SIDECAR_BYTES)
+    return content.decode(encoding_of(content), "replace")

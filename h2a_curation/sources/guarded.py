@@ -8,6 +8,7 @@ from pathlib import Path
 
 from h2a_curation.acquire.breaker import Breaker
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources import address
 from h2a_curation.sources.base import Page, Source
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.sanitise import tidy
@@ -49,6 +50,11 @@ class GuardedSource:
         if self._fetches is not self._lists:
             self._fetches.check()
 
+    def remarks(self) -> list[str]:
+        """What whoever starts a build should know of what is not listed."""
+        told: Callable[[], list[str]] = getattr(self._lists, "remarks", list)
+        return told()
+
     def search(self, tag: str, cursor: str) -> Page:
         """One page of the tag's listing, without the posts that are to be left alone: nothing of them is kept."""
         page = self._lists.search(tag, cursor)
@@ -58,7 +64,7 @@ class GuardedSource:
             if isinstance(reason, Exception):
                 errors.append(reason)
             elif not reason:
-                kept[post.post_id] = post
+                kept[post.post_id] = _addressed(post)
         odd = Counter(page.odd) + Counter(unreadable=len(errors))
         return replace(page, posts=list(kept.values()), odd=odd, errors=[*page.errors, *errors])
 
@@ -87,7 +93,7 @@ class GuardedSource:
             raise FetchError(ErrorKind.OPT_OUT, reason)
         if self._fetch_url and post.url != self._canary_url:
             post = replace(post, url=self._fetch_url.replace("{id}", post.post_id.partition(":")[2]))
-        self._fetches.fetch(post, target)
+        self._fetches.fetch(replace(post, url=address.read(post.url).url), target)
 
     def canary(self) -> Post | None:
         """The post that the recipe knows to be good, to be fetched where others fail; None where it names none."""
@@ -109,3 +115,12 @@ class GuardedSource:
             num_likes=None,
             seen_at=self._clock(),
         )
+
+
+def _addressed(post: Post) -> Post:
+    """The post with its address in the one form, and who made it as its creator, or beside another name of theirs."""
+    given = address.read(post.url)
+    handle = post.handle or given.handle
+    creator = post.creator or handle
+    is_other = handle is not None and creator is not None and creator.removeprefix("@").lower() != handle
+    return replace(post, url=given.url, creator=creator, handle=handle if is_other else None)

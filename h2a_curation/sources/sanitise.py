@@ -26,6 +26,7 @@ def tidy(post: Post) -> Post:
         post_id=whole(post.post_id),
         url=whole(post.url),
         creator=None if post.creator is None else whole(post.creator),
+        handle=None if post.handle is None else whole(post.handle),
         caption=whole(post.caption[:MAX_CAPTION_CHARACTERS]),
         hashtags=_tags(post.hashtags),
         language=None if post.language is None else whole(post.language[:_MAX_LANGUAGE_CHARACTERS]),

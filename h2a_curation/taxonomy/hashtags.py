@@ -6,9 +6,16 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 _HASH_SIGNS = "#\uff03\ufe5f"
-_RUN_OF_TAGS = re.compile(rf"(?<![\w&/])(?:[{_HASH_SIGNS}][^\s{_HASH_SIGNS}]+)+")
+_NO_BLANKS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Scripts that are written without blanks: Thai, Lao, Burmese, Khmer, kana, Chinese characters, and Hangul."""
+_RUN_OF_TAGS = re.compile(rf"(?<![^\W{_NO_BLANKS}])(?<![&/])(?:[{_HASH_SIGNS}][^\s{_HASH_SIGNS}]+)+")
 _TAG = re.compile(rf"[{_HASH_SIGNS}]([^{_HASH_SIGNS}]+)")
-_JOINERS = "_\u200c\u200d"
+_JOINERS = "_\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u3003\u301c\u309b\u309c\u30a0\u30fb\uff5e\ua67e"
+"""Marks that stand within a tag, as twitter-text has them: `·` of Catalan, `〜` and `・` of Japanese, ..."""
+_MAX_ADDRESS = 300
+_ADDRESS = re.compile(r"\w:/\S*$")
 
 
 def normalise(tag: str) -> str:
@@ -29,12 +36,16 @@ def normalise(tag: str) -> str:
 def in_text(text: str) -> list[str]:
     """The hashtags of a caption, normalised, in the order in which they stand, each once.
 
-    As on the platforms, a tag has a letter (`#1` is none) and does not start inside a word or an address.
+    As on the platforms, a tag has a letter (`#1` is none) and does not start inside a word or an address; but where
+    words have no blanks between, it starts after one. What cannot be seen, such as marks of direction, ends no tag.
 
     >>> in_text("Leg day! #Squat #GYM-time https://example.org/#top #1 #squat")
     ['squat', 'gym']
+    >>> in_text("今天练瑜伽#瑜伽#健身 #paral·lel")
+    ['瑜伽', '健身', 'parallel']
     """
-    written = (tag for run in _RUN_OF_TAGS.findall(text) for tag in _TAG.findall(run))
+    runs = (run for run in _RUN_OF_TAGS.finditer(text) if not _is_in_address(text, run.start()))
+    written = (tag for run in runs for tag in _TAG.findall(run[0]))
     found = ("".join(takewhile(_is_tag_character, tag)) for tag in written)
     return unique(tag for tag in found if any(c.isalpha() for c in tag))
 
@@ -44,12 +55,18 @@ def unique(tags: Iterable[str]) -> list[str]:
     return [tag for tag in dict.fromkeys(map(normalise, tags)) if tag]
 
 
+def _is_in_address(text: str, start: int) -> bool:
+    return _ADDRESS.search(text, max(0, start - _MAX_ADDRESS), start) is not None
+
+
 def _is_tag_character(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character)[0] in "LNM"
+    category = unicodedata.category(character)
+    return character in _JOINERS or category[0] in "LNM" or category == "Cf"
 
 
 def _fold(tag: str) -> str:
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).casefold())
+    composed = composed.replace("i\u0307", "i")  # the small letter of the dotted İ, which casefold gives a second dot
     kept = "".join(c for c in composed if _belongs(c))
     start = next((i for i, c in enumerate(kept) if unicodedata.category(c)[0] != "M"), len(kept))
     return unicodedata.normalize("NFC", kept[start:])

@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.plain_text import read_text
 from h2a_curation.taxonomy.export import COLUMNS, LIST_SEPARATOR
 from h2a_curation.taxonomy.hashtags import normalise
 from h2a_curation.taxonomy.load import prompts_by_rule
@@ -19,6 +21,8 @@ from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass, ClassFile, Give
 _TO_WRITE = ("definition", "excluded_hashtags", "siblings")
 _TAG_COLUMNS = ("hashtag", "tag")
 _MAX_WORD_LETTERS = 20
+_BETWEEN = re.compile(r"[,;|，、；｜]+")
+_SIGN = re.compile(r"[#＃﹟]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ def propose(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     """The classes that a .txt, .csv, .yaml or .yml file lists, in its order; ValueError names line and remedy.
 
     A hashtag that a shipped class answers to takes that class's text. Else its words, found by the vocabulary of the
-    shipped classes, give name and prompts. Every line is one class: two tags for one action are told, not merged.
+    shipped classes, give name and prompts. A line that repeats another is no class of its own, and one with several
+    hashtags is as many: two tags for one action are told, not merged.
     """
     readers = {".txt": _of_text, ".csv": _of_csv, ".yaml": _of_yaml, ".yml": _of_yaml}
     if file.suffix.lower() not in readers:
@@ -44,11 +49,9 @@ def propose(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
         given = readers[file.suffix.lower()](file, shipped)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing
-    except UnicodeDecodeError as broken:
-        raise ValueError(f"{file}: not UTF-8 text; save it so") from broken
     if not given:
         raise ValueError(f"{file}: no class in it; list at least one hashtag")
-    return _numbered(_among_themselves(given))
+    return _numbered(_among_themselves(_once(given)))
 
 
 def words_of(tag: str, vocabulary: Iterable[str]) -> list[str]:
@@ -75,34 +78,42 @@ def vocabulary(classes: Sequence[ActionClass]) -> set[str]:
 
 def _of_text(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     proposals = []
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if line.strip():
-            tag = normalise(line)
-            if not tag:
-                raise ValueError(f"{file}:{number}: '{line.strip()}' has no letter or digit; write one hashtag a line")
-            proposals.append(_proposal(*_of_tag(tag, shipped)))
+    for number, line in enumerate(read_text(file).split("\n"), 1):
+        tags = [normalise(part) for part in _parts(line)]
+        if line.strip() and not any(tags):
+            raise ValueError(f"{file}:{number}: '{line.strip()}' has no letter or digit; write one hashtag a line")
+        proposals += [_proposal(*_of_tag(tag, shipped)) for tag in tags if tag]
     return proposals
 
 
+def _parts(line: str) -> list[str]:
+    """The hashtags of a line, whose words may have blanks between where they are no hashtags.
+
+    >>> _parts("#yoga #squat"), _parts("yoga, air drumming"), _parts("air drumming")
+    (['#yoga', '#squat'], ['yoga', 'air drumming'], ['air drumming'])
+    """
+    parts = [part for part in _BETWEEN.split(line) if part.strip()]
+    tags = ((f"#{tag}" if _SIGN.search(part) else tag).strip() for part in parts for tag in _SIGN.split(part) if tag)
+    return [tag for tag in tags if tag.strip("# ")]
+
+
 def _of_csv(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        columns = reader.fieldnames or []
-        known = [*COLUMNS, *_TAG_COLUMNS]
-        for column in columns:
-            if column not in known:
-                near = difflib.get_close_matches(column, known, n=1)
-                raise ValueError(
-                    f"{file}:1: no column '{column}' is known; use {near[0] if near else ', '.join(known)}"
-                )
-        if not {"id", *_TAG_COLUMNS} & set(columns):
-            raise ValueError(f"{file}:1: no column says which class a row is: name one 'hashtag' or 'id'")
-        return [_of_row(row, f"{file}:{reader.line_num}", shipped) for row in reader]
+    reader = csv.DictReader(io.StringIO(read_text(file)), skipinitialspace=True)
+    columns = [column.strip(" \t\u00a0\u200b\ufeff") for column in reader.fieldnames or []]
+    reader.fieldnames = columns
+    known = [*COLUMNS, *_TAG_COLUMNS]
+    for column in columns:
+        if column not in known:
+            near = difflib.get_close_matches(column, known, n=1)
+            raise ValueError(f"{file}:1: no column '{column}' is known; use {near[0] if near else ', '.join(known)}")
+    if not {"id", *_TAG_COLUMNS} & set(columns):
+        raise ValueError(f"{file}:1: no column says which class a row is: name one 'hashtag' or 'id'")
+    return [_of_row(row, f"{file}:{reader.line_num}", shipped) for row in reader]
 
 
 def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(file))
     except yaml.YAMLError:
         content = None  # the class file's own reader says where it is broken
     if isinstance(content, list) and all(isinstance(tag, (str, int)) for tag in content):
@@ -112,7 +123,9 @@ def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
 
 
 def _of_row(row: Mapping[str, Any], where: str, shipped: Sequence[ActionClass]) -> Proposal:
-    cells = {key: (value or "").strip() for key, value in row.items() if key}
+    if None in row:
+        raise ValueError(f"{where}: more cells than the header has columns; put quotes around what contains a ','")
+    cells = _with_number_as_label({key: (value or "").strip() for key, value in row.items() if key})
     tag = normalise(cells.pop("hashtag", "") or cells.pop("tag", ""))
     if not tag and not cells.get("id"):
         raise ValueError(f"{where}: neither a hashtag nor an id; give one")
@@ -121,6 +134,15 @@ def _of_row(row: Mapping[str, Any], where: str, shipped: Sequence[ActionClass]) 
         return _proposal(_given(cells, start), taken_from)
     except ValueError as misfit:
         raise ValueError(f"{where}: {misfit}") from misfit
+
+
+def _with_number_as_label(cells: dict[str, str]) -> dict[str, str]:
+    """Lists such as that of Kinetics number their classes in a column `id` and call them by `name`: the number is a
+    label, and the name says which class it is."""
+    if not cells.get("id", "").isdecimal() or not cells.get("name"):
+        return cells
+    words = "-".join(re.findall(r"[a-z0-9]+", cells["name"].casefold()))
+    return {"hashtag": normalise(cells["name"]), "label": cells["id"]} | cells | {"id": words}
 
 
 def _given(cells: Mapping[str, str], start: GivenClass) -> GivenClass:
@@ -183,6 +205,18 @@ def reason_of(tag: str, class_id: str, shipped: Sequence[ActionClass]) -> str:
 def _principle(words: Sequence[str]) -> str:
     """The reason code of a tag by its form: `soccerjuggling` is noun-verb, `piano` a noun."""
     return "noun-verb" if len(words) > 1 and words[-1].endswith("ing") else "noun"
+
+
+def _once(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Proposals without those that say what an earlier one said."""
+    kept: list[Proposal] = []
+    alike: dict[tuple[str, str], list[Proposal]] = {}
+    for p in proposals:
+        same = alike.setdefault((p.given.id, next(iter(p.given.seed_hashtags))), [])
+        if p not in same:
+            same.append(p)
+            kept.append(p)
+    return kept
 
 
 def _among_themselves(proposals: Sequence[Proposal]) -> list[Proposal]:

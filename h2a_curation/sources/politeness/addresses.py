@@ -1,6 +1,6 @@
 """What an address says of the post that it names, and of who made it: rows of them at a time, and one by one.
 
-The patterns are read by Arrow (RE2) over columns and by Python over a list's entries, so both spell alike.
+The sites' patterns are those of `sources/address.py`, here read by Arrow (RE2) over columns, without case.
 """
 
 import re
@@ -11,29 +11,14 @@ from urllib.parse import parse_qsl, unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_TIKTOK_POST = re.compile(r"(?<=tiktok\.com/@)[^/?#]+(?=/(?:video|photo)/\d)")
-NOBODY = "_"
-"""Stands for the creator in an address that `without_handle` gives."""
-_SITES = {
-    "youtube": r"^https?://(?:[a-z-]+\.)?(?:youtube(?:-nocookie)?\.com/(?:watch/?\?(?:[^#]*&)?v=|(?:shorts|embed|live|v)/)"
-    r"|youtu\.be/)(?P<id>[a-z0-9_-]+)",
-    "tiktok": r"^https?://(?:[a-z-]+\.)?tiktok\.com/(?:@[^/?#]*/(?:video|photo)|v|embed(?:/v2)?|player/v1|share/video)"
-    r"/(?P<id>[0-9]+)",
-    "instagram": r"^https?://(?:[a-z-]+\.)?instagram\.com/(?:[^/?#]+/)?(?:p|reel|reels|tv)/(?P<id>[a-z0-9_-]+)",
-    "x": r"^https?://(?:[a-z-]+\.)?(?:x|twitter)\.com/[^/?#]+/status/(?P<id>[0-9]+)",
-}
-"""Addresses of posts on sites that spell one post in many ways, in lower case."""
-_HANDLES = (
-    r"^[a-z][a-z0-9+.-]*://[^/?#]*/@(?P<handle>[^/?#]+)",
-    r"^https?://(?:[a-z-]+\.)?instagram\.com/(?P<handle>[^/?#]+)/(?:p|reel|reels|tv)/",
-    r"^https?://(?:[a-z-]+\.)?(?:x|twitter)\.com/(?P<handle>[^/?#]+)/status/",
-)
+from h2a_curation.sources.address import NO_HANDLES, NO_POSTS, OTHER_HANDLES, SITES
+
 _PARTS = (
     r"^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:]*)(?P<port>:[0-9]*)?"
     r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?"
 )
 _PATH = re.compile(r"^[^:]+://[^/?#]*")
-_FRONT = r"^(?:www|m)\.((?:[^.]+\.)+[^.]+)$"
+_FRONT = r"^(?:www|m|mobile)\.((?:[^.]+\.)+[^.]+)$"
 """Labels in front of a host that name no other site; one label alone is no host (`m.co`)."""
 _PROFILES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -47,15 +32,6 @@ _NAMES_NO_POST = re.compile(r"utm_.*|fbclid|gclid|igsh.*|si|feature|lang|ref|is_
 """Parameters that say from where or how a post is looked at."""
 _FILE = re.compile(r"\.(?:mp4|m4v|mov|webm|mkv|avi|ts|m3u8|mpd)$")
 """A file's path names it whatever stands behind: signatures and dates of expiry."""
-
-
-def without_handle(url: str) -> str:
-    """TikTok's addresses carry the creator's name, and work as well without it.
-
-    >>> without_handle("https://www.tiktok.com/@some.one/video/7300000000000000000")
-    'https://www.tiktok.com/@_/video/7300000000000000000'
-    """
-    return _TIKTOK_POST.sub("_", url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +64,18 @@ def read(urls: pa.Array) -> Addresses:
     host = pc.replace_substring_regex(pc.struct_field(parts, "host"), _FRONT, r"\1")
     path = pc.utf8_rtrim(pc.struct_field(parts, "path"), "/")
     place = pc.binary_join_element_wise(host, pc.struct_field(parts, "port"), path, "")
-    ids = {site: _text(pc.struct_field(pc.extract_regex(urls, p), "id")) for site, p in _SITES.items()}
+    found = {name: pc.extract_regex(urls, site.pattern) for name, site in SITES.items()}
+    ids = {name: _own_id(groups) for name, groups in found.items()}
     post = pc.coalesce(*(pc.binary_join_element_wise(site, own_id, ":") for site, own_id in ids.items()))
     query = pc.if_else(pc.is_valid(post), None, _text(pc.struct_field(parts, "query")))
-    handle = pc.coalesce(*(_text(pc.struct_field(pc.extract_regex(urls, p), "handle")) for p in _HANDLES))
+    named = [groups for groups in found.values() if "handle" in _names(groups)]
+    named.append(pc.extract_regex(urls, OTHER_HANDLES))
+    handle = pc.coalesce(*(_text(pc.struct_field(groups, "handle")) for groups in named))
     return Addresses(
         key=pc.coalesce(post, place, pc.utf8_rtrim(urls, "/")),
         own_id=pc.coalesce(*ids.values()),
         host=_text(host),
-        handle=pc.if_else(pc.equal(handle, NOBODY), None, handle),
+        handle=pc.if_else(pc.is_in(handle, pa.array(sorted(NO_HANDLES))), None, handle),
         query=query,
     )
 
@@ -152,6 +131,19 @@ def _named(address: str, key: str, own_id: str | None, host: str | None, query: 
         return Named(key=key, host=host or "")
     found = (pattern.fullmatch(path) for pattern in _PROFILES)
     return Named(key=key, creator=next((match[1] for match in found if match), ""))
+
+
+def _names(groups: pa.Array) -> list[str]:
+    return [field.name for field in groups.type]
+
+
+def _own_id(groups: pa.Array) -> pa.Array:
+    """Null also for what looks like an id: in a short link (`/share/`) and in a list (`/embed/videoseries`)."""
+    own_id = _text(pc.struct_field(groups, "id"))
+    is_none = pc.is_in(own_id, pa.array(sorted(NO_POSTS)))
+    if "handle" in _names(groups):
+        is_none = pc.or_(is_none, pc.fill_null(pc.equal(pc.struct_field(groups, "handle"), "share"), False))
+    return pc.if_else(is_none, None, own_id)
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from h2a_curation.sources.address import NOBODY
 from h2a_curation.sources.politeness import addresses
 from h2a_curation.sources.politeness.addresses import Addresses
 from schemas import OptedOut, Post, arrow_schema
@@ -19,11 +20,9 @@ MARKS = frozenset(
     {"donotdownload", "donottrain", "noai", "noaitraining", "nodatamining", "nodownload", "noscraping", "notdm"}
 )
 """Hashtags, normalised, by which creators say that a post is not to be taken."""
-COLUMNS = ("post_id", "url", "creator", "hashtags")
+COLUMNS = ("post_id", "url", "creator", "handle", "hashtags")
 """Columns of `post` that tell who a post is by."""
-_SCHEMA = pa.schema(
-    [("post_id", pa.string()), ("url", pa.string()), ("creator", pa.string()), ("hashtags", pa.list_(pa.string()))]
-)
+_SCHEMA = pa.schema([(column, pa.list_(pa.string()) if column == "hashtags" else pa.string()) for column in COLUMNS])
 _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+|(?:\d{1,3}\.){3}\d{1,3}|localhost")
 _NO_SCHEME = re.compile(r"(?://|[\w-]+(?:\.[\w-]+)+(?::\d+)?/)")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -91,7 +90,7 @@ class OptOuts:
         self._listed = _Listed()
         self._listed.add_words([entry for entry in whole if "://" not in entry])
         self._listed.add_addresses([entry for entry in whole if "://" in entry])
-        names = self._listed.names - {addresses.NOBODY}
+        names = self._listed.names - {NOBODY}
         lower = _spelt(names)
         self._creators = set(lower)
         if pseudonym is not None:
@@ -122,12 +121,14 @@ class OptOuts:
     def among(self, posts: pa.Table) -> pa.Table:
         """Which of the posts (COLUMNS) are to be left alone: rows of OptedOut."""
         posts = posts.select(COLUMNS).combine_chunks()
-        post_id, url, creator, hashtags = (_one(posts[column], _SCHEMA.field(column).type) for column in COLUMNS)
+        columns = (_one(posts[column], _SCHEMA.field(column).type) for column in COLUMNS)
+        post_id, url, creator, handle, hashtags = columns
         reason = _marked(hashtags) if self.by_marks else pa.nulls(len(posts), pa.string())
         if self.has_entries:
             said = addresses.read(url)
             reason = pc.if_else(self._is_hosted(said.host), _HOST_LISTED, reason)
-            reason = pc.if_else(self._is_by(creator, said.handle), _CREATOR, reason)
+            for name in (creator, handle, said.handle):
+                reason = pc.if_else(self._is_by(name), _CREATOR, reason)
             reason = pc.if_else(self._is_listed(post_id, said), _POST, reason)
         asked = pc.is_valid(reason)
         return pa.Table.from_arrays([post_id.filter(asked), reason.filter(asked)], schema=arrow_schema(OptedOut))
@@ -149,9 +150,8 @@ class OptOuts:
         own = addresses.parameters(query, key)
         return any(own <= listed or listed <= own for listed in self._listed.queries[key])
 
-    def _is_by(self, creator: pa.Array, handle: pa.Array) -> pa.Array:
-        name = pc.utf8_ltrim(addresses.spelt(creator), "@")
-        return pc.or_(_among(name, self._creators), _among(handle, self._creators))
+    def _is_by(self, creator: pa.Array) -> pa.Array:
+        return _among(pc.utf8_ltrim(addresses.spelt(creator), "@"), self._creators)
 
     def _is_hosted(self, host: pa.Array) -> pa.Array:
         hosts = [h for h in pc.unique(host).to_pylist() if h and not self._listed.hosts.isdisjoint(addresses.wider(h))]

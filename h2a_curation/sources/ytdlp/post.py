@@ -6,7 +6,7 @@ from typing import Any
 from yt_dlp.utils import float_or_none, int_or_none
 
 from h2a_curation.acquire.errors import SourceChanged
-from h2a_curation.sources.politeness.addresses import without_handle
+from h2a_curation.sources import address
 from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS, moment
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
@@ -26,10 +26,11 @@ def post_of(entry: Any, source: str, post_url: str, now: datetime) -> Post | Non
     own_id, listed_url = entry.get("id"), entry.get("webpage_url") or entry.get("url")
     if not isinstance(own_id, str | int) or not own_id or not (listed_url or post_url):
         raise SourceChanged(f"{source}: a listed entry has no id or no address: {sorted(map(str, entry))}"[:300])
+    listed = address.read(str(listed_url or ""))
     return Post(
         post_id=f"{source}:{own_id}",
         source=source,
-        url=without_handle(post_url.replace("{id}", str(own_id)) or str(listed_url)),
+        url=address.read(post_url.replace("{id}", str(own_id))).url or listed.url,
         creator=_first_text(entry, "uploader_id", "channel_id", "uploader", "channel"),
         caption=_first_text(entry, "description", "title") or "",
         hashtags=_hashtags(entry),
@@ -41,6 +42,7 @@ def post_of(entry: Any, source: str, post_url: str, now: datetime) -> Post | Non
         num_views=int_or_none(entry.get("view_count")),
         num_likes=int_or_none(entry.get("like_count")),
         seen_at=now,
+        handle=listed.handle,
     )
 
 
