@@ -110,7 +110,7 @@ def _listed(
         allocation, cursor, round_no, now,
         next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
     )  # fmt: skip
-    request = replace(request, odd=_in_words(page.odd))
+    request = replace(request, odd=_in_words(page.odd) or None)
     hits = [
         Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
         for rank, post in enumerate(posts)
@@ -139,7 +139,6 @@ def _request(
         num_bytes=num_bytes,
         outcome=outcome,
         requested_at=now,
-        odd="",
     )
 
 
