@@ -5,8 +5,8 @@ It keeps the protocol that docs/mining.md states for any world: `World(seed)` ha
 """
 
 import heapq
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -31,6 +31,7 @@ class Listing:
     posts: Sequence[Listed]
     next_cursor: str | None
     cost: Cost
+    odd: Mapping[str, int] = field(default_factory=dict)
 
 
 class AnyWorld(Protocol):

@@ -150,7 +150,7 @@ class Request:
     """`ok` or an error's kind (ErrorKind in h2a_curation/acquire/errors.py)."""
     requested_at: datetime
     odd: str | None = None
-    """Entries of the page that are no posts, by kind, such as `playlist 2, no_id 1`; empty or None where there is none.
+    """Entries of the page that are no posts, by kind, such as `playlist 2, no_id 1`; None where there is none.
 
     Kinds: `unavailable`, `playlist`, `channel`, `live`, `scheduled`, `ad`, `list`, `no_id`, `no_address`, `other_site`,
     `no_entry`, `unreadable` (the lake's log has its trace)."""

@@ -1,7 +1,7 @@
 """Ask for the pages that a round granted to one listing, one after the other."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -108,8 +108,9 @@ def _listed(
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
         allocation, cursor, round_no, now,
-        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes, odd=_in_words(page.odd),
+        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
     )  # fmt: skip
+    request = replace(request, odd=_in_words(page.odd) or None)
     hits = [
         Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
         for rank, post in enumerate(posts)
@@ -127,7 +128,6 @@ def _request(
     next_cursor: str | None = None,
     num_posts: int = 0,
     num_bytes: int = 0,
-    odd: str = "",
 ) -> Request:
     return Request(
         source=allocation.source,
@@ -139,7 +139,6 @@ def _request(
         num_bytes=num_bytes,
         outcome=outcome,
         requested_at=now,
-        odd=odd,
     )
 
 

@@ -346,11 +346,11 @@ def fuzzed(place, num, seed=16):
 
 
 @ITEMS(
-    given="60 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
+    given="30 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
     wanted="exit 0, a reason for each, the good ones kept, no error that nobody expected",
 )
 def test_damaged_files(tmp_path):
-    fuzzed(tmp_path, 60)
+    fuzzed(tmp_path, 30)
 
 
 @pytest.mark.slow

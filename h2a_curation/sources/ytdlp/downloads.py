@@ -23,7 +23,7 @@ _WITHIN_LIMITS = (HttpFD, HlsFD, DashSegmentsFD, IsmFD, F4mFD, MhtmlFD, BunnyCdn
 _SCHEMES = ("http", "https", "data")
 """`data` holds its content itself. FTP waits for ever for a word that never ends, and nobody asks whose turn it is."""
 NO_PROGRAM = "/nonexistent/h2a-hands-nothing-to-other-programs"
-"""Where yt-dlp is told to look for ffmpeg: it would hand streams to it that its own code cannot take."""
+"""The place at which yt-dlp looks for ffmpeg, and finds none: it would hand streams to it it cannot take itself."""
 
 
 def refuse_other_ways(info: dict[str, Any], params: dict[str, Any]) -> None:
