@@ -33,6 +33,11 @@ class ListedPage(Protocol):
         ...
 
     @property
+    def content(self) -> str:
+        """Fingerprint of the table or folder that the page is of; empty for a page of a site."""
+        ...
+
+    @property
     def cost(self) -> PageCost:
         """Cost of this page."""
         ...
@@ -103,10 +108,17 @@ def _listed(
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
         allocation, cursor, round_no, now,
-        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
+        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes, content=page.content,
     )  # fmt: skip
     hits = [
-        Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
+        Hit(
+            source=allocation.source,
+            tag=allocation.tag,
+            cursor=cursor,
+            post_id=post.post_id,
+            rank=rank,
+            visit=allocation.visit,
+        )
         for rank, post in enumerate(posts)
     ]
     return Listed(request, posts, hits)
@@ -122,6 +134,7 @@ def _request(
     next_cursor: str | None = None,
     num_posts: int = 0,
     num_bytes: int = 0,
+    content: str = "",
 ) -> Request:
     return Request(
         source=allocation.source,
@@ -133,4 +146,6 @@ def _request(
         num_bytes=num_bytes,
         outcome=outcome,
         requested_at=now,
+        visit=allocation.visit,
+        content=content,
     )

@@ -1,5 +1,6 @@
 """The catalog as DuckDB sees it: one view a table, one row a key, over all parts of a lake."""
 
+import dataclasses
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +28,13 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     # table: (record, stage, key, which of two rows with one key stays)
     "round_plan": (schemas.RoundPlan, "plan", "round", "num_pages"),
     "round_end": (schemas.RoundEnd, "round", "round", "round"),
-    "allocation": (schemas.Allocation, "plan", "round, source, tag", "num_pages"),
+    "allocation": (schemas.Allocation, "plan", "round, source, tag, visit", "num_pages"),
     "tag_claim": (schemas.TagClaim, "plan", "tag, class_id", "round"),
     "arm_change": (schemas.ArmChange, "plan", "round, source, tag", "state"),
     "audit_draw": (schemas.AuditDraw, "draw", "post_id", "round"),
     "label": (schemas.Label, "label", "post_id, class_id", "labelled_at DESC, labeller"),
-    "request": (schemas.Request, "mine", "source, tag, cursor", _ok_then_newest("requested_at")),
-    "hit": (schemas.Hit, "mine", "source, tag, cursor, post_id", "rank"),
+    "request": (schemas.Request, "mine", "source, tag, visit, cursor", _ok_then_newest("requested_at")),
+    "hit": (schemas.Hit, "mine", "source, tag, visit, cursor, post_id", "rank"),
     "post": (schemas.Post, "mine", "post_id", "seen_at"),
     "media": (schemas.Media, "fetch", "post_id", _ok_then_newest("fetched_at")),
     "probe": (schemas.Probe, "probe", "media_id", "model"),
@@ -63,7 +64,7 @@ _ROUND = {
     "audit_draw": "round < {0}",
     "request": "round < {0}",
     "media": "round < {0}",
-    "hit": "(source, tag, cursor) IN (SELECT (source, tag, cursor) FROM request)",
+    "hit": "(source, tag, visit, cursor) IN (SELECT (source, tag, visit, cursor) FROM request)",
     "post": "post_id IN (SELECT post_id FROM hit)",
 }
 
@@ -154,8 +155,7 @@ class Catalog:
     def _make(self, name: str) -> None:
         view = self._views[name]
         had_files = view.has_files
-        filename = ", filename = true" if view.with_filename else ""
-        rows = f"read_parquet({_text(view.files)}, union_by_name = true{filename})" if view.files else ""
+        rows = _read(view.files, view.record, view.with_filename) if view.files else ""
         if view.record is not None and not had_files:
             rows = _nothing(name)
             self.connection.register(rows, _empty(view.record, view.with_filename))
@@ -261,6 +261,31 @@ def _given(table: str) -> str:
 def _nothing(view: str) -> str:
     """The name of the table without rows that a view reads until there are files."""
     return f"no_{view}"
+
+
+_SQL_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+"""Types of columns that came when there were lakes without them."""
+
+
+def _read(files: Path, record: type | None, with_filename: bool) -> str:
+    """SQL of a table's rows. Where a part is of before a column came, the column has the record's default there."""
+    filename = ", filename = true" if with_filename else ""
+    rows = f"read_parquet({_text(files)}, union_by_name = true{filename})"
+    later = [f for f in dataclasses.fields(record) if f.default is not dataclasses.MISSING] if record else []
+    if record is None or not later:
+        return rows
+    types = {f.name: _SQL_TYPES[schemas.arrow_schema(record).field(f.name).type] for f in later}
+    names = ", ".join(f"NULL::{kind} AS {name}" for name, kind in types.items())
+    filled = ", ".join(
+        f"coalesce({f.name}, {_text(f.default)}::{types[f.name]}) AS {f.name}" for f in later if f.default is not None
+    )
+    replaced = f"* REPLACE ({filled})" if filled else "*"
+    return f"(SELECT {replaced} FROM (FROM {rows} UNION ALL BY NAME SELECT {names} WHERE false))"
 
 
 def _is_of(models: Mapping[str, str], stage: str) -> str:

@@ -54,8 +54,21 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
         console.print(
             f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
         )
+    if num_changed := _num_changed(decided):
+        console.print(
+            f"{num_changed} listed posts say something else than when they were first listed, and stay as they were:"
+            " give such a row another post_id to have it judged anew",
+            style="yellow",
+            markup=False,
+        )
     path = lake / layout.version(built.version)
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _num_changed(decided: Catalog) -> int:
+    """Rows that were changed since they were listed, of the table or folder that was read last."""
+    newest = decided.query("SELECT num_changed FROM request WHERE content <> '' ORDER BY requested_at DESC LIMIT 1")
+    return sum(newest["num_changed"].to_pylist())
 
 
 def show_left_out(recipe: Recipe) -> None:

@@ -29,6 +29,8 @@ class Page:
     next_cursor: str | None
     """None: the listing ends here."""
     cost: Cost
+    content: str = ""
+    """Fingerprint of the table or folder that the page is of, as `sources/content.py` gives it; empty for a site's."""
 
 
 def utc_now() -> datetime:
