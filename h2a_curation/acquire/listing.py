@@ -1,7 +1,7 @@
 """Ask for the pages that a round granted to one listing, one after the other."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -108,7 +108,7 @@ def _listed(
     posts = list({post.post_id: post for post in page.posts}.values())
     request = _request(
         allocation, cursor, round_no, now,
-        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes, content=page.content,
+        next_cursor=next_cursor, num_posts=len(posts), num_bytes=page.cost.num_bytes,
     )  # fmt: skip
     hits = [
         Hit(
@@ -121,7 +121,7 @@ def _listed(
         )
         for rank, post in enumerate(posts)
     ]
-    return Listed(request, posts, hits)
+    return Listed(replace(request, content=page.content), posts, hits)
 
 
 def _request(
@@ -134,7 +134,6 @@ def _request(
     next_cursor: str | None = None,
     num_posts: int = 0,
     num_bytes: int = 0,
-    content: str = "",
 ) -> Request:
     return Request(
         source=allocation.source,
@@ -147,5 +146,4 @@ def _request(
         outcome=outcome,
         requested_at=now,
         visit=allocation.visit,
-        content=content,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WAITING_STAGES = frozenset({"mine", "fetch"})
 """Stages that wait on a network: threads serve them, all others compute."""
 _SOURCES: "dict[str, tuple[list[tuple[int, int]], GuardedSource]]" = {}
-"""By recipe and lake the source, and what its files were like when it was made."""
+"""The source of each recipe and lake, with times and sizes of its files as it was made."""
 _SOURCES_LOCK = threading.Lock()
 
 
