@@ -13,9 +13,9 @@ from h2a_curation.mining.expected_yield import beliefs, pooled
 from h2a_curation.mining.visits import Due, LastVisit, Visit, due, expect, last_visit_sql
 from schemas import Request, to_arrow
 from tests import factories
+from tests.mining.tag_world import arm_tag
 from tests.mining.test_allocate import SHORT, WANTED, mined
 from tests.mining.test_arms import arms, page
-from tests.mining.tag_world import arm_tag
 
 RULES = MineRules(num_rounds=4, pages_per_round=6)
 KEY = ("s", "x")
@@ -83,7 +83,8 @@ def expected(one, **visit):
     said = Visit(**{"number": 1, "days": 7.0, "days_seen": 0.0, "page_size": 10} | visit)
     due_ = Due(visits={("s", one.tag): said}, days_seen=said.days_seen)
     found = expect(of_arms, due_, beliefs(of_arms, prior, RULES, WANTED), prior.decline, RULES.optimism)
-    assert found.mean[0] <= found.new_posts(0) and found.mean[0] < found.hope[0]
+    assert found.mean[0] <= found.new_posts(0)
+    assert found.mean[0] < found.hope[0]
     return found
 
 
