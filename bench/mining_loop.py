@@ -219,11 +219,11 @@ def _pairs(left: str, right: str, rows: Sequence[tuple[str, str]]) -> pa.Table:
 
 _UNTOLD = {"num_views": pa.int64(), "posted_at": pa.timestamp("us", tz="UTC"), "creator": pa.string()}
 _MEDIA = _texts("post_id").append(pa.field("num_bytes", pa.int64()))
-_HIT = _texts("source", "tag", "cursor", "post_id")
+_HIT = _texts("source", "tag", "cursor", "post_id").append(pa.field("visit", pa.int64()))
 _POST = _texts("post_id").append(pa.field("hashtags", pa.list_(pa.string())))
 _REQUEST = pa.schema(
     [
         *((name, pa.string()) for name in ("source", "tag", "cursor", "next_cursor", "outcome")),
-        *((name, pa.int64()) for name in ("round", "num_posts", "num_bytes")),
+        *((name, pa.int64()) for name in ("visit", "round", "num_posts", "num_bytes")),
     ]
 )

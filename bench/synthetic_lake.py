@@ -105,7 +105,8 @@ def _facts(start: int, num: int) -> Iterator[tuple[str, dict[str, pa.Table]]]:
             num_views=rng.integers(0, 10**6, num), num_likes=rng.integers(0, 10**4, num), seen_at=_DAY,
         ),
         "hit": _table(
-            schemas.Hit, num, source="synthetic", tag=tags, cursor=f"{start}", post_id=posts, rank=np.arange(num)
+            schemas.Hit, num, source="synthetic", tag=tags, cursor=f"{start}", post_id=posts, rank=np.arange(num),
+            visit=0,
         ),
         "request": schemas.to_arrow(schemas.Request, []),
     }  # fmt: skip

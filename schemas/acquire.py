@@ -26,7 +26,13 @@ class RoundPlan:
     num_pages: int
     """Pages granted to all arms together."""
     reason: str
-    """`granted`, or why the round has no page: `quota` (no class wants more clips), `dry` (no arm is worth a page)."""
+    """`granted`; `visits` (nobody asked for the round: its pages are of visits that were due); or why the round has no
+    page: `quota` (no class wants more clips), `dry` (no arm is worth a page)."""
+    started_at: datetime | None = None
+    """When the run that planned the round began: it tells which visits are due. None where the plan is of before there
+    were visits."""
+    content: str = ""
+    """Fingerprint of the table or folder as the round was planned; empty for a source that is asked by hashtag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,8 @@ class RoundEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """Pages that one round of mining granted to one arm, and why. An arm is a listing: a tag of a source."""
+    """Pages that one round of mining granted to one arm, and why. An arm is a listing: a tag of a source. Its further
+    pages and a visit of its newest ones are two rows."""
 
     round: int
     source: str
@@ -49,7 +56,8 @@ class Allocation:
     """Accepted new posts that the arm's next page was expected to bring when the round was planned."""
     reason: str
     """Why the pages were granted: `probation` (a learnt tag of which nothing is known), `yield` (its pages so far),
-    `seed` (an arm without pages that stands in a class file)."""
+    `seed` (an arm without pages that stands in a class file), `visit` (what has come to the listing since its newest
+    pages were read), `content` (a table or folder that holds something else than when it was read)."""
     new_posts: float | None = None
     """Posts that the next page was expected to be the first to list."""
     acceptance: float | None = None
@@ -57,6 +65,8 @@ class Allocation:
     worth: float | None = None
     """Number that arms were ranked by: the belief, more for what is not known, times the need of the arm's classes, per
     unit of cost."""
+    visit: int = 0
+    """Visit of the listing that the pages are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +142,11 @@ class TagClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One page of one listing, and how the request for it ended."""
+    """One page of one listing, and how the request for it ended.
+
+    A listing is read once from its first page on, as far as rounds grant pages: that is visit 0. Each later visit reads
+    its newest pages again, from the first on, until one brings nothing that the listing had not listed.
+    """
 
     source: str
     tag: str
@@ -141,9 +155,9 @@ class Request:
     round: int
     """The round whose plan asked for the page."""
     next_cursor: str | None
-    """Cursor of the page after this one; None if the listing ends here, or if the page failed."""
+    """Cursor of the page after this one; None if the listing or the visit ends here, or if the page failed."""
     num_posts: int
-    """Posts on the page, each counted once."""
+    """Posts on the page, each counted once, those that the listing had listed before among them."""
     num_bytes: int
     """Size of the page as it arrived."""
     outcome: str
@@ -154,6 +168,13 @@ class Request:
 
     Kinds: `unavailable`, `playlist`, `channel`, `live`, `scheduled`, `ad`, `list`, `no_id`, `no_address`, `other_site`,
     `no_entry`, `unreadable` (the lake's log has its trace)."""
+    visit: int = 0
+    """Number of the visit, from 0."""
+    content: str = ""
+    """Fingerprint of the table or folder that was read; empty for a page of a site."""
+    num_changed: int = 0
+    """Posts on the page of a table or folder that say something else than when they were first listed: they stay what
+    they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +206,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A page listed a post."""
+    """A page listed a post that no earlier visit of the listing had listed."""
 
     source: str
     tag: str
@@ -193,6 +214,8 @@ class Hit:
     post_id: str
     rank: int
     """Place of the post in the page, from 0."""
+    visit: int = 0
+    """Visit of the listing that the page is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

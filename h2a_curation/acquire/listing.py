@@ -33,6 +33,11 @@ class ListedPage(Protocol):
         ...
 
     @property
+    def content(self) -> str:
+        """Fingerprint of the table or folder that the page is of; empty for a page of a site."""
+        ...
+
+    @property
     def cost(self) -> PageCost:
         """Cost of this page."""
         ...
@@ -112,10 +117,17 @@ def _listed(
     )  # fmt: skip
     request = replace(request, odd=_in_words(page.odd) or None)
     hits = [
-        Hit(source=allocation.source, tag=allocation.tag, cursor=cursor, post_id=post.post_id, rank=rank)
+        Hit(
+            source=allocation.source,
+            tag=allocation.tag,
+            cursor=cursor,
+            post_id=post.post_id,
+            rank=rank,
+            visit=allocation.visit,
+        )
         for rank, post in enumerate(posts)
     ]
-    return Listed(request, posts, hits)
+    return Listed(replace(request, content=page.content), posts, hits)
 
 
 def _request(
@@ -139,6 +151,7 @@ def _request(
         num_bytes=num_bytes,
         outcome=outcome,
         requested_at=now,
+        visit=allocation.visit,
     )
 
 

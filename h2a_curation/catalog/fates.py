@@ -147,7 +147,7 @@ _CREDIT = f"""
     credit AS (
         SELECT post_id, arg_min({{source: source, tag: tag, round: round}},
                                 (round, page, md5(post_id || tag || source))) AS first
-        FROM hit JOIN page USING (source, tag, cursor) GROUP BY post_id
+        FROM hit JOIN page USING (source, tag, visit, cursor) GROUP BY post_id
     )
     SELECT post_id, first.source AS source, first.tag AS tag, first.round AS round FROM credit
 """

@@ -3,10 +3,11 @@
 import dataclasses
 import glob
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -29,13 +30,13 @@ FACTS: dict[str, tuple[type, str, str, str]] = {
     # table: (record, stage, key, which of two rows with one key stays)
     "round_plan": (schemas.RoundPlan, "plan", "round", "num_pages"),
     "round_end": (schemas.RoundEnd, "round", "round", "round"),
-    "allocation": (schemas.Allocation, "plan", "round, source, tag", "num_pages"),
+    "allocation": (schemas.Allocation, "plan", "round, source, tag, visit", "num_pages"),
     "tag_claim": (schemas.TagClaim, "plan", "tag, class_id", "round"),
     "arm_change": (schemas.ArmChange, "plan", "round, source, tag", "state"),
     "audit_draw": (schemas.AuditDraw, "draw", "post_id", "round"),
     "label": (schemas.Label, "label", "post_id, class_id", "labelled_at DESC, labeller"),
-    "request": (schemas.Request, "mine", "source, tag, cursor", _ok_then_newest("requested_at")),
-    "hit": (schemas.Hit, "mine", "source, tag, cursor, post_id", "rank"),
+    "request": (schemas.Request, "mine", "source, tag, visit, cursor", _ok_then_newest("requested_at")),
+    "hit": (schemas.Hit, "mine", "source, tag, visit, cursor, post_id", "rank"),
     "post": (schemas.Post, "mine", "post_id", "seen_at"),
     "media": (schemas.Media, "fetch", "post_id", _ok_then_newest("fetched_at")),
     "probe": (schemas.Probe, "probe", "media_id", "model"),
@@ -66,7 +67,7 @@ _ROUND = {
     "audit_draw": "round < {0}",
     "request": "round < {0}",
     "media": "round < {0}",
-    "hit": "(source, tag, cursor) IN (SELECT (source, tag, cursor) FROM request)",
+    "hit": "(source, tag, visit, cursor) IN (SELECT (source, tag, visit, cursor) FROM request)",
     "post": "post_id IN (SELECT post_id FROM hit)",
 }
 
@@ -156,14 +157,11 @@ class Catalog:
     def _make(self, name: str) -> None:
         view = self._views[name]
         had_files = view.has_files
-        filename = ", filename = true" if view.with_filename else ""
-        # Where a lake lies says nothing of its rows: a folder `day=3` above it would give each table a column.
-        options = f"union_by_name = true, hive_partitioning = false{filename}"
-        rows = f"read_parquet({_text(self._pattern(view.files))}, {options})" if view.files else ""
-        if view.record is not None and (not had_files or _has_later_columns(view.record)):
+        rows = _read(self._pattern(view.files), view.with_filename) if view.files else ""
+        later = _later_columns(view.record)
+        if view.record is not None and (later or not had_files):
             self.connection.register(_nothing(name), _empty(view.record, view.with_filename))
-            # A column that came later is missing in older parts, and must not come into a view that is made already.
-            rows = f"(FROM {_nothing(name)} UNION ALL BY NAME FROM {rows})" if had_files else _nothing(name)
+            rows = _with_defaults(_nothing(name), rows, later) if had_files else _nothing(name)
         with _in_words():
             self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.before} {rows} {view.after}")
         self._made[name] = had_files
@@ -278,6 +276,31 @@ def _nothing(view: str) -> str:
     return f"no_{view}"
 
 
+def _read(pattern: str, with_filename: bool) -> str:
+    """SQL of the rows in the files of a pattern."""
+    filename = ", filename = true" if with_filename else ""
+    # Where a lake lies says nothing of its rows: a folder `day=3` above it would give each table a column.
+    return f"read_parquet({_text(pattern)}, union_by_name = true, hive_partitioning = false{filename})"
+
+
+def _later_columns(record: type | None) -> list[dataclasses.Field[Any]]:
+    """The columns that were added since there are lakes: parts of before lack them, and maybe all parts do."""
+    return [f for f in dataclasses.fields(record) if f.default is not MISSING] if record is not None else []
+
+
+def _with_defaults(nothing: str, rows: str, later: Sequence[dataclasses.Field[Any]]) -> str:
+    """SQL of rows whose later columns have their defaults where a part is of before they came.
+
+    The table without rows stands first, so that columns have their order whatever parts hold: a view that is made
+    already must not change when the first part with a new column comes.
+    """
+    if not later:
+        return rows
+    both = f"(FROM {nothing} UNION ALL BY NAME FROM {rows})"
+    filled = ", ".join(f"coalesce({f.name}, {_text(f.default)}) AS {f.name}" for f in later if f.default is not None)
+    return f"(SELECT * REPLACE ({filled}) FROM {both})" if filled else both
+
+
 def _is_of(models: Mapping[str, str], stage: str) -> str:
     """The condition that a row is of the stage's fingerprint, or of its signal's where that has one of its own."""
     own = {key.removeprefix(f"{stage}."): model for key, model in models.items() if key.startswith(f"{stage}.")}
@@ -306,11 +329,6 @@ def _any_file(pattern: Path) -> bool:
 def _text(value: object) -> str:
     """A literal of SQL: a path, or a fingerprint that a received lake's decision.json may give as anything."""
     return "'" + str(value).replace("'", "''") + "'"
-
-
-def _has_later_columns(record: type) -> bool:
-    """Whether columns were added since there are lakes: parts of before lack them, and maybe all parts do."""
-    return any(field.default is not MISSING for field in dataclasses.fields(record))
 
 
 def _empty(record: type, with_filename: bool = False) -> pa.Table:

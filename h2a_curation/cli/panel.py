@@ -58,8 +58,21 @@ def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     if logs := sorted(lake.glob(layout.EVERY_LOG)):
         said = f"errors that nobody expected are rows; their traces are in {', '.join(map(str, logs))}"
         console.print(said, style="yellow", markup=False, soft_wrap=True)
+    if num_changed := _num_changed(decided):
+        console.print(
+            f"{num_changed} listed posts say something else than when they were first listed, and stay as they were:"
+            " give such a row another post_id to have it judged anew",
+            style="yellow",
+            markup=False,
+        )
     path = lake / layout.version(built.version)
     console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _num_changed(decided: Catalog) -> int:
+    """Rows that were changed since they were listed, of the table or folder that was read last."""
+    newest = decided.query("SELECT num_changed FROM request WHERE content <> '' ORDER BY requested_at DESC LIMIT 1")
+    return sum(newest["num_changed"].to_pylist())
 
 
 def show_left_out(recipe: Recipe) -> None:

@@ -15,11 +15,14 @@ _MOST_CLASSES = 3
 def show_tags(found: Sequence[TagHistory]) -> None:
     """A line a tag, the most fruitful first."""
     table = Table("tag", "source", "speaks for", "origin", "state", box=None)
-    for name in ("pages", "new posts", "judged", "accepted", "belief"):
+    again = ("visits", "last visit brought") if any(t.visits and t.visits.num > 1 for t in found) else ()
+    for name in ("pages", "new posts", "judged", "accepted", "belief", *again):
         table.add_column(name, justify="right")
     for t in found[:_MOST_SHOWN]:
         counts = [str(t.total(name)) for name in ("num_pages", "num_new", "num_judged", "num_accepted")]
-        table.add_row(f"#{t.tag}", t.source, _classes(t), _origin(t), _state(t), *counts, _belief(t))
+        table.add_row(
+            f"#{t.tag}", t.source, _classes(t), _origin(t), _state(t), *counts, _belief(t), *_visits(t)[: len(again)]
+        )
     console = Console(markup=False, highlight=False, emoji=False)
     console.print(table)
     if len(found) > _MOST_SHOWN:
@@ -54,6 +57,13 @@ def _origin(t: TagHistory) -> str:
 
 def _state(t: TagHistory) -> str:
     return f"{t.state} ({t.change.reason})" if t.change else t.state
+
+
+def _visits(t: TagHistory) -> tuple[str, str]:
+    """How many, and the day and the posts of the last one."""
+    if t.visits is None:
+        return "", ""
+    return str(t.visits.num), f"{t.visits.last_at:%Y-%m-%d}: {t.visits.num_last} new"
 
 
 def _belief(t: TagHistory) -> str:

@@ -71,7 +71,7 @@ def rounds(catalog: Catalog, *, is_decided: bool = True) -> list[MiningRound]:
     kept = _KEPT_OF_ROUND if is_decided else "SELECT NULL::BIGINT AS round, 0 AS clips WHERE false"
     rows = catalog.query(f"""
         WITH page AS (SELECT round, count(*) AS pages FROM request GROUP BY round),
-        seen AS (SELECT post_id, round FROM hit JOIN request USING (source, tag, cursor)),
+        seen AS (SELECT post_id, round FROM hit JOIN request USING (source, tag, visit, cursor)),
         first AS (SELECT post_id, min(round) AS round FROM seen GROUP BY post_id),
         new AS (SELECT round, count(*) AS posts FROM first GROUP BY round),
         file AS (SELECT round, count(*) AS files FROM media WHERE outcome = 'ok' GROUP BY round),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from h2a_curation.decide.candidates import succession
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
 from h2a_curation.recipes import Recipe
+from schemas import SETTLED
 
 Key = tuple[str, str]
 """Source and tag."""
@@ -25,13 +27,22 @@ _CAME = """
         GROUP BY ALL
     )
     SELECT source, tag, round, count(*) AS num_pages, sum(num_posts)::BIGINT AS num_posts,
-           list_sort(list(DISTINCT outcome) FILTER (outcome <> 'ok')) AS failed, bool_or(next_cursor IS NULL) AS ended,
+           list_sort(list(DISTINCT outcome) FILTER (outcome <> 'ok')) AS failed,
+           coalesce(bool_or(next_cursor IS NULL) FILTER (visit = 0), false) AS ended,
            string_agg(nullif(odd, ''), '; ' ORDER BY requested_at, cursor) AS odd,
            coalesce(any_value(num_new), 0) AS num_new, coalesce(any_value(num_judged), 0) AS num_judged,
            coalesce(any_value(num_accepted), 0) AS num_accepted
     FROM request LEFT JOIN gave USING (source, tag, round) GROUP BY source, tag, round ORDER BY ALL
 """
 """A post counts for the listing that mining credits it to: see mining/arms.py."""
+_VISITS = f"""
+    WITH visit AS (
+        SELECT source, tag, visit, min(requested_at) AS began_at FROM request WHERE outcome IN {SETTLED} GROUP BY ALL
+    ),
+    brought AS (SELECT source, tag, visit, count(*) AS num FROM hit GROUP BY ALL)
+    SELECT source, tag, count(*) AS num, max(began_at) AS last_at, arg_max(coalesce(brought.num, 0), visit) AS num_last
+    FROM visit LEFT JOIN brought USING (source, tag, visit) GROUP BY ALL
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +76,34 @@ class PagesOfRound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Visits:
+    """How often a listing's first page was read, and what the last time brought."""
+
+    num: int
+    """Visits, the first included."""
+    last_at: datetime
+    """When the last one began."""
+    num_last: int
+    """Posts of it that the listing had not listed before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundOfTag:
     """What was decided about a listing in one round, and what came."""
 
     round: int
     claims: Sequence[schemas.TagClaim] = ()
-    grant: schemas.Allocation | None = None
+    further: schemas.Allocation | None = None
+    """Pages after those that were read."""
+    visit: schemas.Allocation | None = None
+    """Its newest pages once more."""
     came: PagesOfRound | None = None
     change: schemas.ArmChange | None = None
+
+    @property
+    def grants(self) -> list[schemas.Allocation]:
+        """What it was granted: further pages, a visit, or both."""
+        return [grant for grant in (self.further, self.visit) if grant]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +116,8 @@ class TagHistory:
     """Empty for one that no class claims any more."""
     rounds: Sequence[RoundOfTag] = field(default_factory=tuple)
     """Those in which something happened, in order."""
+    visits: Visits | None = None
+    """None where no page of it came."""
 
     @property
     def change(self) -> schemas.ArmChange | None:
@@ -104,7 +137,7 @@ class TagHistory:
     @property
     def belief(self) -> float | None:
         """Accepted new posts that its next page was last expected to bring."""
-        return next((r.grant.belief for r in reversed(self.rounds) if r.grant), None)
+        return next((r.grants[0].belief for r in reversed(self.rounds) if r.grants), None)
 
     def total(self, count: str) -> int:
         """The sum over all rounds of one count of PagesOfRound."""
@@ -132,8 +165,15 @@ def histories(mined: Mined) -> list[TagHistory]:
     claims = schemas.from_arrow(schemas.TagClaim, mined.catalog.query("FROM tag_claim ORDER BY round, class_id"))
     grounds = _grounds(mined.recipe, claims)
     rounds = _rounds(mined, claims)
+    visits = {(row.pop("source"), row.pop("tag")): Visits(**row) for row in mined.catalog.query(_VISITS).to_pylist()}
     found = [
-        TagHistory(source=source, tag=tag, grounds=grounds.get(tag, ()), rounds=rounds.get((source, tag), ()))
+        TagHistory(
+            source=source,
+            tag=tag,
+            grounds=grounds.get(tag, ()),
+            rounds=rounds.get((source, tag), ()),
+            visits=visits.get((source, tag)),
+        )
         for source, tag in {*rounds, *((mined.recipe.source.name, tag) for tag in grounds)}
     ]
 
@@ -166,6 +206,9 @@ def as_table(found: Sequence[TagHistory], *, with_rounds: bool) -> pa.Table:
             "num_judged": t.total("num_judged"),
             "num_accepted": t.total("num_accepted"),
             "belief": t.belief,
+            "num_visits": t.visits.num if t.visits else 0,
+            "last_visit_at": t.visits.last_at if t.visits else None,
+            "last_visit_new": t.visits.num_last if t.visits else None,
         }
         | ({"rounds": [_plain(r) for r in t.rounds]} if with_rounds else {})
         for t in found
@@ -178,9 +221,9 @@ def _plain(of_round: RoundOfTag) -> dict[str, Any]:
     return {
         "round": of_round.round,
         "proposed": [f"{c.class_id}: {c.reason}" for c in of_round.claims],
-        "granted_pages": of_round.grant.num_pages if of_round.grant else None,
-        "granted_because": of_round.grant.reason if of_round.grant else None,
-        "belief": of_round.grant.belief if of_round.grant else None,
+        "granted_pages": sum(grant.num_pages for grant in of_round.grants) if of_round.grants else None,
+        "granted_because": ", ".join(grant.reason for grant in of_round.grants) or None,
+        "belief": of_round.grants[0].belief if of_round.grants else None,
         "came_pages": came.num_pages if came else None,
         "num_new": came.num_new if came else None,
         "num_judged": came.num_judged if came else None,
@@ -201,6 +244,9 @@ _SCHEMA = pa.schema(
         *((name, _TEXT) for name in ("state", "state_reason")),
         *((n, _NUMBER) for n in ("state_since_round", "num_pages", "num_new", "num_judged", "num_accepted")),
         ("belief", _FLOAT),
+        ("num_visits", _NUMBER),
+        ("last_visit_at", pa.timestamp("us", tz="UTC")),
+        ("last_visit_new", _NUMBER),
     ]
 )
 _ROUND = pa.struct(
@@ -246,7 +292,7 @@ def _rounds(mined: Mined, claims: Sequence[schemas.TagClaim]) -> dict[Key, list[
     for (tag, round_no), of_round in by_tag.items():
         note(mined.recipe.source.name, tag, round_no, claims=of_round)
     for grant in schemas.from_arrow(schemas.Allocation, mined.catalog.query("FROM allocation")):
-        note(grant.source, grant.tag, grant.round, grant=grant)
+        note(grant.source, grant.tag, grant.round, **{"visit" if grant.visit else "further": grant})
     for change in schemas.from_arrow(schemas.ArmChange, mined.catalog.query("FROM arm_change")):
         note(change.source, change.tag, change.round, change=change)
     for row in _came(mined).to_pylist():

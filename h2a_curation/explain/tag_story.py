@@ -25,6 +25,8 @@ _WHY_GRANTED = {
     "seed": "a class file names it",
     "probation": "learnt, and to show what it holds",
     "yield": "by what its pages yielded",
+    "visit": "its newest pages again, by what came to it since",
+    "content": "it holds something else than when it was read",
 }
 _ACCEPTED = """
     SELECT post_id, class_id, caption, any_value(probability) AS probability
@@ -80,11 +82,10 @@ def round_lines(of_round: RoundOfTag) -> list[str]:
     ]
     if of_round.change:
         lines.append(_changed(of_round.change))
-    if of_round.grant:
-        lines.append(_granted(of_round.grant))
+    lines += [_granted(grant) for grant in of_round.grants]
     if of_round.came:
         lines.append(_came(of_round.came))
-    elif of_round.grant:
+    elif of_round.grants:
         lines.append("no page of it has come")
     return lines
 
@@ -99,9 +100,12 @@ def _story(mined: Mined, history: TagHistory) -> Iterator[str]:
     for of_round in history.rounds:
         for place, line in enumerate(round_lines(of_round)):
             yield f"{f'round {of_round.round}' if place == 0 else '':<9} {line}"
-    if not any(r.grant for r in history.rounds):
+    if not any(r.grants for r in history.rounds):
         yield "No page of it was asked for: others were expected to yield more, or its classes want no more clips."
     yield _in_all(history)
+    if history.visits and history.visits.num > 1:
+        last = history.visits
+        yield f"{last.num} visits, the last on {last.last_at:%Y-%m-%d}: {_num(last.num_last, 'post')} new to it."
     yield from _examples(mined, history) if mined.decision else ["No decision yet, so no post counts as accepted."]
 
 

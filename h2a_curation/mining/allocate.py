@@ -1,6 +1,7 @@
 """Plan one round of mining: which listings get how many pages, by what their pages have yielded so far.
 
-A plan is a function of rows, rules, round and seed. It never depends on time, nor on requests that brought no page.
+A plan is a function of rows, rules, round and seed; which visits are due is told by the run's start, which is a row of
+it. It never depends on the time of planning, nor on requests that brought no page.
 
 An arm is one listing, a hashtag of a source. Its worth is
 
@@ -17,6 +18,9 @@ Pages are granted in three steps, each from what the step before leaves of the r
     2. floors       one page each to the best arms of a class, until the class has `floor_pages`
     3. yield        one page at a time to the arm whose next page is worth most, until that is below the least worth
 
+A visit of a listing's newest pages is offered beside the listing's next page, and is worth what it is believed to bring
+in the same unit: see visits.py. A listing that has ended is visited like any other.
+
 The third step is greedy with a lazy heap. While pages are granted, the value of an arm's next page only falls: classes
 fill up, and listings decline (`Prior.decline` is below 1 in any ordinary lake). So a value that was computed earlier is
 an upper bound, and only the top of the heap needs to be computed again. This is the accelerated greedy algorithm of
@@ -25,14 +29,16 @@ Minoux (Optimization Techniques, 1978).
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from h2a_curation.decide.rules import Limit, unit
 from h2a_curation.mining.arms import Arms, Floats, Ints, Key
 from h2a_curation.mining.expected_yield import BeliefRules, Beliefs, beliefs, by_arm, by_class, pooled
+from h2a_curation.mining.visits import Due, VisitBeliefs, expect
 from schemas import Allocation
 
 
@@ -78,6 +84,12 @@ class MineRules(BeliefRules):
     """Pages that each class which still wants clips gets in each round, before arms are compared by worth."""
     cap_share: float = 1.0
     """Share of a round's pages after which the arms of a class get no more by their yield."""
+    revisit: Limit = field(default=7.0, metadata=unit("days"))
+    """Days after which a hashtag's newest pages are asked for again, until one brings nothing new; `off` for never.
+    A week: a visit costs at least one request whatever it brings, and a listing gives up to a page of news for it; a
+    nightly schedule then asks for a seventh of its listings each night. Real sites rank a hashtag's page by views too,
+    which need days to come, and TikTok's Research API lists a video some two days late. Posts of a tag so busy that a
+    week's pages outrun the budget are lost in part; a smaller number finds them, for more requests."""
     cost_per_page: float = 1.0
     """Cost of one page; yields are compared per unit of cost."""
     cost_per_gib: float = 0.0
@@ -94,6 +106,8 @@ class MineRules(BeliefRules):
             raise ValueError(
                 f"min_belief, patience, floor_pages, min_tag_views, balance and finish must be at least 0: {self}"
             )
+        if self.revisit is not None and self.revisit <= 0:
+            raise ValueError(f"mine.revisit is a number of days above 0, or off: {self.revisit}")
         if min(self.cost_per_page, self.cost_per_gib) < 0 or not self.cost_per_page + self.cost_per_gib:
             raise ValueError("cost_per_page and cost_per_gib must be at least 0, and one of them above")
 
@@ -107,10 +121,12 @@ def plan(
     *,
     left_out: Collection[Key] = (),
     reliability: Mapping[str, float] | None = None,
+    due: Due = Due(),
 ) -> list[Allocation]:
-    """Grant the round's pages: one row for each arm that gets some, the arm of most worth first.
+    """Grant the round's pages: one row for each arm or visit that gets some, that of most worth first.
 
-    `arms` are all that were ever asked for, since their pages count against the budget; of them `left_out` get nothing.
+    `arms` are all that were ever asked for, since their pages count against the budget; of them `left_out` get no
+    further page.
     `short`: clips still wanted by class; a class that is not in it, or at 0, is full, one at `NO_QUOTA` never is.
     `reliability`: share of a class's accepted clips that people found right, 1 where nobody looked.
     """
@@ -118,49 +134,56 @@ def plan(
     prior = pooled(arms, rules, wanted)
     believed = beliefs(arms, prior, rules, wanted)
     keys = arms.keys()
-    live = ~arms.is_dry & (by_arm(arms, wanted) > 0)
+    is_wanted = by_arm(arms, wanted) > 0
+    live = ~arms.is_dry & is_wanted & (not due.alone)
     live &= np.array([key not in left_out for key in keys], np.bool_) if left_out else True
     trust = np.array([(reliability or {}).get(c, 1.0) for c in arms.class_names], np.float64)
     # At most 1: where more rounds are asked for than the recipe has, the caller raises `num_rounds` to them.
     progress = (round_no + 1) / rules.num_rounds
-    num_left = rules.pages_per_round * max(rules.num_rounds, round_no + 1) - int(arms.num_pages.sum())
+    num_left = rules.pages_per_round * max(rules.num_rounds, round_no + 1) - arms.num_spent
     shares = _shares(arms, wanted)
     can_fill = _can_be_filled(arms, np.where(live, believed.mean, 0.0), shares, wanted, num_left)
     need = _lack(arms, wanted, rules.balance * (1 - progress)) * np.where(can_fill, 1 + rules.finish * progress, 1.0)
-    worth = _worth(arms, believed, need * trust, rules)
+    visits = expect(arms, due, believed, prior.decline, rules.optimism)
+    offers = _Offers.of(arms, believed, visits, _of_best_class(arms, need * trust), rules, prior.decline)
+    live = np.concatenate([live, is_wanted[visits.arm]])
+    worth = offers.worth
     # Ties are common: arms without pages that no post speaks for are all believed the same.
-    lots = {i: _lot(seed, round_no, keys[i]) for i in np.flatnonzero(live).tolist()}
+    lots = {i: _lot(seed, round_no, (*keys[offers.arm[i]], offers.visit(i))) for i in np.flatnonzero(live).tolist()}
     ranked = sorted(lots, key=lambda i: (-worth[i], lots[i]))
     least = rules.min_belief if round_no + 1 >= rules.num_rounds else max(rules.min_belief, rules.patience)
     # The budget so far less the pages that were asked for: a round gets what the rounds before it left.
-    saved = rules.pages_per_round * (round_no + 1) - int(arms.num_pages.sum())
+    saved = rules.pages_per_round * (round_no + 1) - arms.num_spent
     num_pages = max(0, min(saved, _MOST_ROUNDS * rules.pages_per_round))
     # Probation comes first and whatever else is promised: the heap compares beliefs, and nothing is known of these.
-    grants = _Grants(
-        arms, believed, worth, shares, wanted, prior.decline, rules.floor_pages, rules.cap_share * num_pages
-    )
-    is_small = arms.is_learnt & arms.is_below("num_views", rules.min_tag_views)
-    unproven = [i for i in ranked if is_small[i] or (arms.is_learnt[i] and not arms.num_pages[i])]
+    grants = _Grants(arms, offers, shares, wanted, rules.floor_pages, rules.cap_share * num_pages)
+    is_small = (arms.is_learnt & arms.is_below("num_views", rules.min_tag_views))[offers.arm]
+    is_untried = (arms.is_learnt & (arms.num_pages == 0))[offers.arm]
+    unproven = [i for i in ranked if (is_small[i] or is_untried[i]) and not offers.visit(i)]
     grants.to_each(unproven[: int(rules.probation_share * num_pages) // rules.probation_pages], rules.probation_pages)
     on_probation = set(unproven)
     proven = [i for i in ranked if not is_small[i]]
     grants.floors(proven, num_pages, least)
     grants.by_yield(proven, num_pages, 1 if round_no == 0 else rules.max_pages_per_arm, least)
-    return [
-        Allocation(
-            round=round_no,
-            source=keys[i][0],
-            tag=keys[i][1],
-            num_pages=grants.pages[i],
-            belief=float(believed.mean[i]),
-            reason="probation" if i in on_probation else "yield" if arms.num_pages[i] else "seed",
-            new_posts=float(believed.new_posts[i] * believed.use[i]),
-            acceptance=float(believed.acceptance[i]),
-            worth=float(worth[i]),
+    granted = []
+    for i in (i for i in ranked if i in grants.pages):
+        arm, visit = int(offers.arm[i]), offers.visit(i)
+        further = "probation" if i in on_probation else "yield" if arms.num_pages[arm] else "seed"
+        granted.append(
+            Allocation(
+                round=round_no,
+                source=keys[arm][0],
+                tag=keys[arm][1],
+                num_pages=grants.pages[i],
+                belief=float(offers.mean[i]),
+                reason="visit" if visit else further,
+                new_posts=float(offers.new_posts[i]),
+                acceptance=float(believed.acceptance[arm]),
+                worth=float(worth[i]),
+                visit=visit,
+            )
         )
-        for i in ranked
-        if i in grants.pages
-    ]
+    return granted
 
 
 NO_QUOTA = 10**9
@@ -177,28 +200,62 @@ _WORTH_DIGITS = 9
 """Digits after the point to which worth is rounded, so that the last bits of a machine's arithmetic decide nothing."""
 
 
-class _Grants:
-    """Pages granted so far in one round by arm, and the clips that their classes still want after these."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Offers:
+    """What may be granted pages, as columns: the next page of each arm, in the order of arms, then the visits."""
 
-    def __init__(
-        self,
-        arms: Arms,
-        believed: Beliefs,
-        worth: Floats,
-        shares: Floats,
-        wanted: Floats,
-        decline: float,
-        floor: int,
-        cap: float,
-    ) -> None:
+    arm: Ints
+    """[offer] Arm that it is of."""
+    mean: Floats
+    """[offer] Accepted new posts expected of its first page."""
+    new_posts: Floats
+    """[offer] New posts expected of it."""
+    worth: Floats
+    """[offer]"""
+    visits: VisitBeliefs
+    decline: float
+    """New posts of an arm's page over those of the page before it."""
+
+    @classmethod
+    def of(
+        cls, arms: Arms, believed: Beliefs, visits: VisitBeliefs, need: Floats, rules: MineRules, decline: float
+    ) -> "_Offers":
+        """`need` [arm]: the largest need of the arm's classes."""
+        arm = np.concatenate([np.arange(len(arms)), visits.arm])
+        hope = np.concatenate([believed.hope, visits.hope])
+        return cls(
+            arm=arm,
+            mean=np.concatenate([believed.mean, visits.mean]),
+            new_posts=np.concatenate([believed.new_posts * believed.use, np.minimum(visits.posts, visits.page_size)]),
+            worth=np.round(hope * need[arm] / _cost(arms, rules)[arm], _WORTH_DIGITS),
+            visits=visits,
+            decline=decline,
+        )
+
+    def visit(self, offer: int) -> int:
+        """Number of the visit; 0 for an arm's next page."""
+        place = offer - (len(self.arm) - len(self.visits.arm))
+        return 0 if place < 0 else int(self.visits.number[place])
+
+    def left(self, offer: int, num_pages: int) -> float:
+        """New posts of the offer's page after so many, over those of its first."""
+        place = offer - (len(self.arm) - len(self.visits.arm))
+        if place < 0:
+            return self.decline**num_pages
+        return self.visits.new_posts(place, num_pages) / max(_SMALLEST, self.visits.new_posts(place))
+
+
+class _Grants:
+    """Pages granted so far in one round by offer, and the clips that their classes still want after these."""
+
+    def __init__(self, arms: Arms, offers: _Offers, shares: Floats, wanted: Floats, floor: int, cap: float) -> None:
         self.pages: dict[int, int] = {}
         self._claims = arms.class_of_claim
         self._ends = np.cumsum(arms.num_claims)
         self._shares = shares
-        self._mean = believed.mean
-        self._worth = worth
+        self._offers = offers
+        self._worth = offers.worth
         self._wanted = wanted.copy()
-        self._decline = decline
         self._of_class = np.zeros(len(wanted))
         self._num_granted = 0
         self._floor = floor
@@ -236,22 +293,25 @@ class _Grants:
                 heapq.heappush(heap, (-now, place, i))
                 continue
             self._grant(i)
+            if self._offers.visit(i) and self.pages[i] == 1 and self._num_granted < num_pages:
+                self._grant(i)  # the page that ends the visit, by bringing nothing
             if self.pages[i] < most:
                 heapq.heappush(heap, (-self._worth_of_next_page(i), place, i))
 
     def _claims_of(self, i: int) -> slice:
-        """Places of the arm's claims in the columns that have a number a claim."""
-        return slice(self._ends[i - 1] if i else 0, self._ends[i])
+        """Places of the claims of the offer's arm in the columns that have a number a claim."""
+        arm = self._offers.arm[i]
+        return slice(self._ends[arm - 1] if arm else 0, self._ends[arm])
 
     def _classes(self, i: int) -> Ints:
         return self._claims[self._claims_of(i)]
 
     def _expected(self, i: int) -> float:
-        """Accepted posts expected of the arm's next page, after those that this round has granted it."""
-        return float(self._mean[i]) * self._decline ** self.pages.get(i, 0)
+        """Accepted posts expected of the offer's next page, after those that this round has granted it."""
+        return float(self._offers.mean[i]) * self._offers.left(i, self.pages.get(i, 0))
 
     def _worth_of_next_page(self, i: int) -> float:
-        """Worth of the arm's next page: less with every page of the round, and where its classes will be full.
+        """Worth of the offer's next page: less with every page of the round, and where its classes will be full.
 
         A page of which a class has room for half of the clips counts half for that class.
         """
@@ -259,7 +319,7 @@ class _Grants:
         expected = max(self._expected(i), _SMALLEST)
         room = np.where(self._of_class[classes] < self._cap, self._wanted[classes], 0.0)
         use = np.minimum(self._shares[self._claims_of(i)], room / expected).sum()
-        return float(self._worth[i] * self._decline ** self.pages.get(i, 0) * use)
+        return float(self._worth[i] * self._offers.left(i, self.pages.get(i, 0)) * use)
 
     def _grant(self, i: int) -> None:
         classes = self._classes(i)
@@ -281,11 +341,11 @@ def _shares(arms: Arms, wanted: Floats) -> Floats:
     return np.asarray(num / np.maximum(total[arms.arm_of_claim], _SMALLEST), np.float64)
 
 
-def _worth(arms: Arms, believed: Beliefs, need: Floats, rules: MineRules) -> Floats:
-    """[arm] Worth of the next page: hope times the largest need of the arm's classes, per unit of cost."""
+def _of_best_class(arms: Arms, need: Floats) -> Floats:
+    """[arm] The largest need [class name] of the arm's classes."""
     most = np.zeros(len(arms))
     np.maximum.at(most, arms.arm_of_claim, need[arms.class_of_claim])
-    return np.round(believed.hope * most / _cost(arms, rules), _WORTH_DIGITS)
+    return most
 
 
 def _can_be_filled(arms: Arms, mean: Floats, shares: Floats, wanted: Floats, num_pages: int) -> NDArray[np.bool_]:
@@ -318,10 +378,11 @@ def _lack(arms: Arms, wanted: Floats, exponent: float) -> Floats:
     worlds without quotas lost up to 12 % of their clips by going for the small classes
     (docs/decisions/2026-11-28-no-preference-without-a-quota.md).
     """
-    num = by_class(arms, arms.sums("valid_by_page"))
+    num = by_class(arms, arms.totals("valid"))
     return np.where(wanted < NO_QUOTA, ((1 + num.mean()) / (1 + num)) ** exponent, 1.0) if len(num) else num
 
 
-def _lot(seed: int, round_no: int, key: Key) -> bytes:
-    """Place of an arm among those of equal worth. It changes with the round, so that they take turns."""
-    return blake2b(f"{seed} {round_no} {key[0]} {key[1]}".encode(), digest_size=8).digest()
+def _lot(seed: int, round_no: int, key: tuple[str, str, int]) -> bytes:
+    """Place of an offer among those of equal worth. It changes with the round, so that they take turns."""
+    visit = f" {key[2]}" if key[2] else ""
+    return blake2b(f"{seed} {round_no} {key[0]} {key[1]}{visit}".encode(), digest_size=8).digest()

@@ -33,10 +33,11 @@ class Arm:
     rank: int
     """Least place of the tag among the tags of a class, from 0: class files name the best first."""
     num_bytes: int
-    """Bytes of its pages, and of the files of posts that it was the first to list."""
+    """Bytes of its pages, and of the files of posts that it was the first to list; without those of later visits."""
     new_by_page: Sequence[int]
     """New posts of each page, in the order of pages: a post is new on the page that was the first to list it. A page
-    that failed for good has none; a page that may be asked for again is left out."""
+    that failed for good has none; a page that may be asked for again is left out. Pages of later visits are no deeper
+    pages of the listing, and are counted apart."""
     judged_by_page: Sequence[int]
     """New posts of each page that are accepted or rejected by now."""
     valid_by_page: Sequence[int]
@@ -63,10 +64,17 @@ class Arm:
     """The listing has ended, failed for good, or leads back to a page that was asked for."""
     next_cursor: str | None
     """Cursor of the page to ask for next, empty for the first page; None when dry."""
+    num_visit_pages: int = 0
+    """Pages of later visits."""
+    num_visit_new: int = 0
+    """New posts of all later visits; so of the three that follow."""
+    num_visit_judged: int = 0
+    num_visit_valid: int = 0
+    num_visit_useful: int = 0
 
     @property
     def num_pages(self) -> int:
-        """Pages asked for so far."""
+        """Pages asked for so far, without those of later visits."""
         return len(self.new_by_page)
 
     @property
@@ -77,12 +85,12 @@ class Arm:
     @property
     def num_posts_new(self) -> int:
         """Posts that this arm listed first."""
-        return sum(self.new_by_page)
+        return sum(self.new_by_page) + self.num_visit_new
 
     @property
     def num_valid_new(self) -> int:
         """Posts that this arm listed first and that are accepted."""
-        return sum(self.valid_by_page)
+        return sum(self.valid_by_page) + self.num_visit_valid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,9 +141,18 @@ class Arms:
         """[arm] Sums over the arm's pages of a column that has a number a page."""
         return np.bincount(self.arm_of_page, self.pages(column), len(self)).astype(np.float64)
 
+    def totals(self, count: str) -> Floats:
+        """[arm] What all its pages have shown, later visits included; `count`: new, judged, valid or useful."""
+        return self.sums(f"{count}_by_page") + self.ints(f"num_visit_{count}")
+
+    @property
+    def num_spent(self) -> int:
+        """Pages that all arms were asked for, later visits included."""
+        return int(self.num_pages.sum() + self.ints("num_visit_pages").sum())
+
     @cached_property
     def num_pages(self) -> Ints:
-        """[arm] Pages asked for so far."""
+        """[arm] Pages asked for so far, without those of later visits."""
         return _lengths(self.table["new_by_page"])
 
     @cached_property
@@ -204,6 +221,7 @@ _SCHEMA = pa.schema(
         ("num_views", _NUMBER),
         ("is_dry", pa.bool_()),
         ("next_cursor", _TEXT),
+        *((f"num_visit_{name}", _NUMBER) for name in ("pages", "new", "judged", "valid", "useful")),
     ]
 )
 
@@ -217,11 +235,13 @@ def arm_sql() -> str:
 
     Pages are ordered by following cursors: clocks of several workers may disagree. A post listed by several pages is
     credited to the page of the earliest round, then the earliest page of its listing. Where several listings are equal
-    in both, a hash picks one, so that no listing is favoured for its name.
+    in both, a hash picks one, so that no listing is favoured for its name. A page of a later visit takes its posts'
+    credit like another; it stands in no listing's order of pages.
     """
     return f"""
     WITH RECURSIVE
-    settled AS MATERIALIZED (FROM request WHERE outcome IN {SETTLED}),
+    arrived AS MATERIALIZED (FROM request WHERE outcome IN {SETTLED}),
+    settled AS (FROM arrived WHERE visit = 0),
     -- Each listing's pages from its first one on. A listing may lead back to a page that it has shown: the number of
     -- its pages ends the walk then.
     chain AS (
@@ -234,13 +254,21 @@ def arm_sql() -> str:
           ON n.source = c.source AND n.tag = c.tag
         WHERE c.page + 1 < n.num_pages
     ),
-    -- A number stands for (source, tag, cursor): joins by it are much faster than by three texts.
-    page AS MATERIALIZED (SELECT row_number() OVER () AS page_id, * FROM chain),
+    visited AS (
+        SELECT source, tag, visit, cursor, next_cursor, round, num_bytes,
+               row_number() OVER (PARTITION BY source, tag, visit ORDER BY round, cursor) - 1 AS page
+        FROM arrived WHERE visit > 0
+    ),
+    -- A number stands for (source, tag, visit, cursor): joins by it are much faster than by all four.
+    page AS MATERIALIZED (
+        SELECT row_number() OVER () AS page_id, *
+        FROM (SELECT source, tag, 0 AS visit, * EXCLUDE (source, tag) FROM chain UNION ALL BY NAME FROM visited)
+    ),
     -- The one page that each post counts for, and the number of pages that list it.
     credit AS (
         SELECT post_id, count(*) AS num_hits,
                arg_min(page_id, (round, page, md5(post_id || tag || source))) AS page_id
-        FROM hit JOIN page USING (source, tag, cursor) GROUP BY post_id
+        FROM hit JOIN page USING (source, tag, visit, cursor) GROUP BY post_id
     ),
     done AS MATERIALIZED (SELECT DISTINCT post_id, true AS is_judged FROM judged),
     valid AS (SELECT post_id, bool_or(class_id IN (FROM wanted)) AS is_useful FROM accepted GROUP BY post_id),
@@ -254,7 +282,7 @@ def arm_sql() -> str:
     ),
     shown AS (
         SELECT page_id, count(*) AS num_shown
-        FROM hit JOIN page USING (source, tag, cursor) SEMI JOIN valid USING (post_id) GROUP BY page_id
+        FROM hit JOIN page USING (source, tag, visit, cursor) SEMI JOIN valid USING (post_id) GROUP BY page_id
     ),
     listing AS (
         SELECT source, tag, sum(p.num_bytes + coalesce(n.num_bytes, 0))::BIGINT AS num_bytes,
@@ -267,7 +295,14 @@ def arm_sql() -> str:
                coalesce(sum(num_once), 0)::BIGINT AS num_once,
                arg_max(coalesce(next_cursor, ''), page) AS last_cursor, list(cursor) AS cursors
         FROM page p LEFT JOIN counted n USING (page_id) LEFT JOIN shown USING (page_id)
-        GROUP BY source, tag
+        WHERE visit = 0 GROUP BY source, tag
+    ),
+    visits AS (
+        SELECT source, tag, count(*) AS num_visit_pages, sum(coalesce(num_new, 0))::BIGINT AS num_visit_new,
+               sum(coalesce(num_judged, 0))::BIGINT AS num_visit_judged,
+               sum(coalesce(num_valid, 0))::BIGINT AS num_visit_valid,
+               sum(coalesce(num_useful, 0))::BIGINT AS num_visit_useful
+        FROM page LEFT JOIN counted USING (page_id) WHERE visit > 0 GROUP BY source, tag
     ),
     claim AS MATERIALIZED (
         SELECT source, tag, class_id, bool_or(origin = 'seed') AS is_seed, min(rank) AS rank FROM arm_tag GROUP BY ALL
@@ -302,7 +337,10 @@ def arm_sql() -> str:
            coalesce(tagged_valid_by_class, []) AS tagged_valid_by_class,
            carried.num_views AS num_views,
            coalesce(last_cursor = '' OR list_contains(cursors, last_cursor), false) AS is_dry,
-           CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor
-    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN carried USING (tag)
+           CASE WHEN cursors IS NULL THEN '' WHEN is_dry THEN NULL ELSE last_cursor END AS next_cursor,
+           coalesce(num_visit_pages, 0) AS num_visit_pages, coalesce(num_visit_new, 0) AS num_visit_new,
+           coalesce(num_visit_judged, 0) AS num_visit_judged, coalesce(num_visit_valid, 0) AS num_visit_valid,
+           coalesce(num_visit_useful, 0) AS num_visit_useful
+    FROM mined FULL JOIN listing USING (source, tag) LEFT JOIN carried USING (tag) LEFT JOIN visits USING (source, tag)
     ORDER BY source, tag
     """

@@ -44,9 +44,9 @@ def failing_sql() -> str:
     WITH tried AS (FROM request_try WHERE round < $round)
     SELECT source, tag, arg_max(outcome, (round, requested_at)) AS outcome,
            count(DISTINCT round) AS num_rounds, max(round) AS last_round
-    FROM tried ANTI JOIN (FROM tried WHERE outcome IN {SETTLED}) USING (source, tag, cursor)
-    GROUP BY source, tag, cursor
-    QUALIFY row_number() OVER (PARTITION BY source, tag ORDER BY last_round DESC, cursor) = 1
+    FROM tried ANTI JOIN (FROM tried WHERE outcome IN {SETTLED}) USING (source, tag, visit, cursor)
+    GROUP BY source, tag, visit, cursor
+    QUALIFY row_number() OVER (PARTITION BY source, tag ORDER BY last_round DESC, visit, cursor) = 1
     ORDER BY source, tag
     """
 

@@ -24,6 +24,8 @@ A, the share that is accepted (Beta prior, binomial pages):
 
     A     = (M * (base + slope * x) + sum of v * useful * q) / (M + sum of v * judged)
 
+    What later visits have shown stands beside both sums with weight 1.
+
     x: share accepted of the judged posts that carry the tag and that other arms listed first. base and slope are a line
     through all arms of which x and the first page's share y are both known. It says how much x flatters a tag: such
     posts stood in listings that were asked for because they are good. M is the line's weight in judged posts. It
@@ -168,6 +170,8 @@ class Beliefs:
     """Posts that the page is the first to list: L of the model."""
     acceptance: Floats
     """Share of them that is accepted for a class that wants clips: A of the model."""
+    num_posts: Floats
+    """Weight of `acceptance`, in judged posts."""
     use: Floats
     """Chance that anybody uses the tag."""
     hope: Floats
@@ -258,8 +262,8 @@ def elsewhere(arms: Arms, acceptance: float, wanted: Floats) -> Floats:
     is_wanted = wanted[arms.class_of_claim] > 0
     valid = np.bincount(arms.arm_of_claim, arms.claims("tagged_valid_by_class") * is_wanted, len(arms))
     # The arm's own pages may hold posts without the tag, and a post may be accepted for two classes: hence the bounds.
-    judged = np.maximum(0, arms.ints("num_tagged_judged") - arms.sums("judged_by_page"))
-    valid = np.minimum(judged, np.maximum(0, valid - arms.sums("useful_by_page")))
+    judged = np.maximum(0, arms.ints("num_tagged_judged") - arms.totals("judged"))
+    valid = np.minimum(judged, np.maximum(0, valid - arms.totals("useful")))
     return np.asarray((_PRIOR_POSTS_ELSEWHERE * acceptance + valid) / (_PRIOR_POSTS_ELSEWHERE + judged), np.float64)
 
 
@@ -281,15 +285,22 @@ def beliefs(arms: Arms, prior: Prior, rules: BeliefRules, wanted: Floats) -> Bel
 
     start = prior.base + prior.slope * elsewhere(arms, prior.acceptance, wanted)
     start = np.clip(start, _LEAST_SHARE, _MOST_SHARE)
-    num_posts = prior.num_judged + discounted_sum(arms.pages("judged_by_page"))
+    num_posts = prior.num_judged + discounted_sum(arms.pages("judged_by_page")) + arms.ints("num_visit_judged")
     useful_today = arms.pages("useful_by_page") * _share_still_new(arms)
-    acceptance = (prior.num_judged * start + discounted_sum(useful_today)) / num_posts
+    useful = discounted_sum(useful_today) + arms.ints("num_visit_useful")
+    acceptance = (prior.num_judged * start + useful) / num_posts
 
     mean = new_posts * acceptance
     spread = np.sqrt(mean / num_pages + new_posts**2 * acceptance * (1 - acceptance) / (num_posts + 1))
     # A tag that nobody uses yields nothing at all, so doubt about its use lowers the bonus as much as the mean.
     use = _chance_of_use(arms)
-    return Beliefs(new_posts=new_posts, acceptance=acceptance, use=use, hope=use * (mean + rules.optimism * spread))
+    return Beliefs(
+        new_posts=new_posts,
+        acceptance=acceptance,
+        num_posts=num_posts,
+        use=use,
+        hope=use * (mean + rules.optimism * spread),
+    )
 
 
 def _share_still_new(arms: Arms) -> Floats:
@@ -347,7 +358,7 @@ def _chance_of_use(arms: Arms) -> Floats:
     taken as it is, and not divided by the chance of the evidence as Bayes' rule would.
     """
     num_tagged = arms.ints("num_tagged")
-    posts = by_class(arms, arms.sums("new_by_page"))
+    posts = by_class(arms, arms.totals("new"))
     unseen = _RANK_DECAY ** arms.ints("rank") / (1 + by_arm(arms, posts) / _UNSEEN_POSTS) ** _UNSEEN_SHAPE
     use: NDArray[np.float64] = np.where(num_tagged > 0, num_tagged / (num_tagged + _UNSEEN_COUNT), unseen)
     return np.where(arms.num_pages > 0, 1.0, use)

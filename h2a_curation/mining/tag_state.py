@@ -217,7 +217,7 @@ def _usual(arms: Arms) -> Floats:
 
     An arm of several classes is held against the best of them, so that one hard class does not excuse it.
     """
-    judged, valid = arms.sums("judged_by_page"), arms.sums("valid_by_page")
+    judged, valid = arms.totals("judged"), arms.totals("valid")
     overall = (1 + valid.sum()) / (2 + judged.sum())  # Laplace's rule: one half where nothing is judged
     of_class = (_USUAL_POSTS * overall + by_class(arms, valid)) / (_USUAL_POSTS + by_class(arms, judged))
     most = np.zeros(len(arms))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+from more_itertools import map_reduce
 
 import schemas
 from h2a_curation.acquire.breaker import KnownGood, Lane
@@ -22,6 +23,7 @@ from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.items import asked
 from h2a_curation.pipeline.known_posts import KnownPosts
+from h2a_curation.pipeline.unlisted import unlisted
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.base import Page
 from h2a_curation.sources.guarded import GuardedSource
@@ -35,7 +37,7 @@ Committed = tuple[str, str, dict[str, pa.Table]]
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """How far a round has come with one listing that it was granted pages of."""
+    """How far a round has come with one visit of a listing that it was granted pages of."""
 
     granted: schemas.Allocation
     num_came: int = 0
@@ -43,7 +45,12 @@ class Listing:
     has_failed: bool = False
     """A page did not come in this round, and may come yet."""
     after: dict[str, str | None] = field(default_factory=dict)
-    """The pages that came in any round: the cursor of each, and the next page's cursor."""
+    """The visit's pages that came in any round: the cursor of each, and the next page's cursor."""
+
+    @property
+    def tag(self) -> str:
+        """The hashtag; empty where the source is one listing."""
+        return self.granted.tag
 
     @property
     def num_left(self) -> int:
@@ -60,7 +67,7 @@ def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str],
     """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
     facts = connect(lake.path)
     name = _attempt(facts, "request", "tag", tags, round_no)
-    of_round = listings(facts, round_no)
+    of_round = map_reduce(listings(facts, round_no), lambda listing: listing.tag)
     ask = asked(lake.path, "mine", _logging(lake, source), lambda tag, cursor: f"#{tag} {cursor}")
     search = KnownPosts(facts, source.name).search(ask)
     lane = Lane[Listed](source.listing_breaker, _listing_probe(facts, lake, recipe, source))
@@ -68,8 +75,9 @@ def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str],
     try:
         with lane:
             for tag in lane.over(tags):
-                for page in _pages(of_round[tag], search, recipe, round_no):
-                    lane.add(page, page.request.outcome)
+                for listing in of_round[tag]:
+                    for page in _pages(listing, facts, search, recipe, round_no):
+                        lane.add(page, page.request.outcome)
     except FetchError as error:
         stopped = error
     if lane.kept:
@@ -101,22 +109,22 @@ def fetch(
         raise stopped
 
 
-def listings(facts: Catalog, round_no: int) -> dict[str, Listing]:
-    """All listings that the round was granted pages of, by tag."""
-    granted = facts.query(f"FROM allocation WHERE round = {round_no} ORDER BY tag")
-    found = {a.tag: Listing(granted=a) for a in schemas.from_arrow(schemas.Allocation, granted)}
+def listings(facts: Catalog, round_no: int) -> list[Listing]:
+    """All visits of listings that the round was granted pages of, by tag."""
+    granted = facts.query(f"FROM allocation WHERE round = {round_no} ORDER BY tag, visit")
+    found = {(a.tag, a.visit): Listing(granted=a) for a in schemas.from_arrow(schemas.Allocation, granted)}
     asked = facts.query(f"""
-        SELECT tag, cursor, next_cursor, round, outcome FROM request
-        SEMI JOIN (FROM allocation WHERE round = {round_no}) USING (source, tag)
+        SELECT tag, visit, cursor, next_cursor, round, outcome FROM request
+        SEMI JOIN (FROM allocation WHERE round = {round_no}) USING (source, tag, visit)
     """)
     for row in asked.to_pylist():
-        listing = found[row["tag"]]
+        listing = found[row["tag"], row["visit"]]
         if row["outcome"] in SETTLED:
             listing.after[row["cursor"]] = row["next_cursor"]
             listing.num_came += row["round"] == round_no
         else:
             listing.has_failed |= row["round"] == round_no
-    return found
+    return list(found.values())
 
 
 def next_cursor(after: Mapping[str, str | None]) -> str | None:
@@ -133,11 +141,11 @@ def next_cursor(after: Mapping[str, str | None]) -> str | None:
     return None if cursor in seen else cursor
 
 
-def _pages(listing: Listing, search: Search, recipe: Recipe, round_no: int) -> Iterable[Listed]:
+def _pages(listing: Listing, facts: Catalog, search: Search, recipe: Recipe, round_no: int) -> Iterable[Listed]:
     cursor = listing.next_cursor
     if cursor is None or listing.num_left <= 0:
         return ()
-    return list_pages(
+    pages = list_pages(
         replace(listing.granted, num_pages=listing.num_left),
         cursor,
         search,
@@ -147,6 +155,7 @@ def _pages(listing: Listing, search: Search, recipe: Recipe, round_no: int) -> I
         retry=recipe.fetch,
         known=listing.after,
     )
+    return unlisted(pages, facts) if listing.granted.visit else pages
 
 
 def _logging(lake: Lake, source: GuardedSource) -> Callable[[str, str], Page]:

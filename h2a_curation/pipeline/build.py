@@ -11,8 +11,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
@@ -29,11 +30,12 @@ from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline import prompts, publish
 from h2a_curation.pipeline.part import Part, models_of, unmeasured
 from h2a_curation.pipeline.rounds import fetch as files
-from h2a_curation.pipeline.rounds import findings, retries, schedule, tags
+from h2a_curation.pipeline.rounds import findings, retries, schedule, tags, visits
 from h2a_curation.pipeline.rounds import plan as pages
 from h2a_curation.pipeline.rounds.findings import Findings
 from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
 from h2a_curation.recipes import Recipe
+from h2a_curation.sources.content import content_of
 from h2a_curation.sources.politeness.left_alone import opt_outs_of, opted_out
 
 Executor = Callable[[Path, Recipe, Sequence[Part]], Iterator[Part]]
@@ -56,6 +58,8 @@ class Job:
     progress: Progress
     models: dict[str, str]
     """Fingerprint of the program or model by measuring stage."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the run began: it tells which listings are due to be visited again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,11 @@ class Steps:
         self.facts = connect(job.lake.path, models=job.models)
         self.seconds: dict[str, float] = {}
         """Wall seconds by step."""
+
+    @cached_property
+    def world(self) -> visits.World:
+        """What of the world outside the run's plans depend on, taken once."""
+        return visits.World(started_at=self.job.started_at, content=content_of(self.job.recipe.source))
 
     def do(self, step: str, keys: Iterable[str], round_no: int = 0) -> None:
         """Have the keys' work done in parts."""
@@ -98,13 +107,25 @@ def build(
     progress: Progress,
     version: str | None = None,
     rounds: RoundsRequest | None = None,
+    *,
+    started_at: datetime | None = None,
 ) -> Built:
     """Do all that is not done yet: the recipe's rounds or those that are wished for, a decision, a version.
 
+    `started_at`: when the run began; left out: now.
     Raises NothingKeptError where a step had input and kept none, FetchError where a source must not be asked any more,
     ValueError for what the user can mend.
     """
-    steps = Steps(Job(lake=lake, recipe=recipe, run=run, progress=progress, models=models_of(recipe)))
+    steps = Steps(
+        Job(
+            lake=lake,
+            recipe=recipe,
+            run=run,
+            progress=progress,
+            models=models_of(recipe),
+            started_at=started_at or datetime.now(UTC),
+        )
+    )
     all_rounds(steps, rounds)
     path = decide(steps)
     decided = steps.facts.decided(path)
@@ -116,23 +137,51 @@ def build(
 
 
 def all_rounds(steps: Steps, wanted: RoundsRequest | None = None) -> RoundRange:
-    """Acquire and measure, round after round, up to the recipe's number or what is wished for; nothing is decided for
-    good. Returns which rounds that were.
+    """Acquire and measure, round after round, up to the recipe's number or what is wished for; where all these were
+    done before, one round of the visits that are due. Nothing is decided for good.
+
+    Returns the rounds there are by then.
     """
     job = steps.job
     opt_outs_of(job.lake, job.recipe.source)  # a list that cannot be read stops all before anything is asked for
     rounds = schedule.rounds_to_walk(steps.facts, job.recipe.mine.num_rounds, wanted)
     _measure_left(steps)  # rows that a raised version wants anew: what is planned and fetched next is decided on them
+    may_visit, nothing_kept = schedule.is_done(steps.facts, rounds.until - 1), None
     for round_no in range(schedule.first_to_walk(steps.facts, rounds.until), rounds.until):
         known = findings_before(steps, round_no)
         plan_round(steps, round_no, rounds, known)
-        mine(steps, round_no)
-        fetch(steps, round_no, job.recipe.files_by(rounds.until - 1), known)
-        measure(steps)
-        if not schedule.is_done(steps.facts, round_no):
-            end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round_no)])
-            parts.commit(job.lake.path, "round", parts.part_name("round", "", [str(round_no)]), {"round_end": end})
+        try:
+            _walk(steps, round_no, rounds.until, known)
+        except NothingKeptError as error:
+            if round_no + 1 < rounds.until:
+                raise
+            may_visit, nothing_kept = True, error  # what came to the listings since may be better
+    if may_visit and visits.may_be_due(steps.facts, job.recipe, steps.world) and _visit(steps, rounds):
+        return dataclasses.replace(rounds, until=rounds.until + 1)
+    if nothing_kept:
+        raise nothing_kept
     return rounds
+
+
+def _visit(steps: Steps, rounds: RoundRange) -> bool:
+    """Do a round of visits after those that were asked for; False where none is worth a page."""
+    round_no = rounds.until
+    known = findings_before(steps, round_no)
+    plan_round(steps, round_no, rounds, known)
+    if not schedule.is_planned(steps.facts, round_no):
+        return False
+    _walk(steps, round_no, round_no + 1, known)
+    return True
+
+
+def _walk(steps: Steps, round_no: int, until: int, known: Findings) -> None:
+    """Do what is left of a round that has a plan; `until`: rounds that the lake is to have."""
+    mine(steps, round_no)
+    fetch(steps, round_no, files.files_by(steps.facts, steps.job.recipe, until - 1), known)
+    measure(steps)
+    if not schedule.is_done(steps.facts, round_no):
+        end = schemas.to_arrow(schemas.RoundEnd, [schemas.RoundEnd(round=round_no)])
+        parts.commit(steps.job.lake.path, "round", parts.part_name("round", "", [str(round_no)]), {"round_end": end})
 
 
 def findings_before(steps: Steps, round_no: int) -> Findings:
@@ -148,29 +197,19 @@ def findings_before(steps: Steps, round_no: int) -> Findings:
 def plan_round(steps: Steps, round_no: int, rounds: RoundRange, known: Findings) -> None:
     """Commit what the round may ask for, and the tags learnt for it: computed from the rows of earlier rounds alone.
 
-    Which texts tell what new tags mean is asked first, then these are embedded, and only then the plan is made.
+    Which texts tell what new tags mean is asked first, then these are embedded, and only then the plan is made. A round
+    after `rounds`, for which nobody asked, is planned only where a visit is worth a page, and learns no tags.
     """
     if schedule.is_planned(steps.facts, round_no):
         return
-    job, facts = steps.job, steps.facts.before(round_no)
-    rules = dataclasses.replace(job.recipe.mine, num_rounds=max(job.recipe.mine.num_rounds, rounds.until))
-    recipe = dataclasses.replace(job.recipe, mine=rules)
+    job, facts, is_asked_for = steps.job, steps.facts.before(round_no), round_no < rounds.until
     with timed(steps.seconds, "plan"):
-        in_use = tags.in_use(facts, known, recipe, round_no)
-    steps.do("prompt", prompts.missing(facts, recipe, tags.wanted_texts(recipe, in_use)))
+        in_use = tags.in_use(facts, known, job.recipe, round_no) if is_asked_for else None
+    steps.do("prompt", prompts.missing(facts, job.recipe, tags.wanted_texts(job.recipe, in_use)))
     with timed(steps.seconds, "plan"):
-        tables = pages.plan(facts, known, recipe, round_no, in_use)
-        num_pages = sum(tables["allocation"]["num_pages"].to_pylist())
-        wants = any(findings.short(known, job.recipe).values())
-        plan = schemas.RoundPlan(
-            round=round_no,
-            first=rounds.first,
-            until=rounds.until,
-            num_pages=num_pages,
-            reason="granted" if num_pages else "dry" if wants else "quota",
-        )
-        tables["round_plan"] = schemas.to_arrow(schemas.RoundPlan, [plan])
-        parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round_no)]), tables)
+        tables = pages.plan(facts, known, job.recipe, round_no, rounds, steps.world, in_use)
+        if is_asked_for or tables["allocation"].num_rows:
+            parts.commit(job.lake.path, "plan", parts.part_name("plan", "", [str(round_no)]), tables)
 
 
 def mine(steps: Steps, round_no: int) -> None:

@@ -37,7 +37,8 @@ WAITING_STAGES = frozenset({"mine", "fetch"})
 _MORE_TIME = 3.0
 """Times `probe.timeout_s` that cutting a file may take: a second decode, pictures made small, and the encoder. What a
 probe let pass takes less than two, so the row of a file does not hang on how near to its limit it was probed."""
-_SOURCES: "dict[str, GuardedSource]" = {}
+_SOURCES: "dict[str, tuple[list[tuple[int, int]], GuardedSource]]" = {}
+"""The source of each recipe and lake, with times and sizes of its files as it was made."""
 _SOURCES_LOCK = threading.Lock()
 
 
@@ -113,17 +114,18 @@ def sensors_missing(recipe: Recipe) -> str:
 def source_of(recipe: Recipe, lake: Lake | None = None) -> "GuardedSource":
     """The recipe's source, made once a process: it keeps connections and a pace, and in the lake an API's count.
 
-    Made anew where an opt-out list has changed.
+    Made anew where an opt-out list or the table has changed.
     """
-    lists = [(file.stat().st_mtime_ns, file.stat().st_size) for file in recipe.source.opt_outs if file.exists()]
-    key = repr((recipe.source, recipe.fetch, lake and lake.path, lists))
+    read = [*recipe.source.opt_outs, *filter(None, [recipe.source.file])]
+    files = [(file.stat().st_mtime_ns, file.stat().st_size) for file in read if file.is_file()]
+    key = repr((recipe.source, recipe.fetch, lake and lake.path))
     with _SOURCES_LOCK:
-        if key not in _SOURCES:
+        if key not in _SOURCES or _SOURCES[key][0] != files:
             from h2a_curation.sources import open_source
 
             state, pseudonym = (lake.path, lake.pseudonym) if lake else (None, None)
-            _SOURCES[key] = open_source(recipe.source, recipe.fetch, state=state, pseudonym=pseudonym)
-        return _SOURCES[key]
+            _SOURCES[key] = files, open_source(recipe.source, recipe.fetch, state=state, pseudonym=pseudonym)
+        return _SOURCES[key][1]
 
 
 def _mine(lake: Lake, recipe: Recipe, part: Part) -> Iterable[Committed]:

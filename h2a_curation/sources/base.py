@@ -33,6 +33,8 @@ class Page:
     """Number of entries of the page that are no posts, by kind."""
     errors: Sequence[Exception] = ()
     """What arose at entries that nobody could read, for the log."""
+    content: str = ""
+    """Fingerprint of the table or folder that the page is of, as `sources/content.py` gives it; empty for a site's."""
 
 
 def utc_now() -> datetime:

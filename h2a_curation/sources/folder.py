@@ -20,6 +20,7 @@ from typing import Any
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.foundation.plain_text import encoding_of
 from h2a_curation.sources.base import Cost, Page, SourceContext
+from h2a_curation.sources.content import of_folder
 from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.registry import KindSettings
 from h2a_curation.sources.sidecars import endings, found
@@ -63,7 +64,8 @@ class FolderOfFiles:
     """A folder as a source: the tag `""` lists all its videos, another those that carry it.
 
     Sidecars: yt-dlp's `NAME.info.json`; gallery-dl's `NAME.mp4.json`; `NAME.json` and `NAME.txt` as video2dataset
-    writes them with `output_format: files`. They are read once, at the first listing or fetch.
+    writes them with `output_format: files`. They are read at a listing where the folder holds something else than
+    before.
     """
 
     def __init__(self, rules: FolderRules, context: SourceContext) -> None:
@@ -75,7 +77,8 @@ class FolderOfFiles:
         self._folder = rules.file.absolute()
         self._hard_link = rules.settings.hard_link
         self._clock = context.clock
-        self._found: dict[str, tuple[Post, Path]] | None = None
+        self._found: dict[str, tuple[Post, Path]] = {}
+        self._content = ""
         self._odd: Counter[str] = Counter()
         self._errors: list[Exception] = []
         self._lock = threading.Lock()
@@ -94,13 +97,15 @@ class FolderOfFiles:
     def search(self, tag: str, cursor: str) -> Page:
         """All files by path, at no cost: there is nothing to page."""
         assert not cursor, "a folder has one page"
-        posts = [post for post, _ in self._index().values() if not tag or tag in post.hashtags]
+        content, found = self._index()
+        posts = [post for post, _ in found.values() if not tag or tag in post.hashtags]
         cost = Cost(num_requests=0, num_bytes=0)
-        return Page(posts=posts, next_cursor=None, cost=cost, odd=self._odd, errors=self._errors)
+        return Page(posts=posts, next_cursor=None, cost=cost, odd=self._odd, errors=self._errors, content=content)
 
     def fetch(self, post: Post, target: Path) -> None:
         """Hard-link or copy the post's file. What a symlink leads to is copied: its owner may not know of the lake."""
-        _, file = self._index().get(post.post_id, (post, Path(post.url)))
+        found = self._found if post.post_id in self._found else self._index()[1]
+        _, file = found.get(post.post_id, (post, Path(post.url)))
         if not file.is_file() or not file.is_absolute():
             raise FetchError(ErrorKind.GONE, f"no file for {post.post_id} in {self._folder}")
         if not self._hard_link or not self._is_own(file):
@@ -119,15 +124,21 @@ class FolderOfFiles:
             return False
         return file.resolve() == self._folder.resolve() / file.relative_to(self._folder)
 
-    def _index(self) -> dict[str, tuple[Post, Path]]:
-        """Posts and files by post id. Two formats of a video have one id: the first by path is taken."""
+    def _index(self) -> tuple[str, dict[str, tuple[Post, Path]]]:
+        """The folder's fingerprint, and posts and files by post id: read again where the fingerprint is another.
+
+        Two formats of a video have one id: the first by path is taken.
+        """
         with self._lock:
-            if self._found is None:
-                self._found = {}
+            content = of_folder(self._folder)
+            if content != self._content:
+                self._odd, self._errors = Counter(), []
+                index: dict[str, tuple[Post, Path]] = {}
                 for file, sidecar in _videos(self._folder):
                     post = self._post(file, sidecar)
-                    self._found.setdefault(post.post_id, (post, file))
-            return self._found
+                    index.setdefault(post.post_id, (post, file))
+                self._content, self._found = content, index
+            return self._content, self._found
 
     def _post(self, file: Path, sidecar: Path | None) -> Post:
         """The file's post; of a sidecar that cannot be made sense of, nothing is taken but that it is there."""

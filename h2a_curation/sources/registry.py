@@ -15,6 +15,11 @@ class KindSettings:
 
     __slots__ = ()
 
+    @property
+    def grows(self) -> bool:
+        """Whether posts may come to a listing that was read."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoSettings(KindSettings):

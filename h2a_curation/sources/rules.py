@@ -91,6 +91,11 @@ class SourceRules:
         """Whether it lists posts by hashtag; a table or a folder is one listing."""
         return KINDS[self.kind].by_tag
 
+    @property
+    def grows(self) -> bool:
+        """Whether posts may come to a hashtag's listing that was read."""
+        return self.by_tag and (self.settings is None or self.settings.grows)
+
     def of_kind(self) -> Any:
         """The rules of the kind's own class. ValueError for what was set and is not taken, with the nearest that is."""
         into, plain = rules_of(self.kind), SourceRules()

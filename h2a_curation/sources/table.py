@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.sources.base import Cost, Page, Source, SourceContext
+from h2a_curation.sources.content import of_table
 from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.table_posts import read_posts
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
@@ -61,6 +62,7 @@ class TableOfUrls:
         if rules.file is None:
             raise ValueError(f"source {self.name} reads a table: name one, such as `h2a build posts.csv ...`")
         self._downloads = _downloads(rules, context)
+        self._content = of_table(rules.file) if rules.file.is_file() else ""  # before it is read: see `search`
         self._posts = read_posts(rules.file, rules.columns, self.name, context.clock())
 
     def check(self) -> None:
@@ -68,10 +70,13 @@ class TableOfUrls:
         self._downloads.check()
 
     def search(self, tag: str, cursor: str) -> Page:
-        """All rows in the table's order, at no cost: the table is in memory, so there is nothing to page."""
+        """All rows in the table's order, at no cost: the table is in memory, so there is nothing to page.
+
+        The page's fingerprint was taken before the rows were read: what is written meanwhile is read the next time.
+        """
         assert not cursor, "a table has one page"
         listed = [post for post in self._posts if not tag or tag in post.hashtags]
-        return Page(posts=listed, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0))
+        return Page(posts=listed, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0), content=self._content)
 
     def fetch(self, post: Post, target: Path) -> None:
         """Copy a local file; all else is downloaded."""

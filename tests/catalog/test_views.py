@@ -90,3 +90,19 @@ def test_the_view_member_has_the_clips_of_each_published_version(tmp_path):
         only = f"WHERE version = '{name}' ORDER BY class_id, clip_id"
         rows = catalog.query(f"SELECT * EXCLUDE (version) FROM member {only}")
         assert schemas.from_arrow(schemas.Member, rows) == read_members(tmp_path, name)
+
+
+def test_a_part_of_before_a_column_came_has_its_default_beside_parts_that_have_it(tmp_path):
+    """And where no part has the column, in a catalog that stays open meanwhile."""
+    later = ("visit", "content", "num_changed")
+    old = schemas.to_arrow(schemas.Request, [request()]).drop_columns(list(later))
+    parts.commit(tmp_path, "mine", "old", {"request": old})
+    lake = connect(tmp_path)
+    sql = "SELECT visit, content, num_changed FROM request ORDER BY visit"
+    first = {"visit": 0, "content": "", "num_changed": 0}
+    assert lake.query(sql).to_pylist() == [first]
+    new = request(visit=1, content="c", num_changed=2)
+    parts.commit(tmp_path, "mine", "new", {"request": schemas.to_arrow(schemas.Request, [new])})
+    assert lake.query(sql).to_pylist() == [first, {"visit": 1, "content": "c", "num_changed": 2}]
+    assert lake.query("FROM request_try").num_rows == 2
+    assert schemas.from_arrow(schemas.Request, lake.query("FROM request ORDER BY visit")) == [request(), new]

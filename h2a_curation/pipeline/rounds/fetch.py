@@ -1,5 +1,6 @@
 """Which posts' files to fetch in a round: those drawn for the audit, then the most promising."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
@@ -17,7 +18,8 @@ TRY_AGAIN = tuple(kind.value for kind, policy in POLICIES.items() if policy is n
 """Outcomes that say nothing final about a post: the next build asks again."""
 _PUT_UP = f"""
     WITH listed AS (
-        SELECT post_id, min(request.round) AS round FROM hit JOIN request USING (source, tag, cursor) GROUP BY post_id
+        SELECT post_id, min(request.round) AS round FROM hit JOIN request USING (source, tag, visit, cursor)
+        GROUP BY post_id
     )
     SELECT post_id FROM listed SEMI JOIN candidate USING (post_id)
     WHERE round > coalesce((SELECT max(round) FROM audit_draw), -1)
@@ -61,10 +63,30 @@ def promising(
     )
 
 
+def files_by(facts: Catalog, recipe: Recipe, round_no: int) -> int:
+    """Files to have at most when this round ends. A round of visits, for which nobody asked, adds as many as it has
+    posts that no page had listed before, but no more than another round would: it fetches what is new, and no more of
+    the old.
+    """
+    rows = facts.query(
+        f"""
+        WITH listed AS (
+            SELECT post_id, min(request.round) AS round FROM hit JOIN request USING (source, tag, visit, cursor)
+            GROUP BY post_id
+        )
+        SELECT any_value(reason) = 'visits' AS is_of_visits, count(post_id) AS num_new
+        FROM round_plan LEFT JOIN listed USING (round) WHERE round <= {round_no} GROUP BY round
+        """
+    ).to_pylist()
+    num_new: list[int] = [row["num_new"] for row in rows if row["is_of_visits"]]
+    most = math.ceil(recipe.max_files / recipe.mine.num_rounds)
+    return recipe.files_by(round_no - len(num_new)) + sum(min(most, num) for num in num_new)
+
+
 def num_files(facts: Catalog, recipe: Recipe, round_no: int) -> int:
     """Files that this round may fetch."""
     came = facts.query(f"SELECT count(*) AS n FROM media WHERE outcome = 'ok' AND round < {round_no}")["n"][0].as_py()
-    return max(0, recipe.files_by(round_no) - int(came))
+    return max(0, files_by(facts, recipe, round_no) - int(came))
 
 
 def has_begun(facts: Catalog, round_no: int) -> bool:

@@ -24,14 +24,19 @@ def tags_left(facts: Catalog, round_no: int, max_runs: int) -> list[str]:
     if round_no != newest:
         return []
     has_none = not facts.query("FROM post LIMIT 1").num_rows
-    worn_out = _worn_out(facts, "request_try", "tag, cursor", max_runs) if is_at_rest(facts) else None
-    return [
-        tag
-        for tag, listing in listings(facts, round_no).items()
+    worn_out = _worn_out(facts, "request_try", "tag, visit, cursor", max_runs) if is_at_rest(facts) else None
+    left = [
+        listing.tag
+        for listing in listings(facts, round_no)
         if listing.num_left > 0
         and (cursor := listing.next_cursor) is not None
-        and (not listing.has_failed or has_none or (worn_out is not None and (tag, cursor) not in worn_out))
+        and (
+            not listing.has_failed
+            or has_none
+            or (worn_out is not None and (listing.tag, listing.granted.visit, cursor) not in worn_out)
+        )
     ]
+    return list(dict.fromkeys(left))
 
 
 def posts_done(facts: Catalog, max_runs: int) -> set[str]:
@@ -42,10 +47,10 @@ def posts_done(facts: Catalog, max_runs: int) -> set[str]:
         return final
     if not is_at_rest(facts):
         return tried
-    return final | {post_id for (post_id,) in _worn_out(facts, "media_try", "post_id", max_runs)}
+    return final | {str(post_id) for (post_id,) in _worn_out(facts, "media_try", "post_id", max_runs)}
 
 
-def _worn_out(facts: Catalog, tries: str, key: str, max_runs: int) -> set[tuple[str, ...]]:
+def _worn_out(facts: Catalog, tries: str, key: str, max_runs: int) -> set[tuple[str | int, ...]]:
     """Keys that were asked for in so many runs."""
     rows = facts.query(f"SELECT {key} FROM {tries} GROUP BY {key} HAVING count(*) >= {max_runs}")
     return set(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))

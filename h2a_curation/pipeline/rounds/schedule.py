@@ -47,17 +47,24 @@ def rounds_to_walk(facts: Catalog, num_rounds: int, wanted: RoundsRequest | None
     """What is left of the recipe's `num_rounds`, or of what is wanted; a round that was begun is always among it.
 
     `+N` that was cut short and is asked for again goes on to where it was to end, and adds nothing. After another wish
-    that was cut short, the round that was begun counts as one of the N.
+    that was cut short, the round that was begun counts as one of the N. Rounds of visits, for which nobody asked, count
+    towards no number.
     """
-    planned = facts.query(f"SELECT max(round) + 1 AS n FROM ({PLANNED})")["n"][0].as_py() or 0
+    planned = num_planned(facts)
     [*newest] = facts.query(f"SELECT first, until FROM round_plan WHERE round = {planned - 1}").to_pylist()
     has_begun = bool(newest) and not is_done(facts, planned - 1)  # without a row it is of a lake before there were any
     done = planned - has_begun
     if wanted is None or not wanted.is_more:
-        return RoundRange(first=done, until=max(wanted.num if wanted else num_rounds, planned))
+        beside = facts.query("SELECT count(*) AS n FROM round_plan WHERE reason = 'visits'")["n"][0].as_py()
+        return RoundRange(first=done, until=max((wanted.num if wanted else num_rounds) + beside, planned))
     cut_short = [a for a in newest if done < a["until"] and a["until"] - a["first"] == wanted.num]
     first = cut_short[0]["first"] if cut_short else done
     return RoundRange(first=first, until=first + wanted.num)
+
+
+def num_planned(facts: Catalog) -> int:
+    """Rounds that have a plan."""
+    return facts.query(f"SELECT max(round) + 1 AS n FROM ({PLANNED})")["n"][0].as_py() or 0
 
 
 def first_to_walk(facts: Catalog, until: int) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from h2a_curation.sample_world.site.parent import end_with_parent
 from h2a_curation.sample_world.site.real_clips import LabelledClip, clip_id, listings_of
 from h2a_curation.sample_world.world.cast import FilePlan
 from h2a_curation.sample_world.world.faults import Fault, Throttle
-from h2a_curation.sample_world.world.world import World
+from h2a_curation.sample_world.world.world import World, WorldPost
 
 FILES_ADDRESS = "/media"
 """Address of the posts' files on the site, before their names."""
@@ -50,7 +51,16 @@ class Platform(Protocol):
 class SamplePlatform:
     """A generated world; files are made in two processes, each once, however many ask."""
 
-    def __init__(self, world: World, cache: Path, make: MakeFile = make_file, pool: Executor | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        cache: Path,
+        make: MakeFile = make_file,
+        pool: Executor | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        """`as_of`: a moment of the world's clock, after which no post is there yet; left out, all are."""
+        self._as_of = as_of
         self._world = world
         self._cache = cache
         self._make = make
@@ -68,12 +78,16 @@ class SamplePlatform:
         return self._world.throttle
 
     def listing(self, tag: str) -> tuple[str, ...]:
-        """Most popular first."""
-        return self._world.listings.get(tag, ())
+        """Most popular first; at a moment of the world's clock, newest first, so that what comes stands in front."""
+        ids = self._world.listings.get(tag, ())
+        if self._as_of is None:
+            return ids
+        posts = [post for post in (self._there(post_id) for post_id in ids) if post is not None]
+        return tuple(p.post_id for p in sorted(posts, key=lambda p: (p.posted_at, p.post_id), reverse=True))
 
     def post(self, post_id: str) -> Answer | None:
         """The declared facts, which may be wrong."""
-        post = self._world.posts.get(post_id)
+        post = self._there(post_id)
         if post is None:
             return None
         width_px, height_px = post.declared_px or (None, None)
@@ -92,6 +106,11 @@ class SamplePlatform:
             "media": f"{FILES_ADDRESS}/{post.post_id}.mp4",
         }
 
+    def _there(self, post_id: str) -> WorldPost | None:
+        """The post, if it was posted by then."""
+        post = self._world.posts.get(post_id)
+        return None if post is None or (self._as_of and post.posted_at > self._as_of) else post
+
     def fault(self, route: str, key: str) -> Fault | None:
         """The fault that answers this request, if any: drawn from the post or the page alone, so that a repetition
         meets it again.
@@ -104,7 +123,7 @@ class SamplePlatform:
 
     async def file(self, name: str) -> Path | None:
         """Made when first asked for; one that is being made is waited for."""
-        post = self._world.posts.get(name.removesuffix(".mp4"))
+        post = self._there(name.removesuffix(".mp4"))
         if post is None:
             return None
         target = cached_file(post.file, self._cache)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,16 +36,18 @@ def serve(
     *,
     log: Path | None = None,
     classes: Path | None = None,
+    as_of: datetime | None = None,
 ) -> Iterator[str]:
     """Run the site of a world in a process of its own while the context is open; yields its base URL.
 
     `cache` keeps rendered files (default: the user's cache folder). The truth is written to the file `truth`; each
     request becomes a JSON line of the file `log`; seed hashtags come from the class files `classes` (default: those
-    that are shipped). ValueError where those lack a class that the world films; RuntimeError where the site
-    does not start.
+    that are shipped); posts that are newer than `as_of` are not there yet. ValueError where the classes lack one that
+    the world films; RuntimeError where the site does not start.
     """
     files = {"--cache": cache, "--truth": truth, "--log": log, "--classes": classes}
     given = [word for name, file in files.items() if file for word in (name, str(file))]
+    given += ["--as-of", as_of.isoformat()] if as_of else []
     with _running(["--seed", str(seed), "--size", size, *given]) as url:
         yield url
 
@@ -94,6 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--classes", type=Path, help="class file or folder (default: the shipped ones)")
     parser.add_argument("--clips", type=Path, help="serve this folder of real clips with labels.csv instead")
     parser.add_argument("--log", type=Path, help="append a JSON line for each request to this file")
+    parser.add_argument("--as-of", type=_moment, help="a moment such as 2026-05-01: newer posts are not there yet")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     try:
         _serve(parser.parse_args(arguments))
@@ -136,7 +140,13 @@ def _world_platform(options: argparse.Namespace) -> "SamplePlatform":
     if options.truth:
         with replaced(options.truth.parent, options.truth) as file:
             file.write(json.dumps(truth(world), indent=1).encode())
-    return SamplePlatform(world, options.cache or default_cache())
+    return SamplePlatform(world, options.cache or default_cache(), as_of=options.as_of)
+
+
+def _moment(text: str) -> datetime:
+    """From ISO 8601; without a zone it is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _clip_platform(options: argparse.Namespace) -> "ClipPlatform":

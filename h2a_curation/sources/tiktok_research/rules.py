@@ -43,6 +43,11 @@ class TikTokSettings(KindSettings):
     proxy: ProxyAddress | None = None
     """Address of a proxy for the API's requests, which are encrypted for TikTok."""
 
+    @property
+    def grows(self) -> bool:
+        """Not where the last day is set: what was posted by then is there."""
+        return self.until is None
+
     NOT_HERE: ClassVar[dict[str, str]] = {
         "base_url": f"key and secret go there; set ${TIKTOK_ADDRESS}",
         "credentials": _BY_COMMAND,
