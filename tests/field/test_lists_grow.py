@@ -12,8 +12,8 @@ import yaml
 
 from h2a_curation import recipes
 from h2a_curation.catalog.views import connect
-from h2a_curation.cli.jobs import recipe_of
 from h2a_curation.foundation.shipped_data import data_folder
+from h2a_curation.jobs.choice import Choice
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import acquire
 from h2a_curation.pipeline import build as building
@@ -73,7 +73,7 @@ class Nights:
                 do_part(lake, recipe, part)
                 yield part
 
-        recipe = recipe_of(str(self.folder / "recipe.yaml"), file, None, [], None, None)
+        recipe = Choice(recipe=str(self.folder / "recipe.yaml"), table=file).load()
         started = self.now = self.now + timedelta(days=after_days)
         building.build(self.lake, dataclasses.replace(recipe, **changed), run, lambda *_: None, started_at=started)
         did.pop("prompt", None)  # the classes' own, once
