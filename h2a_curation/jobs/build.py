@@ -10,6 +10,7 @@ from h2a_curation.executors.local import local_executor
 from h2a_curation.jobs.choice import Choice, remember
 from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
+from h2a_curation.models.clip import check_at_hand
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of, source_of
 from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
@@ -55,6 +56,8 @@ def mine(
 
 
 def _check(recipe: Recipe) -> None:
+    """Refuse what cannot work before anything is asked for: hours of fetching must not end at a missing model."""
+    check_at_hand(recipe.embed.model, recipe.embed.pretrained)
     source = source_of(recipe)
     source.check()
     for remark in source.remarks():

@@ -9,12 +9,16 @@ import difflib
 import functools
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +30,10 @@ LOCAL = "local-dir:"
 _HUB = "hf-hub:"
 _LOCAL_CONFIG = "open_clip_config.json"
 _LOCAL_WEIGHTS = "open_clip_model.safetensors"
+_HUB_WEIGHTS = (_LOCAL_WEIGHTS, "open_clip_pytorch_model.bin")
+"""Names of a model's weights in a repository of the model hub."""
+_PATIENCE_S = 3.0
+"""How long the model hub may take to say a word: who has no network waits no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,8 @@ class ClipModel:
         """
         mark = fingerprint(name, pretrained)
         open_clip = import_open_clip()
+        if not name.startswith(LOCAL):
+            _is_hub_reachable()
         try:
             model, preprocess = open_clip.create_model_from_pretrained(name, pretrained, device=_device())
             tokenize = open_clip.get_tokenizer(name, **_tokenizer_arguments(name))
@@ -89,6 +99,43 @@ def fingerprint(name: str, pretrained: str | None) -> str:
     """
     programs = "+".join(f"{package}-{version(package)}" for package in ("open_clip_torch", "timm", "torch"))
     return f"{_identity(name, pretrained)}+{programs}+{_device()}-fp32+one-thread+batch-of-one-clip"
+
+
+def check_at_hand(name: str, pretrained: str | None) -> None:
+    """ConnectionError where the weights are not on this machine and nobody gives them now, before any work is done.
+
+    Nothing is loaded or fetched. Weights that come from elsewhere than a model hub are not looked for.
+    """
+    if name.startswith(LOCAL) or (pretrained is not None and Path(pretrained).is_file()):
+        return
+    _identity(name, pretrained)
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = _repository(name, pretrained)
+    is_here = any(isinstance(try_to_load_from_cache(repository, file), str) for file in _HUB_WEIGHTS)
+    if repository and not is_here and not _is_hub_reachable():
+        raise _absent(name, pretrained)
+
+
+@functools.cache
+def _is_hub_reachable() -> bool:
+    """Whether the model hub answers by now; where it does not, its library is told to take what is on this machine.
+
+    The library would ask six times, and wait half a minute and more between, for every file of a model.
+    """
+    from huggingface_hub import constants
+
+    is_up = True
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=_PATIENCE_S).close()
+    except HTTPError as answer:  # whatever it says but that it cannot, it is there
+        is_up = answer.code < HTTPStatus.INTERNAL_SERVER_ERROR
+    except URLError as failed:  # the library has certificates of its own
+        is_up = isinstance(failed.reason, ssl.SSLError)
+    except OSError:
+        is_up = False
+    constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE or not is_up
+    return is_up and not constants.HF_HUB_OFFLINE
 
 
 def logit_scale(name: str, pretrained: str | None) -> float:
@@ -137,11 +184,23 @@ def _explained(name: str, pretrained: str | None, error: Exception) -> Exception
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     what = " ".join(filter(None, [name, pretrained]))
     if isinstance(error, OSError) or "download" in reason or "HF Hub" in reason:
-        return ConnectionError(
-            f"the weights of {what} are not on this machine and could not be fetched: go online once,"
-            f" or give a file of weights ({reason})"
-        )
+        return _absent(name, pretrained)
     return ValueError(f"the weights of {what} do not fit the model: {reason}")
+
+
+def _absent(name: str, pretrained: str | None) -> ConnectionError:
+    what = " ".join(filter(None, [name, pretrained]))
+    return ConnectionError(
+        f"the weights of {what} are not on this machine and could not be fetched: go online once, give a file of"
+        f" weights (--pretrained FILE), or a folder with a model (--model {LOCAL}FOLDER)"
+    )
+
+
+def _repository(name: str, pretrained: str | None) -> str:
+    """The model hub's repository of the weights; empty for weights from elsewhere."""
+    if name.startswith(_HUB):
+        return name.removeprefix(_HUB)
+    return str(import_open_clip().get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/"))
 
 
 def _file_at_hand(name: str, pretrained: str | None) -> Path | None:
@@ -151,9 +210,7 @@ def _file_at_hand(name: str, pretrained: str | None) -> Path | None:
         return Path(pretrained)
     from huggingface_hub import try_to_load_from_cache
 
-    repository = name.removeprefix(_HUB)
-    if not name.startswith(_HUB):
-        repository = import_open_clip().get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/")
+    repository = _repository(name, pretrained)
     found = try_to_load_from_cache(repository, _LOCAL_WEIGHTS) if repository else None
     return Path(found) if isinstance(found, str) else None
 

@@ -4,12 +4,16 @@ import os
 import shutil
 
 import pytest
+from huggingface_hub import constants
 
 from h2a_curation import recipes
 from h2a_curation.jobs import choice
 from h2a_curation.jobs.choice import Choice
 from h2a_curation.lake import lake as lakes
+from h2a_curation.models import clip
+from tests.conftest import h2a
 from tests.field.situations import situation
+from tests.loopback import Answer, serving
 
 KIND = "Recipes are short"
 
@@ -169,3 +173,37 @@ def test_nothing_named_is_one_line(tmp_path, h2a_here, command):
     assert said.code == 2
     assert "--recipe" in said.err or "not a lake" in said.err
     assert not (tmp_path / "none").exists()
+
+
+@situation(
+    KIND,
+    given="a model whose weights are not here, and a model hub that says 503",
+    wanted="one line at the start that says how to get it; nothing is fetched, and the hub is asked once",
+)
+def test_a_model_that_cannot_be_had_is_one_line(tmp_path):
+    (tmp_path / "posts.csv").write_text("url,class\nhttps://example.org/a.mp4,deadlift\n")
+    with serving() as hub:
+        hub.answers["/"] = lambda _: Answer(status=503)
+        env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
+        ran = h2a("build", tmp_path / "posts.csv", "--lake", tmp_path / "lake", **env)
+    [line] = ran.err.splitlines()
+    assert ran.code == 1, line
+    assert "--pretrained FILE" in line
+    assert not (tmp_path / "lake").exists()
+    assert [path for _, path in hub.asked] == ["/"]
+
+
+@situation(
+    KIND, given="a model hub that nobody can reach", wanted="its library takes what is on this machine, and asks nobody"
+)
+def test_a_hub_out_of_reach_is_asked_for_nothing_more(monkeypatch):
+    for address, is_there in (("http://127.0.0.1:9", False), ("http://hub.invalid", False)):
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        assert clip._is_hub_reachable.__wrapped__() is is_there
+        assert constants.HF_HUB_OFFLINE is not is_there
+    with serving() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        assert clip._is_hub_reachable.__wrapped__()  # it says 404 there, as one in its place that has a path may
+        assert not constants.HF_HUB_OFFLINE
