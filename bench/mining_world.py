@@ -32,6 +32,7 @@ class Listing:
     next_cursor: str | None
     cost: Cost
     odd: Mapping[str, int] = field(default_factory=dict)
+    content: str = ""
 
 
 class AnyWorld(Protocol):

@@ -139,7 +139,7 @@ def _of_newest_decision(lake: Lake) -> str:
     """The recipe that decided a lake of before recipes were remembered, where it ships."""
     newest = decisions.newest(lake.path)
     if newest is None:
-        raise ValueError(f"{lake.path} was not built yet: name its recipe with --recipe")
+        raise ValueError(f"{lake.path} was not built yet: name the recipe that mines it with --recipe")
     recipe = str(decisions.about(newest)["recipe"])
     if recipe not in names():
         raise ValueError(f"recipe '{recipe}' decided this lake and does not ship: name its file with --recipe")

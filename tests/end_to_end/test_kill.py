@@ -60,7 +60,7 @@ def nothing_twice(lake: Path) -> bool:
     return rows.to_pylist() == [{"requests": 0, "files": 0}]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_a_killed_build_ends_as_an_undisturbed_one(tmp_path, mini, seed):
     chance = random.Random(seed)
     step = STEPS[(2 * seed) % len(STEPS)]
