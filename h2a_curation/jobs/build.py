@@ -57,9 +57,9 @@ def mine(
 
 def _check(recipe: Recipe) -> None:
     """Refuse what cannot work before anything is asked for: hours of fetching must not end at a missing model."""
-    check_at_hand(recipe.embed.model, recipe.embed.pretrained)
     source = source_of(recipe)
     source.check()
+    check_at_hand(recipe.embed.model, recipe.embed.pretrained)
     for remark in source.remarks():
         sys.stderr.write(f"left out: {remark}\n")
 
