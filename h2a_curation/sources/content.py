@@ -6,6 +6,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.sidecars import walk
 
 _DIGEST_BYTES = 16
 _HALF_DONE = (".part", ".ytdl")
@@ -39,19 +40,12 @@ def of_folder(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[bytes]:
-    """A line for each file; a linked folder is followed as where its videos are looked for, each real one once."""
-    seen = set()
-    for path, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(path)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
+    """A line for each file where videos are looked for."""
+    for path, names in walk(folder):
         for name in names:
             if name.startswith(".") or name.endswith(_HALF_DONE) or ".temp." in name:
                 continue
-            file = Path(path, name)
+            file = path / name
             try:
                 about = file.stat()
             except OSError:  # it went meanwhile, or a link leads nowhere

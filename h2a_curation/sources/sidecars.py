@@ -29,8 +29,8 @@ class Found:
     """Names of yt-dlp's descriptions that are of no video here."""
 
 
-def found(folder: Path) -> Iterator[Found]:
-    """The folder and all below it, by path; a linked folder too, but each real one once."""
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The folder and all below it, by path, with names of files; a linked folder too, but each real one once."""
     seen = set()
     for path, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(path)
@@ -39,7 +39,13 @@ def found(folder: Path) -> Iterator[Found]:
             continue
         seen.add(real)
         folders.sort()
-        here = Found(Path(path))
+        yield Path(path), names
+
+
+def found(folder: Path) -> Iterator[Found]:
+    """What lies in the folder and in each below it."""
+    for path, names in walk(folder):
+        here = Found(path)
         videos = [name for name in sorted(names) if _is_video(name)]
         pairs, here.alone = paired(videos, names)
         here.sidecars.update((name, pairs.get(name)) for name in videos)
