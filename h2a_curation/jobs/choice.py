@@ -67,16 +67,17 @@ class Choice:
 
     def in_words(self) -> str:
         """The options that say the same."""
+        options: dict[str, Sequence[object]] = {
+            "recipe": [self.recipe],
+            "classes": [self.classes],
+            "model": [self.model],
+            "pretrained": [self.pretrained],
+            "column": self.columns,
+            "leave-out-risks": self.leave_out_risks,
+            "set": self.settings,
+        }
         said = [str(self.table)] if self.table else []
-        for option, value in (("recipe", self.recipe), ("classes", self.classes), ("model", self.model)):
-            said += [f"--{option} {value}"] if value is not None else []
-        said += [f"--pretrained {self.pretrained}"] if self.pretrained is not None else []
-        for option, values in (
-            ("column", self.columns),
-            ("leave-out-risks", self.leave_out_risks),
-            ("set", self.settings),
-        ):
-            said += [f"--{option} {value}" for value in values]
+        said += [f"--{option} {value}" for option, values in options.items() for value in values if value is not None]
         return " ".join(said)
 
 
