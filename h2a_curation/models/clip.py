@@ -104,11 +104,12 @@ def fingerprint(name: str, pretrained: str | None) -> str:
 def check_at_hand(name: str, pretrained: str | None) -> None:
     """ConnectionError where the weights are not on this machine and nobody gives them now, before any work is done.
 
-    Nothing is loaded or fetched. Weights that come from elsewhere than a model hub are not looked for.
+    ValueError where there is no such model. Nothing is loaded or fetched. Weights that come from elsewhere than a model
+    hub are not looked for.
     """
+    fingerprint(name, pretrained)
     if name.startswith(LOCAL) or (pretrained is not None and Path(pretrained).is_file()):
         return
-    _identity(name, pretrained)
     from huggingface_hub import try_to_load_from_cache
 
     repository = _repository(name, pretrained)
