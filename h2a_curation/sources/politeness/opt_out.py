@@ -90,7 +90,7 @@ class OptOuts:
         self._listed = _Listed()
         self._listed.add_words([entry for entry in whole if "://" not in entry])
         self._listed.add_addresses([entry for entry in whole if "://" in entry])
-        names = self._listed.names - {NOBODY}
+        names = {name for listed in self._listed.names for name in (listed, _without_host(listed))} - {NOBODY}
         lower = _spelt(names)
         self._creators = set(lower)
         if pseudonym is not None:
@@ -156,6 +156,12 @@ class OptOuts:
     def _is_hosted(self, host: pa.Array) -> pa.Array:
         hosts = [h for h in pc.unique(host).to_pylist() if h and not self._listed.hosts.isdisjoint(addresses.wider(h))]
         return _among(host, hosts)
+
+
+def _without_host(name: str) -> str:
+    """The name of an account as its own instance has it: `jane` of `jane@social.example`."""
+    plain, at, host = name.removeprefix("@").partition("@")
+    return plain if at and _HOST.fullmatch(host) else name
 
 
 def _entries(file: Path) -> list[str]:
