@@ -45,8 +45,7 @@ class PublicClient:
         """Write a file to `target`; FetchError where the host forbids or reserves it."""
         self._check_robots(url)
         answer = self._http.save(url, target)
-        headers = {name: value or "" for name, value in answer.headers.items()}
-        if self.honours_opt_outs and (reserved := reservation(headers)):
+        if self.honours_opt_outs and (reserved := reservation(answer.headers)):
             target.unlink()
             raise FetchError(ErrorKind.OPT_OUT, f"{host_of(url)} says {reserved}")
 

@@ -42,7 +42,7 @@ class MastodonSite:
 
     def _timeline(self, tag: str, query: dict[str, str]) -> Answer:
         limit = min(int(query.get("limit", 20)), 40)
-        found = [one for one in self.statuses if tag in [t["name"] for t in one["tags"]]]
+        found = [one for one in self.statuses if {"name": tag} in [{"name": t.get("name")} for t in one["tags"] if t]]
         if not found:
             return error(404, "Record not found")
         found = [one for one in found if one["media_attachments"]] if query.get("only_media") == "true" else found
