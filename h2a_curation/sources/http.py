@@ -126,9 +126,19 @@ class HttpClient:
     """Safe to call from several threads: each has its own connections, all have one pace."""
 
     def __init__(
-        self, pace: Pace, limits: FetchRules, *, proxy: str | None = None, max_answer_bytes: int = _MAX_ANSWER_BYTES
+        self,
+        pace: Pace,
+        limits: FetchRules,
+        *,
+        proxy: str | None = None,
+        max_answer_bytes: int = _MAX_ANSWER_BYTES,
+        may_ask: Callable[[str], bool] = lambda url: True,
     ) -> None:
-        """`limits.timeout_s` bounds one call with all its redirects; what is waited for a turn is not counted."""
+        """`limits.timeout_s` bounds one call with all its redirects; what is waited for a turn is not counted.
+
+        `may_ask(url)` is asked before each GET and each of its redirects; where it says no, nobody is asked.
+        """
+        self._may_ask = may_ask
         self._pace = pace
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
@@ -201,6 +211,10 @@ class HttpClient:
         with self._pace.seat() as seat:
             while True:
                 url = _web_address(url)
+                if not self._may_ask(url):
+                    raise FetchError(
+                        ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is of a private network: not asked for"
+                    )
                 begin_anew()
                 self._take_turn(url, seat)
                 response = self._transfer("GET", url, stopwatch, sink, request)
