@@ -207,6 +207,8 @@ class Post:
     """Licence that the source gives, such as `CC-BY`; None where it gives none: then all rights are the creator's."""
     sensitive: bool | None = None
     """Whether the creator or the site marks the post as sensitive (nsfw)."""
+    classes: list[str] | None = None
+    """Classes that the user's table names for the post, normalised as hashtags; None where it names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,3 +243,7 @@ class Media:
     num_tries: int
     """Tries of this fetch, the first included."""
     fetched_at: datetime
+    alias: str = ""
+    """Address to which the post's short link led; empty where its address is no short link, or led nowhere."""
+    handle: str | None = None
+    """Pseudonym of the creator's name in that address."""
