@@ -83,12 +83,11 @@ class PostRules:
 
     def _duties(self) -> list[Rule]:
         """The rules that go first, so that no other reason hides how many posts they leave out."""
-        allowed = ", ".join("'" + licence.replace("'", "''") + "'" for licence in self.licences)
-        is_allowed = f"coalesce(list_contains([{allowed}], licence), false)::INTEGER"
-        rules = [
-            Rule("sensitive", "sensitive::INTEGER", ">", 0 if self.sensitive else None, blames="post"),
-            Rule("licence", is_allowed, "<", 1 if self.licences else None, blames="post"),
-        ]
+        rules = [Rule("sensitive", "sensitive::INTEGER", ">", 0 if self.sensitive else None, blames="post")]
+        if self.licences:
+            allowed = ", ".join("'" + licence.replace("'", "''") + "'" for licence in self.licences)
+            is_allowed = f"coalesce(list_contains([{allowed}], licence), false)::INTEGER"
+            rules.append(Rule("licence", is_allowed, "<", 1, blames="post"))
         if not self.minor:
             return rules
         if self.minor_words is None:

@@ -102,7 +102,7 @@ def test_first_failing_clip_rule_is_the_reason(rules, changed, reason):
     assert (v["subject_id"], v["keep"], v["reason"]) == ("c-a", reason == "ok", reason)
 
 
-@pytest.mark.parametrize(("rules", "table"), [(PostRules(), POSTS), (ClipRules(), CLIPS)])
+@pytest.mark.parametrize(("rules", "table"), [(PostRules(licences=("CC0",)), POSTS), (ClipRules(), CLIPS)])
 def test_every_rule_has_a_row_in_its_table(rules, table):
     elsewhere = {"not_decodable", "not_measured"}  # they are of no post's or file's own columns: below
     assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
