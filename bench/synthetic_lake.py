@@ -40,6 +40,7 @@ class SyntheticClass:
     siblings: tuple[str, ...]
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     former_ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     person_required: bool = True
 
 

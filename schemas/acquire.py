@@ -167,7 +167,8 @@ class Request:
     """Entries of the page that are no posts, by kind, such as `playlist 2, no_id 1`; None where there is none.
 
     Kinds: `unavailable`, `playlist`, `channel`, `live`, `scheduled`, `ad`, `list`, `no_id`, `no_address`, `other_site`,
-    `no_entry`, `unreadable` (the lake's log has its trace)."""
+    `no_entry`, `unreadable` (the lake's log has its trace), `no_video` (a post of text or pictures), `further_video`
+    (another of one post), `not_public`, `opted_out` (the creator's profile asks to be left alone)."""
     visit: int = 0
     """Number of the visit, from 0."""
     content: str = ""
@@ -202,6 +203,12 @@ class Post:
     handle: str | None = None
     """Pseudonym of the creator's name in the address that the source gave, where it is another than `creator`; `url`
     is kept without that name."""
+    licence: str | None = None
+    """Licence that the source gives, such as `CC-BY`; None where it gives none: then all rights are the creator's."""
+    sensitive: bool | None = None
+    """Whether the creator or the site marks the post as sensitive (nsfw)."""
+    classes: list[str] | None = None
+    """Classes that the user's table names for the post, normalised as hashtags; None where it names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,3 +243,7 @@ class Media:
     num_tries: int
     """Tries of this fetch, the first included."""
     fetched_at: datetime
+    alias: str = ""
+    """Address to which the post's short link led; empty where its address is no short link, or led nowhere."""
+    handle: str | None = None
+    """Pseudonym of the creator's name in that address."""

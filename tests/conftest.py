@@ -11,6 +11,10 @@ from filelock import FileLock
 
 from h2a_curation.cli import main
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes test at a time, on two cores perhaps: more threads in each would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

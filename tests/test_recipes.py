@@ -126,7 +126,14 @@ def test_a_recipes_file_gives_a_name_that_leads_nowhere_else(tmp_path, name):
 
 def test_the_recipes_of_real_posts_leave_out_those_that_speak_of_children():
     on = [recipe for recipe in map(recipes.load, recipes.names()) if recipe.decide.post.minor]
-    assert [recipe.name for recipe in on] == ["folder", "table", "tiktok-research", "youtube-hashtags"]
+    assert [recipe.name for recipe in on] == [
+        "folder",
+        "mastodon",
+        "peertube",
+        "table",
+        "tiktok-research",
+        "youtube-hashtags",
+    ]
     for recipe in on:
         assert recipe.decide.post.named()[0].reason == "minor"
         assert "minor" in recipe.audit.leave_alone

@@ -2,15 +2,18 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.acquire.retry import RetryRules, Tries, with_retries
 from h2a_curation.lake import layout
 from h2a_curation.lake.files import keep_file, written_aside
 from schemas import Media, Post
+
+Fetched = TypeVar("Fetched")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class FetchRules(RetryRules):
 def fetch_post(
     post: Post,
     round_no: int,
-    fetch: Callable[[Post, Path], None],
+    fetch: Callable[[Post, Path], Post | None],
     lake: Path,
     *,
     clock: Callable[[], datetime],
@@ -42,25 +45,27 @@ def fetch_post(
 ) -> Media:
     """Fetch one file to its place in the lake, which its sha256 names, trying again as the error's policy says.
 
-    `fetch(post, target)` is a source's. Returns a row for a file and for every failure that is the post's own; raises
+    `fetch(post, target)` is a source's; where the post's address is a short link, it returns the post with the address
+    to which that leads: the row's alias. Returns a row for a file and for every failure that is the post's own; raises
     FetchError when the lane must stop (the site cannot be reached, the day's allowance is used up, ...).
     """
     tries = Tries()
     try:
         with written_aside(lake) as unfinished:
-            file = _fetched(post, fetch, unfinished, sleep, rules, tries)
+            file, found = _fetched(post, fetch, unfinished, sleep, rules, tries)
             num_bytes = file.stat().st_size
             media_id = _keep(file, lake)
     except FetchError as error:
         if error.policy is Policy.STOP:
             raise
         return _row(post, round_no, clock(), tries.num, outcome=error.kind, detail=error.detail)
-    return _row(post, round_no, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
+    row = _row(post, round_no, clock(), tries.num, media_id=media_id, num_bytes=num_bytes)
+    return row if found is None else replace(row, alias=found.url, handle=found.handle)
 
 
 def try_post(
     post: Post,
-    fetch: Callable[[Post, Path], None],
+    fetch: Callable[[Post, Path], object],
     lake: Path,
     *,
     sleep: Callable[[float], None],
@@ -77,19 +82,19 @@ def try_post(
 
 def _fetched(
     post: Post,
-    fetch: Callable[[Post, Path], None],
+    fetch: Callable[[Post, Path], Fetched],
     unfinished: Path,
     sleep: Callable[[float], None],
     rules: FetchRules,
     tries: Tries,
-) -> Path:
-    """The file, in a folder of this call alone: each try has a name of its own."""
+) -> tuple[Path, Fetched]:
+    """The file, in a folder of this call alone, and what `fetch` returns: each try has a name of its own."""
 
-    def once() -> Path:
+    def once() -> tuple[Path, Fetched]:
         target = unfinished / str(tries.num)
-        fetch(post, target)
+        found = fetch(post, target)
         _refuse_what_is_no_file(target, rules)
-        return target
+        return target, found
 
     return with_retries(once, key=post.post_id, rules=rules, sleep=sleep, tries=tries)
 

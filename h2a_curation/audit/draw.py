@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from schemas import AuditDraw
 
-ALWAYS_LEFT = ("minor", "opt_out")
+ALWAYS_LEFT = ("minor", "opt_out", "sensitive")
 """Reasons of a rejection that stand for a duty to people: the default of `leave_alone`. A recipe may name them even if
 none of its rules gives them."""
 

@@ -1,6 +1,7 @@
 """Find which posts are looked at as examples of which class: by the tags that speak for the class.
 
-A post is a candidate for a class if it carries such a tag, or if a listing of such a tag showed it. The only fact in a
+A post is a candidate for a class if it carries such a tag, if a listing of such a tag showed it, or if the user's table
+names the class for it, whatever the class's tags are. The only fact in a
 lake that names a class is a learnt tag's claim, and a claim speaks for the heirs of its class as well. So a class that
 is renamed, split or merged costs this join and nothing else.
 """
@@ -20,6 +21,10 @@ class DecidedClass(Protocol):
     @property
     def id(self) -> str:
         """Stable name of the class."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """All that a table may call the class, normalised as hashtags."""
 
     @property
     def label(self) -> int:
@@ -53,9 +58,14 @@ CANDIDATE_SQL = """
         UNION ALL SELECT succession.class_id, tag, 1
         FROM tag_claim JOIN succession ON tag_claim.class_id = succession.former_id
     ),
-    tagged AS (SELECT post_id, unnest(hashtags) AS tag FROM post UNION SELECT post_id, tag FROM hit)
+    tagged AS (SELECT post_id, unnest(hashtags) AS tag FROM post UNION SELECT post_id, tag FROM hit),
+    named AS (SELECT post_id, unnest(classes) AS name FROM post)
     SELECT class_id, post_id, CASE min(rank) WHEN 0 THEN 'seed' ELSE 'learnt' END AS ground
-    FROM tagged JOIN (FROM speaks ANTI JOIN excluded_tag USING (class_id, tag)) USING (tag)
+    FROM (
+        SELECT class_id, post_id, rank
+        FROM tagged JOIN (FROM speaks ANTI JOIN excluded_tag USING (class_id, tag)) USING (tag)
+        UNION ALL SELECT class_id, post_id, 0 FROM named JOIN class_name USING (name)
+    )
     GROUP BY class_id, post_id ORDER BY class_id, post_id
 """
 
@@ -70,8 +80,9 @@ def succession(classes: Sequence[DecidedClass]) -> dict[str, list[str]]:
 
 
 def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
-    """The classes as the tables that queries join: class, succession, seed_tag, excluded_tag."""
+    """The classes as the tables that queries join: class, succession, class_name, seed_tag, excluded_tag."""
     heirs = [(former, class_id) for former, class_ids in succession(classes).items() for class_id in class_ids]
+    names = [(c.id, name) for c in classes for name in c.names]
     return {
         "class": pa.table(
             {
@@ -84,6 +95,12 @@ def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
             {
                 "former_id": pa.array([former for former, _ in heirs], pa.string()),
                 "class_id": pa.array([class_id for _, class_id in heirs], pa.string()),
+            }
+        ),
+        "class_name": pa.table(
+            {
+                "class_id": pa.array([class_id for class_id, _ in names], pa.string()),
+                "name": pa.array([name for _, name in names], pa.string()),
             }
         ),
         "seed_tag": _tags([(c.id, tag) for c in classes for tag in c.seed_hashtags]),

@@ -42,6 +42,12 @@ class PostRules:
     min_short_side_px: WholeLimit = field(default=240, metadata=off_was(min_short_side_px=0))
     """Posts with a smaller picture are left out: training reads 224 px. 360, as Panda-70M has it, would lose 7 of 12
     real actions (design/peers.md C3)."""
+    sensitive: bool = field(default=True, metadata=LATER)
+    """Leave out posts that their creator or site marks as sensitive (nsfw): nothing of them is fetched. It loses sport
+    behind a warning too, and what nobody marked passes."""
+    licences: tuple[str, ...] = field(default=(), metadata=LATER)
+    """Licences of which a post must carry one, as the column `licence` spells them (`CC-BY`); a post without a licence
+    is left out too. Left out, licences are not looked at. PeerTube alone tells them: elsewhere it loses every post."""
     max_hashtags: WholeLimit = 30
     """Posts that carry more are left out: a post tagged with everything is spam and dilutes every class it touches."""
     min_num_views: WholeLimit = field(default=None, metadata=off_was(min_num_views=0))
@@ -58,6 +64,8 @@ class PostRules:
             raise ValueError(f"a limit below zero: {self}")
         if self.max_age_days is not None and self.max_age_days <= 0:
             raise ValueError(f"max_age_days must be above 0, or off: {self}")
+        if any(not licence.strip() or not licence.isprintable() for licence in self.licences):
+            raise ValueError("licences are names such as CC-BY, as `SELECT DISTINCT licence FROM post` has them")
 
     def named(self) -> list[Rule]:
         """The rules in the order in which they are tried, those that are off among them."""
@@ -75,11 +83,16 @@ class PostRules:
 
     def _duties(self) -> list[Rule]:
         """The rules that go first, so that no other reason hides how many posts they leave out."""
+        rules = [Rule("sensitive", "sensitive::INTEGER", ">", 0 if self.sensitive else None, blames="post")]
+        if self.licences:
+            allowed = ", ".join("'" + licence.replace("'", "''") + "'" for licence in self.licences)
+            is_allowed = f"coalesce(list_contains([{allowed}], licence), false)::INTEGER"
+            rules.append(Rule("licence", is_allowed, "<", 1, blames="post"))
         if not self.minor:
-            return []
+            return rules
         if self.minor_words is None:
             raise ValueError("decide.post.minor needs minor_words: `recipes.load` gives a recipe the reviewed list")
-        return [Rule("minor", mentions_sql(self.minor_words), ">", 0, blames="post")]
+        return [Rule("minor", mentions_sql(self.minor_words), ">", 0, blames="post"), *rules]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ _FATES = """
     ORDER BY known.number
 """
 
+_ADDRESSES = "SELECT post_id, url FROM post UNION ALL SELECT post_id, alias FROM media WHERE alias <> ''"
+"""A post whose address is a short link has another, to which that led."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
@@ -72,7 +75,7 @@ def _joined(decided: Catalog, known: list[tuple[str, str]]) -> list[dict[str, An
             "key": pa.array([address.read(post).key for post in posts], pa.string()),
         }
     )
-    listed = decided.query("SELECT post_id, url FROM post")
+    listed = decided.query(_ADDRESSES)
     keys = pa.array([address.read(url).key for url in listed["url"].to_pylist()], pa.string())
     addressed = pa.table({"post_id": listed["post_id"], "key": keys})
     rows: list[dict[str, Any]] = decided.query(_FATES, {"known": table, "addressed": addressed}).to_pylist()

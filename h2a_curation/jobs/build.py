@@ -1,8 +1,9 @@
 """One build from a recipe to a version, with the sample site served while it runs where the recipe asks for it."""
 
 import dataclasses
+import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,8 +61,23 @@ def _check(recipe: Recipe) -> None:
     source = source_of(recipe)
     source.check()
     check_at_hand(recipe.embed.model, recipe.embed.pretrained)
-    for remark in source.remarks():
+    for remark in [*source.remarks(), *_unknown_classes(source.named_classes(), recipe)]:
         sys.stderr.write(f"left out: {remark}\n")
+
+
+def _unknown_classes(named: Mapping[str, int], recipe: Recipe) -> list[str]:
+    """What to say of classes that the source names and the recipe has not: their posts count by their tags alone."""
+    known = {name for c in recipe.action_classes for name in c.names}
+    unknown = {name: num for name, num in named.items() if name not in known}
+    if not unknown:
+        return []
+    first = next(iter(unknown))
+    close = difflib.get_close_matches(first, known, n=1)
+    few = ", ".join(list(unknown)[:3]) + (", ..." if len(unknown) > 3 else "")
+    hint = f"; is {first} {close[0]}?" if close else ""
+    return [
+        f"{sum(unknown.values())} posts as examples of {len(unknown)} classes that the recipe has not ({few}){hint}"
+    ]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.items import asked
-from h2a_curation.pipeline.known_posts import KnownPosts
+from h2a_curation.pipeline.known_posts import KnownFiles, KnownPosts
 from h2a_curation.pipeline.unlisted import unlisted
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.base import Page
@@ -93,13 +93,16 @@ def fetch(
     facts = connect(lake.path)
     name = _attempt(facts, "media", "post_id", post_ids, round_no)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
-    get = _file_of(lake, source)
+    known = KnownFiles(facts, lake)
+    get = _file_of(lake, source, known)
     stopped: FetchError | None = None
     try:
         with lane:
             for post in lane.over(_posts(facts, post_ids)):
                 media = fetch_post(post, round_no, get, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
-                lane.add(media, media.outcome)
+                known.add(post.url, media)
+                handle = None if media.handle is None else lake.pseudonym(media.handle)
+                lane.add(replace(media, handle=handle), media.outcome)
     except FetchError as error:
         stopped = error
     if lane.kept:
@@ -170,9 +173,18 @@ def _logging(lake: Lake, source: GuardedSource) -> Callable[[str, str], Page]:
     return search
 
 
-def _file_of(lake: Lake, source: GuardedSource) -> Callable[[schemas.Post, Path], None]:
-    """The source's way to a file, which raises FetchError alone."""
-    return asked(lake.path, "fetch", source.fetch, lambda post, _: f"{post.post_id} {post.url}")
+def _file_of(
+    lake: Lake, source: GuardedSource, known: KnownFiles
+) -> Callable[[schemas.Post, Path], schemas.Post | None]:
+    """The way to a post's file, which raises FetchError alone. What came by a short link is not fetched again."""
+
+    def get(post: schemas.Post, target: Path) -> schemas.Post | None:
+        found = source.resolved(post)
+        if not known.copy(found.url, target):
+            source.fetch(found, target)
+        return None if found is post else found
+
+    return asked(lake.path, "fetch", get, lambda post, _: f"{post.post_id} {post.url}")
 
 
 def _page_tables(pages: Sequence[Listed], lake: Lake) -> dict[str, pa.Table]:
@@ -210,9 +222,8 @@ def _canary(lake: Lake, recipe: Recipe, source: GuardedSource) -> KnownGood | No
     canary = source.canary()
     if canary is None:
         return None
-    return KnownGood(
-        "the canary", lambda: try_post(canary, _file_of(lake, source), lake.path, sleep=time.sleep, rules=recipe.fetch)
-    )
+    get = asked(lake.path, "fetch", source.fetch, lambda post, target: f"{post.post_id} {post.url}")
+    return KnownGood("the canary", lambda: try_post(canary, get, lake.path, sleep=time.sleep, rules=recipe.fetch))
 
 
 def _listing_probe(facts: Catalog, lake: Lake, recipe: Recipe, source: GuardedSource) -> KnownGood | None:

@@ -13,9 +13,11 @@ from typing import Any
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.base import Source, SourceContext, utc_now
 from h2a_curation.sources.guarded import GuardedSource
+from h2a_curation.sources.http import HttpClient
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.registry import KINDS, class_of, nearest, rules_of
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.short_links import ShortLinks
 
 __all__ = ["KINDS", "make_source", "open_source", "read_opt_outs"]
 
@@ -37,11 +39,14 @@ def open_source(
     lists = _made(rules, shared)
     canary = rules.canary or (rules.fetch_with.canary if rules.fetch_with else "")
     other = _fetching(rules, canary)
+    fetching = other or rules
+    pace = shared.pace(fetching.min_interval_s, fetching.max_per_host)
     return GuardedSource(
         lists,
         _made(other, shared) if other else lists,
         fetch_url=other.post_url if other else "",
         opt_outs=read_opt_outs(rules, pseudonym),
+        short_links=ShortLinks(HttpClient(pace, limits, proxy=fetching.options.proxy)),
         canary_url=canary,
         canary_after=rules.canary_after,
         clock=clock,

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import idna
 
+from h2a_curation.sources.watch_pages import key_path
+
 NOBODY = "_"
 """Stands for the creator in an address that works without the name."""
 NO_HANDLES = frozenset({NOBODY, "", "i", "web", "share", "reel", "user", "r"})
@@ -192,7 +194,10 @@ def _of_web(parts: SplitResult, host: str, port: int | None) -> Address:
     url = f"{scheme}://{login}{host}{place}{path or '/'}{f'?{query}' if query else ''}{fragment}"
     asked = f"?{'&'.join(sorted(query.split('&')))}" if query else ""
     site = _FRONT.sub(r"\1", host)
-    key = f"https://{site}{place}{path.rstrip('/')}{asked}{fragment}"
+    page = key_path(path)
+    key = (
+        f"https://{site}{place}{path.rstrip('/')}{asked}{fragment}" if page == path else f"https://{site}{place}{page}"
+    )
     found = _OTHER_HANDLES.match(unquote(url))
     handle = found["handle"].lower() if found else ""
     return Address(url, key, None if handle in NO_HANDLES else handle)

@@ -11,6 +11,9 @@ from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.politeness.pace import OF_PROCESS, Hosts, Pace
 from schemas import Post
 
+PREFERRED_LINES = 720
+"""Height of the picture that is fetched where a site has several: training reads 224 px, and more costs more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:

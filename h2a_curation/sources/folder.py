@@ -43,7 +43,7 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderSettings(KindSettings):
-    """What this kind alone takes."""
+    """What the kind `folder` alone takes."""
 
     hard_link: bool = True
     """The lake shares a file's bytes where both are on one disk; else it gets a copy."""

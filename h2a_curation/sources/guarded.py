@@ -1,7 +1,7 @@
 """A source as the build uses it: what it lists is fit for rows, opt-outs are honoured, another may fetch."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from h2a_curation.sources import address
 from h2a_curation.sources.base import Page, Source
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.sanitise import tidy
+from h2a_curation.sources.short_links import ShortLinks, is_short
 from schemas import Post
 
 
@@ -25,6 +26,7 @@ class GuardedSource:
         *,
         fetch_url: str,
         opt_outs: OptOuts,
+        short_links: ShortLinks,
         canary_url: str,
         clock: Callable[[], datetime],
         canary_after: int = 5,
@@ -36,6 +38,7 @@ class GuardedSource:
         self._fetches = fetches
         self._fetch_url = fetch_url
         self._opt_outs = opt_outs
+        self._short_links = short_links
         self._canary_url = canary_url
         self._clock = clock
 
@@ -53,6 +56,11 @@ class GuardedSource:
     def remarks(self) -> list[str]:
         """What whoever starts a build should know of what is not listed."""
         told: Callable[[], list[str]] = getattr(self._lists, "remarks", list)
+        return told()
+
+    def named_classes(self) -> Mapping[str, int]:
+        """Number of posts that the source names each class for, by the class's normalised name; empty for a site."""
+        told: Callable[[], Mapping[str, int]] = getattr(self._lists, "named_classes", dict)
         return told()
 
     def search(self, tag: str, cursor: str) -> Page:
@@ -87,10 +95,27 @@ class GuardedSource:
         except Exception as error:  # noqa: BLE001  # what cannot be judged is not asked for
             return error
 
-    def fetch(self, post: Post, target: Path) -> None:
-        """Write the post's file to `target`, unless it is to be left alone."""
+    def resolved(self, post: Post) -> Post:
+        """The post with the address to which its short link leads, and the creator's name in it as `handle`.
+
+        A post whose address is no short link comes back as it is. FetchError where the link leads nowhere, and for a
+        post that is to be left alone.
+        """
+        self._refuse_opted_out(post)
+        if self._fetch_url or not is_short(post.url):
+            return post
+        given = address.read(self._short_links.resolved(post.url))
+        found = replace(post, url=given.url, handle=given.handle or post.handle)
+        self._refuse_opted_out(found)
+        return found
+
+    def _refuse_opted_out(self, post: Post) -> None:
         if reason := self._opt_outs.reason(post):
             raise FetchError(ErrorKind.OPT_OUT, reason)
+
+    def fetch(self, post: Post, target: Path) -> None:
+        """Write the post's file to `target`, unless it is to be left alone."""
+        self._refuse_opted_out(post)
         if self._fetch_url and post.url != self._canary_url:
             post = replace(post, url=self._fetch_url.replace("{id}", post.post_id.partition(":")[2]))
         self._fetches.fetch(replace(post, url=address.read(post.url).url), target)

@@ -126,9 +126,19 @@ class HttpClient:
     """Safe to call from several threads: each has its own connections, all have one pace."""
 
     def __init__(
-        self, pace: Pace, limits: FetchRules, *, proxy: str | None = None, max_answer_bytes: int = _MAX_ANSWER_BYTES
+        self,
+        pace: Pace,
+        limits: FetchRules,
+        *,
+        proxy: str | None = None,
+        max_answer_bytes: int = _MAX_ANSWER_BYTES,
+        may_ask: Callable[[str], bool] = lambda url: True,
     ) -> None:
-        """`limits.timeout_s` bounds one call with all its redirects; what is waited for a turn is not counted."""
+        """`limits.timeout_s` bounds one call with all its redirects; what is waited for a turn is not counted.
+
+        `may_ask(url)` is asked before each GET and each of its redirects; where it says no, nobody is asked.
+        """
+        self._may_ask = may_ask
         self._pace = pace
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
@@ -166,6 +176,24 @@ class HttpClient:
             response = self._transfer("POST", url, _Stopwatch(self._limits.timeout_s), sink, request)
         return _answer(response, url, bytes(body), 1, sink.num_bytes)
 
+    def leads_to(self, url: str) -> str | None:
+        """Where an address redirects to, which is not asked; None where it answers by itself.
+
+        FetchError for a status of failure, or where no answer came within the limits.
+        """
+        sink = _Body(lambda _: None, self._max_answer_bytes)
+        with self._pace.seat() as seat:
+            self._check(url)
+            self._take_turn(url, seat)
+            response = self._transfer("GET", url, _Stopwatch(self._limits.timeout_s), sink, {})
+        if wait_s := retry_after_s(response.headers):
+            self.pause(url, wait_s)
+        place: str | None = response.headers.get("Location")
+        if response.status_code in _REDIRECTS and place:
+            return urljoin(url, place)
+        _answer(response, url, b"", 1, sink.num_bytes).raise_for_status()
+        return None
+
     def pause(self, url: str, seconds: float) -> None:
         """The address's host asks that nobody comes for so long."""
         self._pace.pause(host_of(url), seconds)
@@ -200,7 +228,7 @@ class HttpClient:
         stopwatch, num_requests = _Stopwatch(self._limits.timeout_s), 0
         with self._pace.seat() as seat:
             while True:
-                url = _web_address(url)
+                self._check(url)
                 begin_anew()
                 self._take_turn(url, seat)
                 response = self._transfer("GET", url, stopwatch, sink, request)
@@ -213,6 +241,17 @@ class HttpClient:
                 if num_requests > _MAX_REDIRECTS:
                     raise FetchError(ErrorKind.SERVER_ERROR, f"more than {_MAX_REDIRECTS} redirects: {place}")
                 url = urljoin(url, place)
+
+    def _check(self, url: str) -> None:
+        """FetchError for an address of this machine (`file:`) or another service (`ftp:`), or that may not be asked."""
+        try:
+            is_web = urlsplit(url).scheme.lower() in ("http", "https")
+        except ValueError:
+            is_web = False
+        if not is_web:
+            raise FetchError(ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is no web address, so it is not asked for")
+        if not self._may_ask(url):
+            raise FetchError(ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is of a private network: not asked for")
 
     def _take_turn(self, url: str, seat: Seat) -> None:
         seat.take(host_of(url))
@@ -243,17 +282,6 @@ class _Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self._left_s -= time.monotonic() - self._started_s
-
-
-def _web_address(url: str) -> str:
-    """The address as it is; FetchError for one of this machine (`file:`) or of another service (`ftp:`)."""
-    try:
-        is_web = urlsplit(url).scheme.lower() in ("http", "https")
-    except ValueError:
-        is_web = False
-    if not is_web:
-        raise FetchError(ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is no web address, so it is not asked for")
-    return url
 
 
 def _answer(response: Response, url: str, body: bytes, num_requests: int, num_bytes: int) -> Answer:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from h2a_curation.sources.politeness.public_hosts import is_public
+
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
@@ -35,6 +37,22 @@ def _proxy_address(address: str) -> str:
     return address
 
 
+def _instance_address(address: str) -> str:
+    """The address of an instance without a last slash, or empty; ValueError for one that a recipe may not name."""
+    try:
+        parts = urlsplit(address)
+        is_whole_host = parts.scheme == "https" and not parts.username and parts.path in ("", "/") and parts.port != 0
+    except ValueError:
+        is_whole_host = False
+    if address and not (is_whole_host and is_public(address) and not re.search(r"[?#\s\\]", address)):
+        raise ValueError(
+            f"{address!r} is no instance: give https:// and the name of a public host. One of your own network comes"
+            " from the environment alone (docs/sources.md)"
+        )
+    return address.rstrip("/")
+
+
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 SiteAddress = Annotated[str, AfterValidator(_site_address)]
 ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
+InstanceAddress = Annotated[str, AfterValidator(_instance_address)]

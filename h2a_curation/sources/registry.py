@@ -50,6 +50,8 @@ KINDS = {
     "tiktok_research": Kind(
         "tiktok_research.source:TikTokResearch", "tiktok_research.rules:TikTokResearchRules", by_tag=True, fetches=False
     ),
+    "peertube": Kind("fediverse.peertube:PeerTube", "fediverse.rules:PeerTubeRules", by_tag=True),
+    "mastodon": Kind("fediverse.mastodon:Mastodon", "fediverse.rules:MastodonRules", by_tag=True),
 }
 
 

@@ -35,7 +35,8 @@ class SourceRules:
 
     kind: Annotated[str, AfterValidator(known)] = "ytdlp"
     """`ytdlp`: listings that yt-dlp can read. `table`: a file of URLs. `folder`: files with yt-dlp's sidecars.
-    `tiktok_research`: the TikTok Research API."""
+    `tiktok_research`: the TikTok Research API. `peertube`: an instance of PeerTube, or an index of many. `mastodon`: an
+    instance of Mastodon."""
     name: PlainName = "ytdlp"
     """Prefix of its posts' ids."""
     listing_url: SiteAddress = ""

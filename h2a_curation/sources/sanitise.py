@@ -13,6 +13,7 @@ MAX_HASHTAGS = 200
 _MAX_TAG_CHARACTERS = 150
 _MAX_LANGUAGE_CHARACTERS = 35
 """The longest language tag that follows RFC 5646, in practice."""
+_MAX_LICENCE_CHARACTERS = 100
 _MAX_COUNT = 2**63 - 1
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 """There was no video on the web before."""
@@ -29,6 +30,7 @@ def tidy(post: Post) -> Post:
         handle=None if post.handle is None else whole(post.handle),
         caption=whole(post.caption[:MAX_CAPTION_CHARACTERS]),
         hashtags=_tags(post.hashtags),
+        licence=None if post.licence is None else whole(post.licence[:_MAX_LICENCE_CHARACTERS]),
         language=None if post.language is None else whole(post.language[:_MAX_LANGUAGE_CHARACTERS]),
         posted_at=_believable(post.posted_at, post.seen_at),
         duration_s=post.duration_s if post.duration_s is not None and _is_length(post.duration_s) else None,

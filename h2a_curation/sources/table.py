@@ -1,6 +1,7 @@
 """Posts from a table of URLs: CSV, JSONL or Parquet, its columns mapped by name."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +69,10 @@ class TableOfUrls:
     def check(self) -> None:
         """ValueError where what downloads cannot work; the table was read when the source was made."""
         self._downloads.check()
+
+    def named_classes(self) -> Counter[str]:
+        """Number of posts that the table names each class for, by the class's normalised name."""
+        return Counter(name for post in self._posts for name in post.classes or [])
 
     def search(self, tag: str, cursor: str) -> Page:
         """All rows in the table's order, at no cost: the table is in memory, so there is nothing to page.

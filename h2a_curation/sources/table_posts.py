@@ -47,7 +47,9 @@ def read_posts(file: Path, columns: Mapping[str, str], name: str, now: datetime)
 def _joined(first: Post, later: Post) -> Post:
     """One post of two rows with its address: all that both are tagged with, and whom either names."""
     tags = list(dict.fromkeys([*first.hashtags, *later.hashtags]))
-    return replace(first, hashtags=tags, creator=first.creator or later.creator, handle=first.handle or later.handle)
+    classes = list(dict.fromkeys([*(first.classes or []), *(later.classes or [])])) or None
+    first = replace(first, hashtags=tags, classes=classes)
+    return replace(first, creator=first.creator or later.creator, handle=first.handle or later.handle)
 
 
 def _names(file: Path, present: list[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -84,7 +86,8 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
     given = address.read(listed_url)
     own_id = values.get("post_id") or address.made_id(listed_url)
     caption = values.get("caption") or ""
-    tags = [*(values.get("hashtags") or []), *hashtags.in_text(caption), *(values.get("class") or [])]
+    classes = values.get("class") or []
+    tags = [*(values.get("hashtags") or []), *hashtags.in_text(caption), *classes]
     return Post(
         post_id=f"{name}:{own_id.removeprefix(f'{name}:')}",
         source=name,
@@ -101,6 +104,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
         num_likes=_whole(values.get("num_likes")),
         seen_at=now,
         handle=given.handle,
+        classes=hashtags.unique(classes) or None,
     )
 
 

@@ -138,6 +138,11 @@ class ActionClass:
         """The tags that speak for the class from the start, in the file's order."""
         return tuple(self.seed_hashtags)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that a table may call the class, normalised as hashtags: its id, its name, and ids that it had."""
+        return tuple(dict.fromkeys(normalise(name) for name in (self.id, self.name, *self.former_ids)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negative:

@@ -17,7 +17,11 @@ MEDIA_ID = hashlib.sha256(VIDEO).hexdigest()
 def run(fetch, lake, slept=None, post_id="s:1", url="", rules=RULES):
     post = factories.post(post_id, url=url)
     sleep = (lambda _: None) if slept is None else slept.append
-    return fetch_post(post, 2, fetch, lake, clock=lambda: factories.DAY, sleep=sleep, rules=rules)
+
+    def under_its_own_address(post, target):
+        fetch(post, target)
+
+    return fetch_post(post, 2, under_its_own_address, lake, clock=lambda: factories.DAY, sleep=sleep, rules=rules)
 
 
 def files(lake):

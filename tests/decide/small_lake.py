@@ -35,6 +35,7 @@ class SmallClass:
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     siblings: tuple[str, ...] = ()
     former_ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     person_required: bool = True
 
 

@@ -51,6 +51,23 @@ def test_a_learnt_tag_speaks_after_a_seed_and_never_where_it_is_excluded(hashtag
     assert candidates({"post": [factories.post(hashtags=hashtags)], "tag_claim": claims}) == grounds
 
 
+def test_a_table_names_the_class_whatever_the_tags_of_the_class_are():
+    named = [replace(c, names=(c.id, f"a{c.id}")) for c in CLASSES]
+    rows = {
+        "post": [
+            factories.post("s:1", hashtags=["asquat"], classes=["asquat"]),
+            factories.post("s:2", hashtags=["deadlift"], classes=["surf", "nothing"]),
+            factories.post("s:3", hashtags=["asquat"]),
+        ]
+    }
+    found = screen_posts(open_query(rows), DecideRules(), named)["candidate"].to_pylist()
+    assert [(row["class_id"], row["post_id"], row["ground"]) for row in found] == [
+        ("deadlift", "s:2", "seed"),
+        ("squat", "s:1", "seed"),
+        ("surf", "s:2", "seed"),
+    ]
+
+
 def test_a_class_speaks_for_itself_and_for_those_that_it_took_over():
     deadlift, *others = CLASSES
     heirs = [replace(c, former_ids=("barbell", "lifting")) for c in (deadlift, others[0])]

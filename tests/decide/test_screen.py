@@ -32,6 +32,14 @@ POSTS = [
     ({}, {"width_px": 239, "duration_s": 61.0}, "too_long"),
     ({}, {"hashtags": ["x"] * 31}, "tag_spam"),
     ({}, {"num_views": 0}, "ok"),
+    ({}, {"sensitive": True, "duration_s": 61.0}, "sensitive"),
+    ({}, {"sensitive": False}, "ok"),
+    ({}, {"sensitive": None}, "ok"),
+    ({"sensitive": False}, {"sensitive": True}, "ok"),
+    ({}, {"licence": "CC-BY-ND"}, "ok"),
+    ({"licences": ("CC-BY", "it's free")}, {"licence": "it's free"}, "ok"),
+    ({"licences": ("CC-BY", "CC0")}, {"licence": "CC-BY-ND"}, "licence"),
+    ({"licences": ("CC-BY", "CC0")}, {"licence": None}, "licence"),
     ({"min_num_views": 1}, {"num_views": 0}, "too_few_views"),
     ({"min_num_views": 1}, {"num_views": None}, "ok"),
 ]
@@ -94,7 +102,7 @@ def test_first_failing_clip_rule_is_the_reason(rules, changed, reason):
     assert (v["subject_id"], v["keep"], v["reason"]) == ("c-a", reason == "ok", reason)
 
 
-@pytest.mark.parametrize(("rules", "table"), [(PostRules(), POSTS), (ClipRules(), CLIPS)])
+@pytest.mark.parametrize(("rules", "table"), [(PostRules(licences=("CC0",)), POSTS), (ClipRules(), CLIPS)])
 def test_every_rule_has_a_row_in_its_table(rules, table):
     elsewhere = {"not_decodable", "not_measured"}  # they are of no post's or file's own columns: below
     assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
@@ -108,7 +116,8 @@ def test_every_rule_says_what_it_blames(rules):
 @pytest.mark.parametrize(("rules", "table"), [(PostRules, POSTS), (ClipRules, CLIPS)])
 def test_every_limit_may_be_off_and_then_rejects_nobody(rules, table):
     limits = [f.name for f in fields(rules) if f.name.startswith(("min_", "max_"))]
-    off = rules(**dict.fromkeys(limits))
+    switches = [f.name for f in fields(rules) if isinstance(f.default, bool)]
+    off = rules(**dict.fromkeys(limits), **dict.fromkeys(switches, False))
     assert [rule.reason for rule in off.named() if rule.threshold is not None] in (
         [],
         ["not_decodable", "not_measured"],

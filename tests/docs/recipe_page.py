@@ -24,6 +24,7 @@ from h2a_curation.decide.minor import MinorWords
 from h2a_curation.decide.rules import Blame, Limit, Rule, WholeLimit
 from h2a_curation.decide.screen import OPT_OUT, ClipRules
 from h2a_curation.measure.sense import SIGNALS
+from h2a_curation.sources.registry import KINDS, settings_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "recipe.md"
@@ -124,7 +125,7 @@ def gives(kind: type, name: str) -> list[Rule]:
     words = {"minor_words": MinorWords(words={"en": ("child",)})} if hasattr(kind, "minor_words") else {}
     rules = kind(**words)
     before, found = rules.named(), []
-    for value in _others(getattr(rules, name)):
+    for value in [("CC-BY",)] if name == "licences" else _others(getattr(rules, name)):
         with contextlib.suppress(ValueError):  # no such value can be: another may
             after = dataclasses.replace(rules, **{name: value}).named()
             found += [rule for rule in [*before, *after] if (rule in before) != (rule in after)]
@@ -201,11 +202,15 @@ def _doc(kind: type) -> str:
 
 def _in_order(kind: type) -> str:
     """The rules of a stage in their order, with what they compare."""
-    rules = kind(
-        **({"minor": True, "minor_words": MinorWords(words={"en": ("child",)})} if hasattr(kind, "minor") else {})
-    )
+    duties = {"minor": True, "minor_words": MinorWords(words={"en": ("child",)}), "licences": ("CC-BY",)}
+    rules = kind(**(duties if hasattr(kind, "minor") else {}))
     named = [OPT_OUT, *rules.named()] if hasattr(kind, "minor") else rules.named()
-    hidden = {"opt_out": "who opted out", "minor": "words for children in the caption or a hashtag"}
+    hidden = {
+        "opt_out": "who opted out",
+        "minor": "words for children in the caption or a hashtag",
+        "sensitive": "marked as sensitive",
+        "licence": "none of `licences`, or no licence",
+    }
     rows = [
         [f"`{r.reason}`", hidden.get(r.reason) or f"`{r.value}` {r.fails} {_limit(kind, r)}", _blames(r, kind)]
         for r in named
@@ -299,6 +304,8 @@ def _dataclasses_in(hint: Any) -> list[type]:
 
 def _made_of(kind: type) -> list[type]:
     """Its subclasses, without the ones that `slots=True` made anew and left behind."""
+    for name in KINDS:
+        settings_of(name)  # imports the kind's rules: Python knows no others
     subclasses = kind.__subclasses__() if kind.__module__.startswith("h2a_curation") else []
     return [s for s in subclasses if getattr(sys.modules[s.__module__], s.__name__, None) is s]
 

@@ -12,15 +12,18 @@ import pytest
 
 from h2a_curation.catalog.views import connect
 from h2a_curation.lake import decisions
+from tests import videos
 from tests.conftest import h2a
+from tests.field.builds import CLASSES, RECIPE
 
 STEPS = ("listing tags", "fetching files", "probing files", "cutting scenes", "looking at clips", "packing shards")
+SAMPLE = ("--recipe", "sample-mini")
 
 
-def kill_after(lake: Path, line: str, nth: int, delay_s: float) -> bool:
+def kill_after(lake: Path, line: str, nth: int, delay_s: float, given: tuple[object, ...] = SAMPLE) -> bool:
     """Start a build and SIGKILL it `delay_s` after the nth line that begins so; False when it ended before."""
     program = Path(sys.executable).with_name("h2a")
-    command = [program, "build", "--recipe", "sample-mini", "--lake", lake, "--workers", "2"]
+    command = [program, "build", *map(str, given), "--lake", lake, "--workers", "2"]
     build = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert build.stderr
     seen = 0
@@ -52,7 +55,7 @@ def check(lake: Path, undisturbed: Path) -> None:
 def nothing_twice(lake: Path) -> bool:
     """No page was asked for twice, and no file was kept under two tries."""
     rows = connect(lake).query(f"""
-        SELECT (SELECT count(*) - count(DISTINCT (source, tag, cursor))
+        SELECT (SELECT count(*) - count(DISTINCT (source, tag, visit, cursor))
                 FROM read_parquet('{lake}/parts/mine/*/request.parquet')) AS requests,
                (SELECT count(*) - count(DISTINCT post_id)
                 FROM read_parquet('{lake}/parts/fetch/*/media.parquet') WHERE outcome = 'ok') AS files
@@ -76,3 +79,31 @@ def test_a_build_killed_in_any_step_ends_as_an_undisturbed_one(tmp_path, mini, s
     for _ in range(2):
         kill_after(tmp_path / "lake", step, nth, chance.uniform(0, 0.6))
     check(tmp_path / "lake", mini / "lake")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_a_build_killed_in_a_round_of_visits_ends_as_an_undisturbed_one(tmp_path, step):
+    """The table has grown since the first build: what a kill leaves of the visit is neither lost nor done twice."""
+    clips = [videos.make(tmp_path / f"{n}.mp4", *videos.moving(2.0, hue=40 * n), *videos.H264) for n in range(6)]
+    table = tmp_path / "posts.csv"
+    (tmp_path / "classes.yaml").write_text(CLASSES)
+    (tmp_path / "mine.yaml").write_text(RECIPE.replace("kind: folder, name: folder, file: brought", "kind: table"))
+    given = (table, "--recipe", tmp_path / "mine.yaml")
+    lakes = [tmp_path / "killed", tmp_path / "undisturbed"]
+    for num in (2, 6):
+        table.write_text("\n".join(["url,class", *(f"{clip},yoga" for clip in clips[:num])]))
+        if num == 6:
+            kill_after(lakes[0], step, 1, random.Random(step).uniform(0, 0.4), given)
+        for lake in lakes:
+            done = h2a("build", *given, "--lake", lake, "--workers", "1")
+            assert done.code == 0, done.err
+    queries = (
+        "SELECT url, outcome, media_id FROM post JOIN media USING (post_id) ORDER BY 1",
+        "SELECT media_id, clip_id FROM clip ORDER BY 1",
+        "SELECT visit, num_posts FROM request ORDER BY 1",
+    )
+    killed, undisturbed = ([connect(lake).query(sql).to_pylist() for sql in queries] for lake in lakes)
+    assert killed == undisturbed
+    assert len(killed[0]) == 6
+    assert nothing_twice(lakes[0])

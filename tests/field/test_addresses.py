@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
 import schemas
+from h2a_curation.acquire.errors import FetchError
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.catalog.views import DECIDED, connect
 from h2a_curation.explain.trace import trace
@@ -18,9 +20,12 @@ from h2a_curation.pipeline.acquire import pseudonymous
 from h2a_curation.pipeline.known_posts import KnownPosts
 from h2a_curation.sources import address, open_source
 from h2a_curation.sources.politeness import addresses
+from h2a_curation.sources.politeness.left_alone import opted_out
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
+from tests.field.builds import built, folder, video
 from tests.field.situations import situation
 from tests.loopback import Answer, serving
 
@@ -130,16 +135,22 @@ def test_reading_twice_changes_nothing(text):
         assert own_id in address.read(whole).key.lower()
 
 
-def source(folder, *urls, opt_out="", columns=None):
+def source(folder, *urls, opt_out="", columns=None, options=DownloadOptions()):
     """A table of these addresses, as a build opens it."""
     lines = (json.dumps({"url": url} | (columns or {})) for url in urls)
     (folder / "posts.jsonl").write_text("\n".join(lines))
     (folder / "leave-alone.txt").write_text(opt_out)
-    rules = SourceRules(kind="table", name="table", file=folder / "posts.jsonl", opt_out=folder / "leave-alone.txt")
+    file, opt_outs = folder / "posts.jsonl", folder / "leave-alone.txt"
+    rules = SourceRules(kind="table", name="table", file=file, opt_out=opt_outs, options=options)
     return open_source(rules, FetchRules(max_tries=1))
 
 
-@situation(KIND, given="a table with a video in all its spellings", wanted="one post, whichever stands first")
+@situation(
+    KIND,
+    given="a table with a video in all its spellings",
+    wanted="one post, whichever stands first",
+    thread="stackernews/stacker.news#95",
+)
 @pytest.mark.parametrize("site", SPELLINGS)
 def test_a_table_of_spellings_is_one_post(tmp_path, site):
     [post] = source(tmp_path, *SPELLINGS[site]).search("", "").posts
@@ -248,3 +259,85 @@ def test_trace_by_any_address(tmp_path, old_lake):
     (tmp_path / "known.csv").write_text("\n".join(["class,url", *(f'yoga,"{url}"' for url in spelt)]))
     unknown = [fate.post for fate in trace(old_lake, tmp_path / "known.csv", decision) if fate.what == NOT_LISTED]
     assert unknown == ["https://youtu.be/another"]
+
+
+FILE = "http://files.example/a.mp4"
+TABLE = """
+classes: classes.yaml
+source: {kind: table, name: table, file: posts.csv, min_interval_s: 0.0, options: {proxy: "PROXY"}}
+"""
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A proxy that plays the network, in which three short links lead to one file; the table and recipe beside it."""
+    folder(tmp_path)
+    body = video(tmp_path / "a.mp4").read_bytes()
+    with serving() as site:
+        for link, place in (("t.co/1", "http://bit.ly/2"), ("bit.ly/2", FILE), ("fb.watch/3", f"{FILE}?utm_source=x")):
+            site.answers[f"http://{link}"] = lambda _, place=place: Answer(status=301, headers={"Location": place})
+        site.answers[FILE] = lambda _: Answer(body=body, headers={"Content-Type": "video/mp4"})
+        recipe = (tmp_path / "mine.yaml").read_text().split("\n")
+        table = TABLE.replace("PROXY", site.url).split("\n")
+        kept = [line for line in recipe if not line.startswith(("classes:", "source:"))]
+        (tmp_path / "mine.yaml").write_text("\n".join([*table, *kept]))
+        yield site
+
+
+def bring(place, *urls):
+    (place / "posts.csv").write_text("\n".join(["url,class", *(f"{url},yoga" for url in urls)]))
+
+
+@situation(
+    KIND,
+    given="a table with a file's address and three short links to it, of which one leads to another",
+    wanted="the file is asked for once, `trace` finds it by each address, and an opt-out of it leaves out all",
+    thread="yt-dlp/yt-dlp#2864",
+)
+def test_short_links_are_aliases(tmp_path, network):
+    spelt = ["http://t.co/1", "http://bit.ly/2", FILE, "http://fb.watch/3"]
+    bring(tmp_path, *spelt[:2])
+    built(tmp_path)
+    num_asked = [path for _, path in network.asked].count(FILE)
+    bring(tmp_path, *spelt)
+    decided = built(tmp_path)
+    assert 0 < num_asked == [path for _, path in network.asked].count(FILE)
+    media = decided.query("SELECT url, alias, outcome, media_id FROM post JOIN media USING (post_id)").to_pylist()
+    assert {row["url"]: row["alias"] for row in media} == {url: "" if url == FILE else FILE for url in spelt}
+    assert {row["outcome"] for row in media} == {"ok"}
+    assert len({row["media_id"] for row in media}) == 1
+    assert opted_out(decided, OptOuts([FILE])).num_rows == 4
+    assert opted_out(decided, OptOuts(["http://bit.ly/2"])).num_rows == 1
+    (tmp_path / "known.csv").write_text(f"class,url\nyoga,{FILE}?utm_source=mail\nyoga,http://bit.ly/9")
+    made = lake.open_lake(tmp_path / "lake")
+    found, lost = trace(made, tmp_path / "known.csv", decisions.newest(made.path))
+    assert found.what != NOT_LISTED
+    assert lost.what == NOT_LISTED
+
+
+@situation(
+    KIND,
+    given="a short link to a post of a creator on the opt-out list, who is named by the address to which it leads",
+    wanted="the post is not asked for; of who opts out later, its row has a pseudonym, and no row has the name",
+)
+def test_a_short_link_to_an_opted_out_creator(tmp_path):
+    link, shown = "http://vm.tiktok.com/ZM1/", "https://www.tiktok.com/@Some.One/video/73?_r=1"
+    with serving() as site:
+        site.answers[link] = lambda _: Answer(status=301, headers={"Location": shown})
+        proxied = DownloadOptions(proxy=site.url)
+        table = source(tmp_path, link, options=proxied)
+        [post] = table.search("", "").posts
+        found = table.resolved(post)
+        with pytest.raises(FetchError, match="the creator is on the opt-out list"):
+            source(tmp_path, link, opt_out="@some.one\n", options=proxied).resolved(post)
+    assert (found.url, found.handle) == ("https://www.tiktok.com/@_/video/73", "some.one")
+
+    made = lake.create(tmp_path / "lake")
+    media = replace(factories.media(post.post_id), alias=found.url, handle=made.pseudonym("some.one"))
+    row = schemas.to_arrow(schemas.Post, [pseudonymous(post, made)])
+    fetched = schemas.to_arrow(schemas.Media, [media])
+    parts.commit(made.path, "mine", "one", {"post": row})
+    parts.commit(made.path, "fetch", "one", {"media": fetched})
+    left = opted_out(connect(made.path), OptOuts(["@Some.One"], pseudonym=made.pseudonym))
+    assert left.to_pylist() == [{"post_id": post.post_id, "reason": "the creator is on the opt-out list"}]
+    assert "some" not in f"{row.to_pylist()} {fetched.to_pylist()}".lower()

@@ -20,6 +20,7 @@ from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
 from tests.field.builds import built, fates, folder, told, video
 from tests.field.situations import situation
+from tests.sources.fixtures import ASKS_NOBODY
 
 ENTRIES = partial(situation, "Entries are judged one by one")
 SITE = "https://www.youtube.com"
@@ -68,7 +69,15 @@ def listing(monkeypatch):
 
 
 def guarded(source):
-    return GuardedSource(source, source, fetch_url="", opt_outs=NOBODY, canary_url="", clock=lambda: factories.DAY)
+    return GuardedSource(
+        source,
+        source,
+        fetch_url="",
+        opt_outs=NOBODY,
+        short_links=ASKS_NOBODY,
+        canary_url="",
+        clock=lambda: factories.DAY,
+    )
 
 
 class Nobody:
@@ -88,6 +97,7 @@ NOBODY = Nobody()
 @ENTRIES(
     given="one odd entry between good ones: a playlist, a channel, a live video, an ad, nothing, one without an id",
     wanted="the good ones are posts; the odd one is counted with its kind, and is none",
+    thread="jdepoix/youtube-transcript-api#302",
 )
 def test_one_odd_entry(listing, kind):
     page = listing([GOOD[0], ODD[kind], GOOD[1]])

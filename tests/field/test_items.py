@@ -76,7 +76,11 @@ def test_a_strip(tmp_path, shared):
     assert failure == {"outcome": "too_much_memory", "detail": "its pictures have more than 268435456 pixels together"}
 
 
-@ITEMS(given="a sidecar whose address is no address", wanted="the post is listed, and its file is built as any other")
+@ITEMS(
+    given="a sidecar whose address is no address",
+    wanted="the post is listed, and its file is built as any other",
+    thread="ArchiveTeam/wpull#405",
+)
 def test_an_address_that_is_none(tmp_path):
     brought = folder(tmp_path)
     video(brought / "good.mp4")
@@ -208,7 +212,7 @@ def always_fails(*_):
     return 1 / 0
 
 
-@ITEMS(given="a disk that is full", wanted="the build stops, and no item is blamed")
+@ITEMS(given="a disk that is full", wanted="the build stops, and no item is blamed", thread="Sonarr/Sonarr#4554")
 def test_a_full_disk_is_no_items_fault(tmp_path, monkeypatch):
     brought = folder(tmp_path)
     video(brought / "good.mp4")
@@ -239,6 +243,7 @@ def refusal(address, target, **post):
 @ITEMS(
     given="an HLS stream that yt-dlp would hand to ffmpeg, whose segments never end",
     wanted="a row; no other program is started, and nothing is asked of the server past the limits",
+    thread="ytdl-org/youtube-dl#13636",
 )
 def test_a_stream_for_ffmpeg(tmp_path):
     key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{}/key"\n'
@@ -348,6 +353,7 @@ def fuzzed(place, num, seed=16):
 @ITEMS(
     given="30 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
     wanted="exit 0, a reason for each, the good ones kept, no error that nobody expected",
+    thread="NVIDIA/DALI#5489",
 )
 def test_damaged_files(tmp_path):
     fuzzed(tmp_path, 30)

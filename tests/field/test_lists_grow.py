@@ -241,6 +241,7 @@ def asked_of(site):
     KIND,
     given="a hashtag whose listing ended, to which posts come, and a nightly schedule with a visit every second day",
     wanted="each visit asks for pages until one has nothing new, and only the new posts are fetched and measured",
+    thread="yt-dlp/yt-dlp#7049",
 )
 def test_five_nights_of_a_growing_hashtag(of_hashtag, site, clips):
     show(site, clips, 2)

@@ -28,7 +28,12 @@ def whole(mini) -> Path:
     return mini / "lake"
 
 
-@situation(KIND, given="a lake whose name holds brackets, stars, `=`, quotes, spaces", wanted="every row is read")
+@situation(
+    KIND,
+    given="a lake whose name holds brackets, stars, `=`, quotes, spaces",
+    wanted="every row is read",
+    thread="duckdb/duckdb#15722",
+)
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_lake_may_have_any_name(whole, tmp_path, name):
     shutil.copytree(whole, tmp_path / name, copy_function=os.link)
@@ -57,7 +62,12 @@ def test_an_odd_name_opens_no_other_folder(whole, tmp_path, h2a_here):
     assert "Cannot access" in refused.err
 
 
-@situation(KIND, given="`--lake=~/x` and `H2A_LAKE=~/x`, which no shell expands", wanted="the lake in the home folder")
+@situation(
+    KIND,
+    given="`--lake=~/x` and `H2A_LAKE=~/x`, which no shell expands",
+    wanted="the lake in the home folder",
+    thread="cockroachdb/cockroach#14435",
+)
 def test_a_tilde_is_the_home(whole, tmp_path, h2a_here):
     shutil.copytree(whole, tmp_path / "home" / "lake", copy_function=os.link)
     home, here = str(tmp_path / "home"), tmp_path / "elsewhere"
@@ -83,7 +93,12 @@ def test_a_lake_may_be_named_from_where_one_stands(whole, tmp_path, h2a_here):
     assert said == [f"n\n{len(connect(whole).query('FROM post'))}\n"] * 3
 
 
-@situation(KIND, given="a name of other letters, in a locale without UTF-8", wanted="the same answer as anywhere")
+@situation(
+    KIND,
+    given="a name of other letters, in a locale without UTF-8",
+    wanted="the same answer as anywhere",
+    thread="ytdl-org/youtube-dl#6714",
+)
 def test_other_letters_need_no_utf8_locale(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "Übung 体操", copy_function=os.link)
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -179,6 +179,7 @@ def test_nothing_named_is_one_line(tmp_path, h2a_here, command):
     KIND,
     given="a model whose weights are not here, and a model hub that says 503",
     wanted="one line at the start that says how to get it; nothing is fetched, and the hub is asked once",
+    thread="huggingface/huggingface_hub#1508",
 )
 def test_a_model_that_cannot_be_had_is_one_line(tmp_path):
     (tmp_path / "posts.csv").write_text("url,class\nhttps://example.org/a.mp4,deadlift\n")
@@ -194,7 +195,10 @@ def test_a_model_that_cannot_be_had_is_one_line(tmp_path):
 
 
 @situation(
-    KIND, given="a model hub that nobody can reach", wanted="its library takes what is on this machine, and asks nobody"
+    KIND,
+    given="a model hub that nobody can reach",
+    wanted="its library takes what is on this machine, and asks nobody",
+    thread="huggingface/huggingface_hub#1099",
 )
 def test_a_hub_out_of_reach_is_asked_for_nothing_more(monkeypatch):
     for address, is_there in (("http://127.0.0.1:9", False), ("http://hub.invalid", False)):

@@ -141,7 +141,12 @@ def test_headers_with_blanks_and_marks(tmp_path, header, encoding):
     assert (post.hashtags, post.caption) == (["yoga"], "morning, at last")
 
 
-@situation(KIND, given="a .csv with semicolons or tabs, as spreadsheets write it", wanted="it is read")
+@situation(
+    KIND,
+    given="a .csv with semicolons or tabs, as spreadsheets write it",
+    wanted="it is read",
+    thread="rom1504/img2dataset#431",
+)
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_a_csv_of_another_separator(tmp_path, mark):
     [post] = posts_of(csv(tmp_path, mark.join(("url", "class", "caption")), mark.join(("a.mp4", "yoga", "well, well"))))
@@ -152,6 +157,7 @@ def test_a_csv_of_another_separator(tmp_path, mark):
     KIND,
     given="NA, N/A, null, None, - and the like, in columns of creators above all",
     wanted="unknown, not one creator of all these posts; zero stays a number",
+    thread="pandas-dev/pandas#24681",
 )
 @pytest.mark.parametrize(
     "word", ["NA", "N/A", "null", "None", "-", "nan", "<NA>", "#N/A", "\\N", " none ", "Unknown", "[deleted]"]
@@ -211,7 +217,12 @@ def test_a_parquet_of_bytes(tmp_path):
         posts_of(tmp_path / "posts.parquet")
 
 
-@situation(KIND, given="ids that a spreadsheet has made 7.3E+18", wanted="refused: they name other posts")
+@situation(
+    KIND,
+    given="ids that a spreadsheet has made 7.3E+18",
+    wanted="refused: they name other posts",
+    thread="twintproject/twint#355",
+)
 @pytest.mark.parametrize("value", ["7.3E+18", 7.3e18])
 def test_ids_that_have_lost_digits(tmp_path, value):
     with pytest.raises(ValueError, match=r"line 1: post_id is .*7.3e\+18.*save ids as text"):
@@ -254,6 +265,7 @@ def test_any_cell_at_all(value):
     KIND,
     given="captions without blanks, with ·, ・ or 〜 in a tag, with marks that cannot be seen, or a tag in an address",
     wanted="the tags as the platforms read them",
+    thread="imas/mastodon#233",
 )
 @pytest.mark.parametrize(
     ("caption", "tags"),
@@ -306,6 +318,7 @@ def test_lists_of_classes(tmp_path, shipped, name, text, ids, encoding):
     KIND,
     given="a recipe whose aliases stand for billions of values, hold themselves, or whose brackets are too deep",
     wanted="refused in one line before anything is made of it; a few aliases are fine",
+    thread="yaml/pyyaml#235",
 )
 def test_a_recipe_that_explodes(tmp_path):
     file = tmp_path / "recipe.yaml"
@@ -341,6 +354,7 @@ def said(own_id):
     KIND,
     given="descriptions by yt-dlp and gallery-dl under all their names: of a format, of a trimmed name, ...",
     wanted="each video has its own; none is taken from another video",
+    thread="TheLastGimbus/GooglePhotosTakeoutHelper#353",
 )
 def test_names_of_sidecars(tmp_path):
     files = {
@@ -383,7 +397,12 @@ def test_a_sidecar_of_gallery_dl(tmp_path):
 ENDINGS = ("mp4", "mpeg", "MTS", "m2ts", "ts", "unknown_video", "vob", "3gpp", "webm")
 
 
-@situation(KIND, given="a folder with every ending that the probe reads, and linked folders", wanted="each file once")
+@situation(
+    KIND,
+    given="a folder with every ending that the probe reads, and linked folders",
+    wanted="each file once",
+    thread="open-edge-platform/datumaro#1255",
+)
 def test_endings_and_linked_folders(tmp_path):
     names = [f"v{n}.{e}" for n, e in enumerate(ENDINGS)]
     source = put(tmp_path / "all", **dict.fromkeys(names, (None, "")))

@@ -9,14 +9,18 @@ from typing import Any
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import open_source
 from h2a_curation.sources.guarded import GuardedSource
+from h2a_curation.sources.http import HttpClient
+from h2a_curation.sources.politeness.pace import Pace
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.short_links import ShortLinks
 from tests.loopback import Answer, Site
 from tests.sources import platform
 from tests.sources.cases import CASES, CREATOR, NUM_POSTS, Through
 from tests.sources.platform import JSON, clock, put_post
 
-__all__ = ["CASES", "CREATOR", "LIMITS", "NUM_POSTS", "made", "opened", "ruled", "sample_platform"]
+__all__ = ["ASKS_NOBODY", "CASES", "CREATOR", "LIMITS", "NUM_POSTS", "made", "opened", "ruled", "sample_platform"]
 LIMITS = FetchRules(max_file_bytes=100_000, timeout_s=30.0, socket_timeout_s=10.0)
+ASKS_NOBODY = ShortLinks(HttpClient(Pace(0.0), LIMITS, may_ask=lambda _: False))
 
 
 def sample_platform(site: Site) -> dict[str, dict[str, list[str]]]:

@@ -16,6 +16,7 @@ from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
 from tests.acquire.pages import together
 from tests.loopback import Answer
+from tests.sources.fixtures import ASKS_NOBODY
 from tests.sources.platform import JSON, VIDEO, clock, listed, platform, put_listing, put_post
 
 PATIENCE_S = 10.0
@@ -26,7 +27,9 @@ def patient(site):
 
 
 def opened(source):
-    return GuardedSource(source, source, fetch_url="", opt_outs=OptOuts(), canary_url="", clock=clock)
+    return GuardedSource(
+        source, source, fetch_url="", opt_outs=OptOuts(), short_links=ASKS_NOBODY, canary_url="", clock=clock
+    )
 
 
 def mined(source, num_pages):

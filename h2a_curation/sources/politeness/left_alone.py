@@ -9,6 +9,13 @@ from h2a_curation.sources import read_opt_outs
 from h2a_curation.sources.politeness.opt_out import COLUMNS, MARKS, OptOuts
 from h2a_curation.sources.rules import SourceRules
 
+_POSTS = f"SELECT {', '.join(COLUMNS)} FROM post"
+_ALIASES = """
+    SELECT post_id, alias, creator, media.handle, hashtags
+    FROM post JOIN (FROM media WHERE alias <> '') media USING (post_id)
+"""
+"""The same posts under the addresses to which their short links led."""
+
 
 def opt_outs_of(lake: Lake, source: SourceRules) -> OptOuts:
     """Who is to be left alone, from the files as they are now; ValueError for one that cannot be read."""
@@ -20,4 +27,5 @@ def opted_out(facts: Catalog, opt_outs: OptOuts) -> pa.Table:
     if not opt_outs.has_entries and not opt_outs.by_marks:
         return schemas.to_arrow(schemas.OptedOut, [])
     marked = "" if opt_outs.has_entries else f"WHERE list_has_any(hashtags, {sorted(MARKS)})"
-    return opt_outs.among(facts.query(f"SELECT {', '.join(COLUMNS)} FROM post {marked}")).sort_by("post_id")
+    asked = opt_outs.among(facts.query(f"{_POSTS} {marked} UNION ALL {_ALIASES} {marked}"))
+    return facts.query("SELECT post_id, min(reason) AS reason FROM asked GROUP BY 1 ORDER BY 1", {"asked": asked})

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from h2a_curation.sources import watch_pages
 from h2a_curation.sources.address import NOBODY
 from h2a_curation.sources.politeness import addresses
 from h2a_curation.sources.politeness.addresses import Addresses
@@ -89,8 +91,8 @@ class OptOuts:
         whole = [f"https://{e.removeprefix('//')}" if _NO_SCHEME.match(e) else e for e in stripped]
         self._listed = _Listed()
         self._listed.add_words([entry for entry in whole if "://" not in entry])
-        self._listed.add_addresses([entry for entry in whole if "://" in entry])
-        names = self._listed.names - {NOBODY}
+        self._listed.add_addresses([each for entry in whole if "://" in entry for each in [entry, *_spellings(entry)]])
+        names = {name for listed in self._listed.names for name in (listed, _without_host(listed))} - {NOBODY}
         lower = _spelt(names)
         self._creators = set(lower)
         if pseudonym is not None:
@@ -156,6 +158,21 @@ class OptOuts:
     def _is_hosted(self, host: pa.Array) -> pa.Array:
         hosts = [h for h in pc.unique(host).to_pylist() if h and not self._listed.hosts.isdisjoint(addresses.wider(h))]
         return _among(host, hosts)
+
+
+def _spellings(entry: str) -> list[str]:
+    """The other addresses of a video of PeerTube; of anything else none."""
+    try:
+        parts = urlsplit(entry)
+    except ValueError:
+        return []
+    return [f"{parts.scheme}://{parts.netloc}{path}" for path in watch_pages.spellings(parts.path)]
+
+
+def _without_host(name: str) -> str:
+    """The name of an account as its own instance has it: `jane` of `jane@social.example`."""
+    plain, at, host = name.removeprefix("@").partition("@")
+    return plain if at and _HOST.fullmatch(host) else name
 
 
 def _entries(file: Path) -> list[str]:

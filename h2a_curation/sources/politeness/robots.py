@@ -45,7 +45,7 @@ class Robots:
             raise FetchError(ErrorKind.OPT_OUT, f"{host}/robots.txt forbids it")
 
 
-def reservation(headers: Mapping[str, str]) -> str:
+def reservation(headers: Mapping[str, str | None]) -> str:
     """The header by which an answer asks not to be taken, or nothing: X-Robots-Tag, or the W3C's TDM-Reservation."""
     tag = headers.get("X-Robots-Tag") or ""
     for directive in tag.replace(":", ",").split(","):

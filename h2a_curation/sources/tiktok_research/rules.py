@@ -28,7 +28,7 @@ def _country_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TikTokSettings(KindSettings):
-    """What this kind alone takes: never an address, a key or a secret."""
+    """What the kind `tiktok_research` alone takes: never an address, a key or a secret."""
 
     regions: Annotated[tuple[str, ...], AfterValidator(_country_codes)] = ()
     """Two letters of the creators' countries; empty for all."""

@@ -16,7 +16,7 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
-from h2a_curation.sources.base import Cost, Page, SourceContext
+from h2a_curation.sources.base import PREFERRED_LINES, Cost, Page, SourceContext
 from h2a_curation.sources.politeness.addresses import wider
 from h2a_curation.sources.politeness.pace import host_of
 from h2a_curation.sources.politeness.robots import Robots
@@ -207,7 +207,7 @@ def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]
         "fragment_retries": 2,
         "skip_unavailable_fragments": False,
         "format": "bv*/b",
-        "format_sort": ["res:720"],
+        "format_sort": [f"res:{PREFERRED_LINES}"],
         "fixup": "never",
         "nopart": True,
         "continuedl": False,

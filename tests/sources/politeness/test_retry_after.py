@@ -23,6 +23,14 @@ NOON_S = 1_795_521_600.0
         ({"Retry-After": "Tue, 24 Nov 2026 11:00:00 GMT"}, 0.0),
         ({"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
         ({"Retry-After": "Tue, 99 Foo 2026 99:99:99 GMT"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2026-11-24T12:05:00.000000Z"}, 300.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795521607"}, 7.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"}, 9.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2026-11-24T11:00:00Z"}, 0.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "later"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "1795521607"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9", "Retry-After": "2"}, 2.0),
     ],
 )
 def test_seconds_or_a_date(headers, wait_s):
