@@ -1,4 +1,6 @@
-"""What a file is, by its container and by one sequential decode of every frame. Strict: damage is never `ok`.
+"""What a file is, by its container and by one sequential decode of every frame. Strict: what tells of damage is heeded.
+
+Some damage tells nothing: `python -m bench.damage` prints its share by codec, and docs/real-data.md has it.
 
 Runs on untrusted input, and so in `child`; `probe` itself is for the child and for tests.
 """
@@ -12,12 +14,14 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from h2a_curation.measure.facts import ProbeFacts, UndecodableError
 from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
 from h2a_curation.video.frame_notes import JOINABLE, FrameNotes
 from h2a_curation.video.nal import is_overwritten, length_size
+from h2a_curation.video.reports import complaints, has_hole, telling_decoder
 
 VERSION = 2
 """Of what is measured here and in child, container and nal, beside PyAV's. Files are probed anew when it rises.
@@ -31,6 +35,8 @@ _DECLARES_END = frozenset({"matroska", "flv", "asf"})
 _DECLARES_OWN = frozenset({"mov", "avi", "ogg", "mpegts", "mpeg"})
 """Formats in which the pictures have a duration of their own: declared, or read from their last time stamp."""
 
+_ENDS_EARLY = "ended prematurely"
+"""FFmpeg's words for a Matroska file that is shorter than it says."""
 _HELD_PACKETS = 2
 """Packets between the one that FFmpeg calls corrupt at a joint and the next piece's first: its parser holds as many."""
 
@@ -93,7 +99,8 @@ def _probe_container(container: InputContainer) -> ProbeFacts:
     if decoded.is_broken or decoded.num_since_break is not None:
         return replace(facts, outcome="truncated", detail="the last packet is cut off")
     if error is not None:
-        return replace(facts, outcome="damaged", detail=f"after {facts.num_frames} frames: {_words(error)}")
+        outcome = "truncated" if _ENDS_EARLY in str(error) else "damaged"
+        return replace(facts, outcome=outcome, detail=f"after {facts.num_frames} frames: {_words(error)}")
     if not facts.num_frames:
         return replace(facts, outcome="damaged", detail="no frame could be decoded")
     return _compare(facts, container, stream, decoded)
@@ -103,28 +110,39 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
     """Decode all frames; the error that ended it early, if one did."""
     # The loop filter smooths pictures that nobody looks at here, and is a sixth of the time.
     make_strict(stream, skip_loop_filter="all")
-    length_bytes = length_size(stream.codec_context)
+    decoder = telling_decoder(stream)
     may_be_joined = _format(container) in JOINABLE
     try:
-        for packet in container.demux():
-            decoded.ends_s = max(decoded.ends_s, _end_s(packet))
-            if packet.stream.index != stream.index:
-                continue
-            decoded.num_packets += packet.size > 0
-            decoded.num_places = max(decoded.num_places, (packet.dts or 0) + 1)
-            _note_break(decoded, packet, may_be_joined=may_be_joined)
-            if length_bytes is not None and is_overwritten(bytes(packet), length_bytes):
-                return ValueError("a packet was overwritten")
-            for frame in stream.decode(packet):
-                if frame.is_corrupt:
-                    return ValueError("a frame was decoded with errors")
-                decoded.notes.add(frame)
-                if len(decoded.notes.stored_s) > MAX_FRAMES:
-                    raise UndecodableError("too_many_frames", f"above {MAX_FRAMES}")
+        with complaints(container, decoder) as complaint:
+            for packet in container.demux():
+                if said := complaint():
+                    return ValueError(said)
+                decoded.ends_s = max(decoded.ends_s, _end_s(packet))
+                if packet.stream.index != stream.index:
+                    continue
+                decoded.num_packets += packet.size > 0
+                decoded.num_places = max(decoded.num_places, (packet.dts or 0) + 1)
+                _note_break(decoded, packet, may_be_joined=may_be_joined)
+                if error := _decode_packet(packet, decoder, decoded):
+                    return error
+            return ValueError(said) if (said := complaint()) else None
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
         return error
+
+
+def _decode_packet(packet: "Packet[Any]", decoder: VideoCodecContext, decoded: _Decoded) -> Exception | None:
+    content = bytes(packet)
+    length_bytes = length_size(decoder)
+    if (length_bytes is not None and is_overwritten(content, length_bytes)) or has_hole(content, decoder):
+        return ValueError("a packet was overwritten")
+    for frame in decoder.decode(packet):
+        if frame.is_corrupt:
+            return ValueError("a frame was decoded with errors")
+        decoded.notes.add(frame)
+        if len(decoded.notes.stored_s) > MAX_FRAMES:
+            raise UndecodableError("too_many_frames", f"above {MAX_FRAMES}")
     return None
 
 
