@@ -10,16 +10,17 @@ from pathlib import Path
 import av
 
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import Scene
 from h2a_curation.publish import pack
 from h2a_curation.publish.version import write_version
 from h2a_curation.sample_world.clip_spec import ClipSpec, Shot
 from h2a_curation.sample_world.render import render
 from h2a_curation.video import transcode
+from h2a_curation.video.scenes import longest_scene
 from h2a_curation.videomae.data.shards import Version, open_version
 
 MAX_S = 10.0
 """As long as the clips of Kinetics."""
+_WITHOUT_CUTS = CutRules(cut_ratio=1e9, min_cut_levels=255.0)
 MIN_S = 4.0
 """Shorter clips are repeated up to this."""
 _SUFFIXES = (".avi", ".mkv", ".mov", ".mp4", ".webm")
@@ -94,9 +95,9 @@ def _duration_s(file: Path) -> float:
 
 def _cut(source: Path, folder: Path) -> tuple[pack.PackClip, bytes]:
     """The whole source as a clip: no scene is looked for, so that both sides sample from the same frames."""
-    scene = Scene(start_s=0.0, end_s=MAX_S, num_scenes=1)
-    made = transcode.cut(str(source), scene, CutRules(), folder=folder)
-    if made is None:
+    scene = longest_scene(str(source), _WITHOUT_CUTS)
+    made = None if scene is None else transcode.cut(str(source), scene, CutRules(), folder=folder)
+    if scene is None or made is None:
         raise ValueError(f"{source} does not decode")
     data = made.file.read_bytes()
     clip_id = hashlib.sha256(data).hexdigest()

@@ -22,6 +22,7 @@ class Probe:
     """The decoder's own message, or the limit that was passed, in one line; empty for `ok`."""
     container: str | None
     codec: str | None
+    """The codec, whoever decodes it: `h264`, `av1`, ..."""
     width_px: int | None
     """Width as shown, after rotation."""
     height_px: int | None
@@ -29,7 +30,7 @@ class Probe:
     fps: float | None
     """Average frames a second over the decoded span."""
     declared_s: float | None
-    """Duration that the container declares."""
+    """Duration that the container declares for the pictures; None where it tells only that of its longest stream."""
     decoded_s: float | None
     """Duration of the frames that could be decoded."""
     num_frames: int | None
@@ -37,6 +38,23 @@ class Probe:
     is_variable_rate: bool | None
     """Whether frames are shown for unequal times."""
     has_audio: bool | None
+    color_transfer: str | None = None
+    """How light becomes levels, as FFmpeg names it: `bt709`; of high dynamic range `smpte2084` (PQ) and `arib-std-b67`
+    (HLG). None, as in the next three columns, where the stream does not tell."""
+    color_primaries: str | None = None
+    """Which red, green and blue are meant: `bt709`, `bt2020`, ..."""
+    color_matrix: str | None = None
+    """How red, green and blue become the stored planes: `bt709`, `smpte170m` (BT.601), `bt2020nc`, ..."""
+    color_range: str | None = None
+    """`tv`: black is 16 of 255 levels; `pc`: it is 0."""
+    bit_depth: int | None = None
+    """Bits of a stored level."""
+    num_sizes: int | None = None
+    """Different sizes of the stored pictures: above 1, it changes in mid-file. Those of one shape are scaled to the
+    scene's first; another shape begins a scene."""
+    has_odd_times: bool | None = None
+    """Whether the stored times are absent, out of order or jump: then a clip shows its frames at a steady rate, in the
+    decoder's order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +64,8 @@ class Clip:
     media_id: str
     model: str
     outcome: str
-    """How cutting ended: `ok`, `undecodable`, `timeout`, `too_much_memory`, `unexpected`. If it is not ok, all fields
-    below but `detail` are None."""
+    """How cutting ended: `ok`, `undecodable`, `hdr` (of high dynamic range, and the machine's ffmpeg cannot make it
+    usual), `timeout`, `too_much_memory`, `unexpected`. If it is not ok, all fields below but `detail` are None."""
     clip_id: str | None
     """sha256 of the clip's bytes; the file is `clips/<first two digits>/<clip_id>.mp4` in the lake."""
     start_s: float | None

@@ -67,6 +67,12 @@ def build(
     rounds: RoundsOption = None,
     version: Annotated[str | None, typer.Option(help="Name of the version; default: v1, v2, ...")] = None,
     workers: WorkersOption = 0,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be measured, how much of it anew, and what it costs; do nothing."
+        ),
+    ] = False,
 ) -> None:
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
     from h2a_curation.catalog.views import connect
@@ -86,6 +92,12 @@ def build(
     chosen = taken.load()
     show_taken(said, taken)
     show_left_out(chosen)
+    if dry_run:
+        from h2a_curation.cli.panel import show_work_left
+        from h2a_curation.explain.work_left import work_left
+
+        show_work_left(work_left(lakes.open_lake(lake), chosen), chosen)
+        return
     built = run(lake, chosen, choice=taken, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)

@@ -9,6 +9,7 @@ from rich.table import Table
 from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.explain import funnel
 from h2a_curation.explain.decision_diff import ChangedClip, Changes
+from h2a_curation.explain.work_left import WorkLeft, num_frames_to_embed
 from h2a_curation.jobs.choice import Choice
 from h2a_curation.jobs.quickstart import Quickstart
 from h2a_curation.lake import layout
@@ -73,6 +74,26 @@ def _num_changed(decided: Catalog) -> int:
     """Rows that were changed since they were listed, of the table or folder that was read last."""
     newest = decided.query("SELECT num_changed FROM request WHERE content <> '' ORDER BY requested_at DESC LIMIT 1")
     return sum(newest["num_changed"].to_pylist())
+
+
+def show_work_left(left: Sequence[WorkLeft], recipe: Recipe) -> None:
+    """What a build would measure of the files that are there, and what that costs."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not left:
+        console.print("every file that came is measured: a build asks for what its rounds leave, decides and publishes")
+        return
+    table = Table("measure", "items", "of them anew", "video", "processor time", box=None)
+    for work in left:
+        cost = f"{work.video_s / 60:,.1f} min", f"{work.cpu_s / 60:,.1f} min"
+        table.add_row(work.what, f"{work.num} {work.unit}", str(work.num_anew), *cost)
+    console.print(table)
+    if num_frames := num_frames_to_embed(left, recipe):
+        console.print(f"{num_frames} frames pass {recipe.embed.model}, which is not in these times")
+    console.print(
+        "anew: by another version, program, model or rule than before; a clip that is cut anew and comes out the same"
+        " keeps what was measured of it. Times are of one core, right within a factor of two. Nothing was done",
+        soft_wrap=True,
+    )
 
 
 def show_left_out(recipe: Recipe) -> None:

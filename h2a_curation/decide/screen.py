@@ -104,7 +104,8 @@ class ClipRules:
     max_duration_s: Limit = 60.0
     """Files of which more than this decodes are left out: a source need not have told their length."""
     max_duration_mismatch: Limit = field(default=0.25, metadata=unit("share of the declared duration"))
-    """Files whose declared and decoded duration differ by more are left out: part of such a file is missing."""
+    """Files whose pictures last as much shorter or longer than declared are left out: part of such a file is missing. A
+    duration that is declared for the whole file, with sound and subtitles, is not held against its pictures."""
     min_scene_s: Limit = field(default=2.0, metadata=off_was(min_scene_s=0.0))
     """Files whose longest scene, which becomes the clip, is shorter are left out. One training sample spans 2.0 s: 61
     frames at 30 fps."""
@@ -157,7 +158,9 @@ class ClipRules:
     def file_rules(self) -> list[Rule]:
         """The rules that hold even when screening is switched off: there is no clip to keep."""
         failures = "CASE WHEN look_failure IS NOT NULL THEN 1 END"
+        hdr = "CASE WHEN clip_outcome = 'hdr' THEN 1 END"
         return [
+            Rule("hdr", hdr, ">", 0, blames="post"),
             Rule("not_decodable", "decodes", "<", 1, blames="post"),
             Rule("not_measured", failures, ">", 0, blames="post"),
         ]
@@ -183,7 +186,8 @@ CLAIM_SQL = """
                (p.outcome = 'ok' AND c.outcome = 'ok' AND clip_id IS NOT NULL)::INTEGER AS decodes,
                p.outcome AS probe_outcome, c.outcome AS clip_outcome,
                p.declared_s, p.decoded_s, p.width_px, p.height_px, p.fps, p.num_frames, p.is_variable_rate,
-               p.has_audio, p.container, p.codec, c.end_s - c.start_s AS scene_s, c.num_scenes,
+               p.has_audio, p.container, p.codec, p.color_transfer, p.color_primaries, p.color_matrix, p.color_range,
+               p.bit_depth, p.num_sizes, p.has_odd_times, c.end_s - c.start_s AS scene_s, c.num_scenes,
                f.outcome AS look_failure
         FROM probe p LEFT JOIN clip c USING (media_id)
              LEFT JOIN (SELECT clip_id, min(outcome) AS outcome FROM failure GROUP BY clip_id) f USING (clip_id)

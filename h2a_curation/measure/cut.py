@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from h2a_curation.measure.facts import ClipFile, Scene, UndecodableError
+from h2a_curation.measure.facts import ClipFile, SceneToCut, UndecodableError
 from schemas import Clip
 
 VERSION = 1
@@ -40,10 +40,10 @@ class CutRules:
 _OUTCOMES = {"damaged": "undecodable"}
 """What a clip's row says for a word of the decoder, where it is another one."""
 
-FindScene = Callable[[str, CutRules], Scene | None]
+FindScene = Callable[[str, CutRules], SceneToCut | None]
 """`find(file, rules)` returns the longest scene of a file, or None if the file does not decode to its end;
 UndecodableError, as of `Transcode`, where that goes over a limit."""
-Transcode = Callable[[str, Scene, CutRules], ClipFile | None]
+Transcode = Callable[[str, SceneToCut, CutRules], ClipFile | None]
 """`transcode(file, scene, rules)` returns a new file, or None if the scene does not decode."""
 Keep = Callable[[Path, str], None]
 """`keep(file, clip_id)` moves the clip's file to its place in the lake; the same clip may come twice."""

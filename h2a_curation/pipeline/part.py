@@ -70,7 +70,8 @@ def models_of(recipe: Recipe) -> dict[str, str]:
 
     programs = [scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut]
     cuts = fingerprint([*programs, *_raised(scenes=scenes.VERSION, transcode=transcode.VERSION, cut=cut.VERSION)])
-    looks = [cuts, DECODER, recipe.look, *_raised(look=sample_frames.VERSION)]
+    # Our own versions of cutting are not in it: cut anew, a clip of the same bytes keeps what was measured of it.
+    looks = [fingerprint(programs), DECODER, recipe.look, *_raised(look=sample_frames.VERSION)]
     clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
     senses = fingerprint([looks, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint])
     return {

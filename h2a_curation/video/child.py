@@ -21,7 +21,7 @@ import numpy as np
 
 from h2a_curation.foundation import child_processes
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import ProbeFacts, Scene, UndecodableError
+from h2a_curation.measure.facts import Colour, Pictures, ProbeFacts, SceneToCut, UndecodableError
 from h2a_curation.measure.frames import Look, LookRules
 from h2a_curation.video.answers import ChildError, Limits, as_arguments
 
@@ -47,15 +47,13 @@ def probe_in_child(file: str, timeout_s: float, max_memory_bytes: int) -> ProbeF
     return ProbeFacts(**answer.said)
 
 
-def scene_in_child(file: str, rules: CutRules, *, limits: Limits) -> Scene | None:
+def scene_in_child(file: str, rules: CutRules, *, limits: Limits) -> SceneToCut | None:
     """As `longest_scene`. UndecodableError for a file that goes over a limit or crashes the decoder."""
-    answer = _ask("scene", [file, as_arguments(rules)], limits)
-    return Scene(**answer.said) if answer.said else None
-
-
-def geometry_in_child(file: str, short_side_px: int, *, limits: Limits) -> dict[str, Any] | None:
-    """The fields of `geometry`. UndecodableError as for a scene."""
-    return _ask("geometry", [file, short_side_px], limits).said or None
+    said = _ask("scene", [file, as_arguments(rules)], limits).said
+    if not said:
+        return None
+    pictures = said.pop("pictures")
+    return SceneToCut(**said, pictures=Pictures(**pictures | {"colour": Colour(**pictures["colour"])}))
 
 
 def look_in_child(file: str, rules: LookRules, *, limits: Limits) -> Look:

@@ -51,7 +51,8 @@ def make_strict(stream: VideoStream, **options: str) -> None:
 
 def shown_size(stream: VideoStream, frame: VideoFrame | None = None) -> tuple[int, int]:
     """Width and height in square pixels, after rotation (which only a decoded frame tells)."""
-    width, height = stream.codec_context.width, stream.codec_context.height
+    stored = stream.codec_context if frame is None else frame
+    width, height = stored.width, stored.height
     if aspect := stream.sample_aspect_ratio:
         width = round(width * aspect)
     if frame is not None and frame.rotation % 180:

@@ -12,8 +12,9 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import Scene
+from h2a_curation.measure.facts import Scene, SceneToCut
 from h2a_curation.video.container import decoder_fingerprint, make_strict, opened, video_stream
+from h2a_curation.video.frame_notes import FrameNotes
 
 VERSION = 1
 """Of how a scene is found, beside the programs and settings in its fingerprint. Files are cut anew when it rises.
@@ -23,15 +24,19 @@ _SHORT_SIDE_PX = 64
 """The detector compares mean colour differences, which survive shrinking: 14 real clips have the same at 256."""
 
 
-def longest_scene(file: str, rules: CutRules) -> Scene | None:
+def longest_scene(file: str, rules: CutRules) -> SceneToCut | None:
     """The longest stretch between two cuts, the first of equals; None when the file does not decode to its end."""
     try:
-        times_s, cuts = _times_and_cuts(file, rules)
+        notes, cuts = _notes_and_cuts(file, rules)
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
         return None
-    return longest(times_s, cuts)
+    if notes is None:
+        return None
+    frames = notes.timeline()
+    scene = longest(frames.times_s, sorted({*cuts, *notes.turns}))
+    return None if scene is None else notes.to_cut(scene, frames)
 
 
 def scenes_fingerprint() -> str:
@@ -53,8 +58,8 @@ def longest(times_s: list[float], cuts: list[int]) -> Scene | None:
     return Scene(start_s=start_s, end_s=end_s, num_scenes=len(edges) - 1)
 
 
-def _times_and_cuts(file: str, rules: CutRules) -> tuple[list[float], list[int]]:
-    """When each frame is shown, in order, and which frames begin a new scene."""
+def _notes_and_cuts(file: str, rules: CutRules) -> tuple[FrameNotes | None, list[int]]:
+    """What is noted of each frame, and which frames begin a new scene."""
     from scenedetect import AdaptiveDetector, FrameTimecode
 
     detector = AdaptiveDetector(
@@ -62,24 +67,21 @@ def _times_and_cuts(file: str, rules: CutRules) -> tuple[list[float], list[int]]
         min_content_val=rules.min_cut_levels,
         min_scene_len=rules.min_scene_frames,
     )
-    times_s: list[float] = []
     cuts: list[int] = []
     with opened(file) as container:
         stream = video_stream(container)
         if stream is None:
-            return [], []
+            return None, []
+        notes = FrameNotes(container, stream)
         make_strict(stream, skip_loop_filter="all")
         width, height = stream.codec_context.width, stream.codec_context.height
         scale = min(1.0, _SHORT_SIDE_PX / min(width, height))
         size = {"width": max(2, round(width * scale)), "height": max(2, round(height * scale))}
         shrink = VideoReformatter()
         for index, frame in enumerate(container.decode(stream)):
-            if frame.time is None:
-                return [], []
+            notes.add(frame)
             picture = shrink.reformat(frame, **size, format="bgr24", interpolation="AREA", threads=1).to_ndarray()
             # The detector only subtracts its timecodes: frame numbers at any constant rate do.
             timecode = FrameTimecode(index, Fraction(25))
             cuts += [cut.frame_num for cut in detector.process_frame(timecode, picture)]
-            times_s.append(frame.time)
-    # Some AVI files show frames out of order by their time stamps; the decoder's order is the true one.
-    return sorted(times_s), cuts
+    return notes, cuts

@@ -134,16 +134,6 @@ def _scene() -> Task:
     return task
 
 
-def _geometry() -> Task:
-    from h2a_curation.video.geometry import geometry
-
-    def task(file: str, short_side_px: int) -> Answer:
-        found = geometry(file, short_side_px)
-        return {} if found is None else asdict(found), []
-
-    return task
-
-
 def _look() -> Task:
     from h2a_curation.measure.frames import LookRules
     from h2a_curation.video.sample_frames import look
@@ -158,7 +148,7 @@ def _look() -> Task:
     return task
 
 
-TASKS: Mapping[str, Callable[[], Task]] = {"probe": _probe, "scene": _scene, "geometry": _geometry, "look": _look}
+TASKS: Mapping[str, Callable[[], Task]] = {"probe": _probe, "scene": _scene, "look": _look}
 """What imports a task's decoder and returns the task, by the name that requests have for it."""
 
 

@@ -21,13 +21,13 @@ import imageio_ffmpeg
 from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.foundation.machine import MachineError
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import ClipFile, Scene, UndecodableError
+from h2a_curation.measure.facts import ClipFile, SceneToCut, UndecodableError
 from h2a_curation.video.answers import DEFAULT_LIMITS, PATIENCE, Limits
-from h2a_curation.video.child import geometry_in_child
+from h2a_curation.video.colour import is_hdr
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
-from h2a_curation.video.geometry import Geometry, target_size
+from h2a_curation.video.filters import SCALER, filtered
 
-VERSION = 1
+VERSION = 2
 """Of how a scene becomes a clip, beside the settings in its fingerprint. Files are cut anew when it rises.
 Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
 
@@ -48,14 +48,9 @@ _ENCODER = {
     "movflags": "+faststart",
     "f": "mp4",
 }
-_SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
-
-
 _FFMPEG_BYTES = 1 << 30
 """Address space of ffmpeg itself: the program, and the stacks and heaps of its threads."""
 _NO_MEMORY = (b"Cannot allocate memory", b"alloc failed", b"malloc")
-
-__all__ = ["MissingProgramError", "cut", "ffmpeg_fingerprint", "ffmpeg_program", "target_size"]
 
 
 class MissingProgramError(MachineError):
@@ -82,28 +77,39 @@ def ffmpeg_program() -> str:
 @functools.cache
 def ffmpeg_fingerprint() -> str:
     """The program's version and every setting, beside the rules, that its output depends on."""
+    settings = ",".join(f"{name}={value}" for name, value in _ENCODER.items())
+    lacks = "" if has_zimg() else "+no-zimg"
+    return f"ffmpeg-{_version_said().split()[2]}+{settings}+{SCALER}{lacks}"
+
+
+def has_zimg() -> bool:
+    """Whether the program was built with what converts between dynamic ranges and gamuts."""
+    return "--enable-libzimg" in _version_said().split()
+
+
+@functools.cache
+def _version_said() -> str:
     try:
-        said = subprocess.run([ffmpeg_program(), "-version"], capture_output=True, text=True, check=True).stdout
+        return subprocess.run([ffmpeg_program(), "-version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise MissingProgramError(f"{ffmpeg_program()} does not run: {error}") from None
-    settings = ",".join(f"{name}={value}" for name, value in _ENCODER.items())
-    return f"ffmpeg-{said.split()[2]}+{settings}+{_SCALER}"
 
 
-def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path, limits: Limits = DEFAULT_LIMITS) -> ClipFile | None:
+def cut(
+    file: str, scene: SceneToCut, rules: CutRules, *, folder: Path, limits: Limits = DEFAULT_LIMITS
+) -> ClipFile | None:
     """Encode the scene to a new file in `folder`: H.264, short side as the rules say, no sound, time stamps kept.
 
     None when the file does not decode without an error from the scene's start to its end. UndecodableError where that
-    goes over a limit.
+    goes over a limit, gives another number of frames than the scene has, or where the program lacks what HDR needs.
     """
-    found = geometry_in_child(file, rules.short_side_px, limits=limits)
-    if found is None:
-        return None
+    if is_hdr(scene.pictures.colour) and not has_zimg():
+        raise UndecodableError("hdr", f"{scene.pictures.colour.transfer}: this ffmpeg is built without zimg")
     clip = folder / f"{uuid.uuid4().hex}.mp4"
     facts = None
     try:
-        if _ends_well(_command(file, scene, clip, Geometry(**found), rules), limits):
-            facts = _described(clip)
+        if _ends_well(_command(file, scene, clip, rules), limits):
+            facts = _described(clip, scene.end_frame - scene.first_frame)
     finally:
         if facts is None:
             remove(folder, clip)
@@ -147,32 +153,38 @@ def _limit(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
 
 
-def _command(file: str, scene: Scene, clip: Path, geometry: Geometry, rules: CutRules) -> list[str]:
-    """Trimmed after decoding, not by seeking: after a seek, streams without a clean entry point decode with errors.
-
-    Both ends lie half a frame early, so that rounding neither adds the next scene's first frame nor drops one.
-    """
-    early_s = geometry.shift_s - geometry.frame_s / 2
-    start_s, end_s = scene.start_s + early_s, scene.end_s + early_s
-    width, height = geometry.size_px
+def _command(file: str, scene: SceneToCut, clip: Path, rules: CutRules) -> list[str]:
+    """Filters are set up once: set up anew for each new size of a picture, they would count frames anew."""
     source = ffmpeg.input(
-        file, t=f"{end_s:.6f}", format_whitelist=FORMATS, protocol_whitelist="file", threads=1, err_detect="explode"
+        file,
+        format_whitelist=FORMATS,
+        protocol_whitelist="file",
+        threads=1,
+        err_detect="explode",
+        reinit_filter=0,
+        **({} if scene.pictures.has_one_size else {"noautorotate": None}),
     )
-    video = source.video.filter("trim", start=f"{start_s:.6f}", end=f"{end_s:.6f}").filter("setpts", "PTS-STARTPTS")
-    scaled = video.filter("scale", width, height, flags=_SCALER).filter("setsar", 1)
+    video = filtered(source[str(scene.pictures.stream)], scene, rules, has_zimg=has_zimg())
     keyframes = {"g": rules.gop_frames, "keyint_min": rules.gop_frames}
-    output = scaled.output(str(clip), crf=rules.crf, **keyframes, **_ENCODER)
-    limits = ["-nostdin", "-xerror", "-filter_threads", "1", "-loglevel", "error"]
+    output = video.output(str(clip), crf=rules.crf, **keyframes, **_ENCODER)
+    # What -xerror refuses beside errors of decoding is a break of counters, which is no damage where pieces meet.
+    strict = ["-max_error_rate", "0"] if scene.pictures.may_be_joined else ["-xerror"]
+    limits = ["-nostdin", *strict, "-copyts", "-filter_threads", "1", "-loglevel", "error"]
     command: list[str] = output.global_args(*limits).compile(cmd=ffmpeg_program())
     return command
 
 
-def _described(clip: Path) -> ClipFile | None:
-    """Size and rate of a clip that we have just written; None when it is empty."""
+def _described(clip: Path, num_frames: int) -> ClipFile | None:
+    """Size and rate of a clip that we have just written; None when it is empty.
+
+    UndecodableError where it has not so many frames: every frame of the scene is in the clip, or there is none.
+    """
     with opened(str(clip)) as container:
         stream = video_stream(container)
         if stream is None or stream.frames < 2 or stream.average_rate is None:
             return None
+        if stream.frames != num_frames:
+            raise UndecodableError("damaged", f"ffmpeg decodes {stream.frames} of the scene's {num_frames} frames")
         width, height = shown_size(stream)
         return ClipFile(
             file=clip, width_px=width, height_px=height, fps=float(stream.average_rate), num_frames=stream.frames

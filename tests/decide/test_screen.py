@@ -104,7 +104,7 @@ def test_first_failing_clip_rule_is_the_reason(rules, changed, reason):
 
 @pytest.mark.parametrize(("rules", "table"), [(PostRules(licences=("CC0",)), POSTS), (ClipRules(), CLIPS)])
 def test_every_rule_has_a_row_in_its_table(rules, table):
-    elsewhere = {"not_decodable", "not_measured"}  # they are of no post's or file's own columns: below
+    elsewhere = {"hdr", "not_decodable", "not_measured"}  # they are of no post's or file's own columns: below
     assert {rule.reason for rule in rules.named()} - elsewhere == {reason for *_, reason in table} - {"ok"}
 
 
@@ -120,7 +120,7 @@ def test_every_limit_may_be_off_and_then_rejects_nobody(rules, table):
     off = rules(**dict.fromkeys(limits), **dict.fromkeys(switches, False))
     assert [rule.reason for rule in off.named() if rule.threshold is not None] in (
         [],
-        ["not_decodable", "not_measured"],
+        ["hdr", "not_decodable", "not_measured"],
     )
     judge = screened if rules is PostRules else clip_verdict
     changed = {key: value for _, changed, reason in table if reason != "ok" for key, value in changed.items()}
@@ -175,6 +175,20 @@ def test_a_file_that_does_not_decode_never_becomes_a_clip_and_stands_under_its_m
     v = verdict(decided, subject)
     assert (v["stage"], v["keep"], v["reason"]) == ("screen_clip", False, "not_decodable")
     assert decided["selection"].num_rows == 0
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_file_that_this_machine_cannot_tone_map_is_left_out_as_hdr(on):
+    lake = SmallLake()
+    lake.add("a", clip_outcome="hdr", clip_clip_id=None)
+    v = verdict(lake.decide(DecideRules(stages=Stages(screen=on))), "m-a")
+    assert (v["stage"], v["keep"], v["reason"]) == ("screen_clip", False, "hdr")
+
+
+def test_colours_of_a_file_can_be_named_in_a_rule():
+    rules = ClipRules(extra=(Rule("deep", "bit_depth", ">", 8),))
+    assert clip_verdict(rules, probe_bit_depth=10)["reason"] == "deep"
+    assert clip_verdict(rules)["reason"] == "ok"
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from h2a_curation.measure.facts import Scene
 from h2a_curation.measure.frames import LookRules
 from h2a_curation.video import child, transcode
 from h2a_curation.video.child import probe_in_child
+from h2a_curation.video.filters import target_size
 from h2a_curation.video.probe import probe
 from h2a_curation.video.sample_frames import look
 from h2a_curation.video.scenes import longest, longest_scene
@@ -213,7 +215,9 @@ def test_cuts_are_placed_by_time_also_at_a_variable_rate(folder):
 
 
 def test_a_file_without_cuts_is_one_scene(video):
-    assert longest_scene(str(video), CutRules()) == Scene(start_s=0, end_s=pytest.approx(2), num_scenes=1)
+    scene = longest_scene(str(video), CutRules())
+    assert (scene.start_s, scene.end_s, scene.num_scenes) == (0, pytest.approx(2), 1)
+    assert (scene.first_frame, scene.end_frame) == (0, 48)
 
 
 def test_the_first_of_equally_long_scenes_is_taken():
@@ -234,8 +238,12 @@ def cut(tmp_path):
     return partial(transcode.cut, folder=tmp_path)
 
 
+def span(file, first_frame=0, end_frame=48):
+    return replace(longest_scene(str(file), CutRules()), first_frame=first_frame, end_frame=end_frame)
+
+
 def test_the_same_cut_gives_the_same_bytes(video, cut):
-    scene = Scene(start_s=0.5, end_s=1.5, num_scenes=3)
+    scene = span(video, 12, 36)
     first, second = (cut(str(video), scene, CutRules()) for _ in range(2))
     assert first.file.read_bytes() == second.file.read_bytes()
     assert first.num_frames == 24
@@ -264,7 +272,7 @@ def test_time_stamps_of_a_variable_rate_are_kept(folder, cut):
 
 def test_a_rotated_file_becomes_an_upright_clip(folder, video, cut):
     rotated = make(folder / "turned.mp4", "-display_rotation", "90", "-i", str(video), "-c", "copy")
-    clip = cut(str(rotated), Scene(start_s=0, end_s=2, num_scenes=1), CutRules())
+    clip = cut(str(rotated), span(rotated), CutRules())
     assert (clip.width_px, clip.height_px) == (160, 96)
     assert (probe(str(clip.file)).width_px, probe(str(clip.file)).height_px) == (160, 96)
 
@@ -272,7 +280,7 @@ def test_a_rotated_file_becomes_an_upright_clip(folder, video, cut):
 def test_keyframes_stand_where_the_rules_put_them(video, cut):
     import av
 
-    clip = cut(str(video), Scene(start_s=0, end_s=2, num_scenes=1), CutRules(gop_frames=16))
+    clip = cut(str(video), span(video), CutRules(gop_frames=16))
     with av.open(str(clip.file)) as container:
         is_key = [frame.key_frame for frame in container.decode(video=0)]
         assert container.streams.video[0].codec_context.has_b_frames is False
@@ -284,13 +292,13 @@ def test_keyframes_stand_where_the_rules_put_them(video, cut):
     [((1080, 1920), (320, 568)), ((427, 240), (426, 240)), ((320, 320), (320, 320)), ((640, 361), (568, 320))],
 )
 def test_clips_are_shrunk_to_even_sizes_and_never_enlarged(source_px, clip_px):
-    assert transcode.target_size(*source_px, 320) == clip_px
+    assert target_size(*source_px, 320) == clip_px
 
 
 def test_a_damaged_file_gives_no_clip_and_leaves_nothing(folder, silent, cut, tmp_path):
     file = folder / "broken_cut.mp4"
     file.write_bytes(silent.read_bytes()[:-3000])
-    assert cut(str(file), Scene(start_s=0, end_s=2, num_scenes=1), CutRules()) is None
+    assert cut(str(file), span(silent), CutRules()) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -80,7 +80,7 @@ class DownloadOptions:
     format: Annotated[str, AfterValidator(_one_line)] | None = None
     """yt-dlp's format selection, in place of the one nearest to 720 lines."""
     format_sort: Annotated[tuple[str, ...], AfterValidator(_lines)] = ()
-    """What makes a format the better one, in place of `res:720`."""
+    """What makes a format the better one, in place of `res:720`, then `hdr:SDR`."""
     ratelimit: Annotated[float, AfterValidator(_rate)] | None = None
     """Bytes a second of one download at most, from 10,000 on."""
     http_headers: Annotated[dict[str, str], AfterValidator(_headers)] = field(default_factory=dict)

@@ -107,7 +107,9 @@ class YtDlp:
         )
 
     def fetch(self, post: Post, target: Path) -> None:
-        """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound."""
+        """Download by yt-dlp to exactly `target`, in the format closest to 720 lines, with or without sound; of those
+        with the same lines, in one of usual dynamic range.
+        """
         scheme_of(post.url)
         client = self._client()
         extractor = _extractor(post.url)
@@ -207,7 +209,7 @@ def _params(socket_timeout_s: float, recipe: dict[str, Any], own: dict[str, Any]
         "fragment_retries": 2,
         "skip_unavailable_fragments": False,
         "format": "bv*/b",
-        "format_sort": [f"res:{PREFERRED_LINES}"],
+        "format_sort": [f"res:{PREFERRED_LINES}", "hdr:SDR"],
         "fixup": "never",
         "nopart": True,
         "continuedl": False,

@@ -3,8 +3,11 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from yt_dlp import YoutubeDL
+from yt_dlp.utils import FormatSorter
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources.ytdlp import source
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
 from tests.loopback import Answer, running
@@ -292,3 +295,17 @@ def test_what_has_not_begun_may_come_and_what_has_no_end_does_not(status, kind):
 )  # fmt: skip
 def test_the_documented_templates_are_known_to_yt_dlp(template):
     ytdlp(name="x", listing_url=template).check()
+
+
+@pytest.mark.parametrize("dynamic_range", ["HDR10", "HDR10+", "HLG", "HDR12", "DV"])
+def test_of_formats_of_one_height_that_of_usual_dynamic_range_is_taken(dynamic_range):
+    sort = source._params(5.0, {"extractor_args": {}}, {})["format_sort"]
+    common = {"url": "http://a/v", "ext": "mp4", "acodec": "none", "fps": 30, "tbr": 2000}
+    formats = [
+        {**common, "format_id": "hdr", "height": 720, "vcodec": "av01", "dynamic_range": dynamic_range, "tbr": 9000},
+        {**common, "format_id": "sdr", "height": 720, "vcodec": "avc1", "dynamic_range": "SDR"},
+        {**common, "format_id": "small", "height": 360, "vcodec": "avc1", "dynamic_range": "SDR"},
+    ]
+    with YoutubeDL({"format_sort": sort, "quiet": True}) as client:
+        sorter = FormatSorter(client, [])
+        assert max(formats, key=sorter.calculate_preference)["format_id"] == "sdr"
