@@ -34,6 +34,12 @@ def longest_scene(file: str, rules: CutRules) -> Scene | None:
     return longest(times_s, cuts)
 
 
+def cut_times_s(file: str, rules: CutRules) -> list[float]:
+    """Seconds from the file's first frame to the first frame of each scene but the first."""
+    times_s, cuts = _times_and_cuts(file, rules)
+    return [times_s[cut] - times_s[0] for cut in cuts]
+
+
 def scenes_fingerprint() -> str:
     """The programs and the settings, beside the rules, that a scene depends on."""
     return f"scenes@{_SHORT_SIDE_PX}px+scenedetect-{version('scenedetect-headless')}+{decoder_fingerprint()}"
