@@ -108,7 +108,7 @@ def _of_rules(found: Sequence[Outcome], *, sees_persons: bool) -> Iterator[Figur
     """Shares by kind. Of files without a clip, only all rules together say something: they reject them."""
     for kind in sorted({one.kind for one in found}):
         those = [one for one in found if one.kind == kind]
-        yield Figure(name=f"{_slug(kind)}", value=len(those), unit="files")
+        yield Figure(name=_slug(kind), value=len(those), unit="files")
         for reason, name in RULES.items():
             asked = [one.keeps[reason] for one in those if reason in one.keeps]
             if asked and (sees_persons or reason != PERSON):
@@ -121,7 +121,8 @@ def _goal(kind: str) -> str:
 
 
 def _slug(kind: str) -> str:
-    return "_".join("".join(c if c.isalnum() else " " for c in kind.lower()).split())
+    """A kind's name in the table, without what stands after a colon."""
+    return "_".join("".join(c if c.isalnum() else " " for c in kind.partition(":")[0].lower()).split())
 
 
 def _by_file(found: Sequence[Outcome], cuts: Compared) -> Table:
@@ -130,7 +131,7 @@ def _by_file(found: Sequence[Outcome], cuts: Compared) -> Table:
         table.add_column(column)
     for one in found:
         places = [" ".join(f"{t:.3f}" for f, t in of if f == one.file) for of in (cuts.missed, cuts.unjudged)]
-        table.add_row(one.file, one.kind, f"{one.probe} {one.detail}".strip(), one.reason, *places)
+        table.add_row(one.file, _slug(one.kind), f"{one.probe} {one.detail}".strip(), one.reason, *places)
     return table
 
 
