@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import av
 from rich.console import Console
 from rich.table import Table
 
@@ -71,7 +72,11 @@ def _options() -> argparse.Namespace:
 
 
 def _cuts(folder: Path, file: str, judged: Sequence[Judged], tolerance_s: float) -> Compared:
-    return compare(file, cut_times_s(str(folder / file), CutRules()), judged, tolerance_s)
+    try:
+        found_s = cut_times_s(str(folder / file), CutRules())
+    except av.FFmpegError:  # the probe says what is wrong with it
+        found_s = []
+    return compare(file, found_s, judged, tolerance_s)
 
 
 def figures(

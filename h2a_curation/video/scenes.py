@@ -58,7 +58,10 @@ def longest_scene(file: str, rules: CutRules) -> Scene | None:
 
 
 def cut_times_s(file: str, rules: CutRules) -> list[float]:
-    """Seconds from the file's first frame to each cut; of cuts that no scene parts, the first."""
+    """Seconds from the file's first frame to each cut; of cuts that no scene parts, the first.
+
+    Raises av.FFmpegError when the file does not decode to its end.
+    """
     film = _film(file, rules)
     starts_s = [0.0, *(film.times_s[cut] - film.times_s[0] for cut in film.cuts)]
     return [
@@ -130,7 +133,7 @@ class _Moves:
 
     def see(self, time_s: float, picture: NDArray[np.uint8]) -> None:
         if self._last is None or time_s >= self._last[0] + _FILM_S:
-            grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+            grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
             if self._last is not None:
                 self.found.append((time_s, float(cv2.norm(self._last[1], grey, cv2.NORM_L1)) / grey.size))
             self._last = time_s, grey
@@ -149,4 +152,4 @@ def _small_pictures(file: str) -> Iterator[tuple[float | None, NDArray[np.uint8]
         shrink = VideoReformatter()
         for frame in container.decode(stream):
             small = shrink.reformat(frame, **size, format="bgr24", interpolation="AREA", threads=1)
-            yield frame.time, small.to_ndarray()
+            yield frame.time, np.asarray(small.to_ndarray(), np.uint8)

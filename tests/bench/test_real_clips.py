@@ -44,6 +44,11 @@ def test_the_table_of_two_files(monkeypatch, folder, capsys):
     assert values["no_person.all_rules"] == 0  # 96 px are too few
 
 
+def test_a_file_that_does_not_decode_has_no_cuts(folder):
+    (folder / "broken.mp4").write_bytes((folder / "sub" / "two.mp4").read_bytes()[:-3000])
+    assert real_clips._cuts(folder, "broken.mp4", [], 0.2) == Compared()
+
+
 def test_cuts_that_nobody_judged_are_written_to_be_judged(monkeypatch, folder, capsys):
     (folder / "cuts.csv").write_text("file,seconds,true cut\n")
     monkeypatch.setattr(real_clips, "outcomes", lambda *_: [])
