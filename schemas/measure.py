@@ -59,7 +59,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """The longest scene of a file, encoded again as a file of its own."""
+    """The longest scene of a file that moves, encoded again as a file of its own."""
 
     media_id: str
     model: str
@@ -73,7 +73,7 @@ class Clip:
     end_s: float | None
     """Time of the next scene's first frame, or the end of the video."""
     num_scenes: int | None
-    """Scenes of the file, of which this is the longest."""
+    """Scenes of the file, of which this is the longest that moves, or the longest of all where none does."""
     width_px: int | None
     height_px: int | None
     fps: float | None

@@ -46,7 +46,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The longest scene of a file, in seconds from the file's first video frame."""
+    """The scene of a file that becomes its clip, in seconds from the file's first video frame."""
 
     start_s: float
     end_s: float

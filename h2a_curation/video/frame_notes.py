@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 from h2a_curation.measure.facts import Pictures, Scene, SceneToCut
 from h2a_curation.video.colour import colour_of
 from h2a_curation.video.container import shown_size
-from h2a_curation.video.timeline import Timeline, timeline
+from h2a_curation.video.timeline import Timeline, step_s, timeline
 
 _MAX_GAP_S = {"mpegts": 10.0, "mpeg": 10.0}
 """Steps of time that are a jump of the clock, by format. These must tell the time every 0.7 s (ISO 13818-1, 2.7.4);
@@ -33,20 +33,27 @@ class FrameNotes:
         self._stream = stream
         self._may_be_joined = container.format.name in JOINABLE
         self._max_gap_s = _MAX_GAP_S.get(container.format.name, math.inf)
+        self._usual_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        self._clock_s = 0.0
         self._runs: list[tuple[int, tuple[int, int, int], Pictures]] = []
         """First frame of each stretch of one size, that size, and how it is to be cut."""
 
-    def add(self, frame: VideoFrame) -> None:
-        """Note the next frame."""
+    def add(self, frame: VideoFrame) -> float:
+        """Note the next frame. Returns the seconds since the first by a clock that never goes back: what can be told
+        by now, where `timeline` tells it of all frames.
+        """
         stored = frame.width, frame.height, frame.rotation
         if not self._runs or self._runs[-1][1] != stored:
             self._begin_run(frame, stored)
+        last_s = self.stored_s[-1] if self.stored_s else None
+        if self.stored_s:
+            self._clock_s += step_s(last_s, frame.time, self._usual_s, self._max_gap_s)
         self.stored_s.append(frame.time)
+        return self._clock_s
 
     def timeline(self) -> Timeline:
         """When the frames are shown."""
-        rate = self._stream.average_rate or self._stream.guessed_rate or 25
-        return timeline(self.stored_s, 1 / float(rate), self._max_gap_s)
+        return timeline(self.stored_s, self._usual_s, self._max_gap_s)
 
     @property
     def first(self) -> Pictures | None:

@@ -59,6 +59,17 @@ def timeline(stored_s: Sequence[float | None], usual_s: float, max_gap_s: float 
     return Timeline(_without_jumps(times_s, usual_s, max_gap_s), is_stored=False)
 
 
+def step_s(earlier_s: float | None, later_s: float | None, usual_s: float, max_gap_s: float = math.inf) -> float:
+    """Time from one frame to the next: the usual one where the stored times tell none, or a jump.
+
+    >>> step_s(1.0, 1.5, 0.04), step_s(1.0, None, 0.04), step_s(1.0, 0.5, 0.04)
+    (0.5, 0.04, 0.04)
+    """
+    if earlier_s is None or later_s is None:
+        return usual_s
+    return later_s - earlier_s if _LEAST_STEP_S <= later_s - earlier_s <= max_gap_s else usual_s
+
+
 def _filled(stored_s: Sequence[float | None], known: list[int], usual_s: float) -> list[float]:
     """All times: those that are absent lie evenly between their neighbours', and at the usual distance at the ends."""
     filled = np.interp(range(len(stored_s)), known, [stored_s[n] for n in known]).tolist()  # type: ignore[arg-type]

@@ -130,8 +130,12 @@ def cut_out(folder: Path) -> dict[str, Any]:
     """Rows, what ffmpeg was told, and what the clips look like; not their bytes, which are the encoder's."""
     big = make(folder / "big.mp4", *moving(1, "480x854", rate=30, hue=60), *H264)
     thinned = ("-vf", "select='lt(t,1)+not(mod(n,3))'", "-fps_mode", "passthrough")
+    flash = ("-vf", "lutyuv=y=val+100:enable='between(n,24,26)'")
+    card = ("-f", "lavfi", "-i", "color=c=navy:s=96x160:r=24:d=3", "-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]")
     inputs = {
         "two_scenes": two_scenes(folder / "two_scenes.mp4", 1.0, 1.5),
+        "flash": make(folder / "flash.mp4", *moving(2), *flash, *H264),
+        "end_card": make(folder / "end_card.mp4", *moving(2.2), *card, "-map", "[v]", *H264),
         "big": big,
         "rotated": make(folder / "turned.mp4", "-display_rotation", "90", "-i", str(big), "-c", "copy"),
         "late": make(folder / "late.mkv", *moving(1.5), *thinned, "-output_ts_offset", "3", *H264),

@@ -17,7 +17,7 @@ from h2a_curation.video.child import probe_in_child
 from h2a_curation.video.filters import target_size
 from h2a_curation.video.probe import probe
 from h2a_curation.video.sample_frames import look
-from h2a_curation.video.scenes import longest, longest_scene
+from h2a_curation.video.scenes import Film, longest, longest_scene
 from tests.videos import CLIPS, H264, frames_at, make, moving, two_scenes
 
 GIB = 1 << 30
@@ -221,7 +221,8 @@ def test_a_file_without_cuts_is_one_scene(video):
 
 
 def test_the_first_of_equally_long_scenes_is_taken():
-    assert longest([0.0, 1.0, 2.0, 3.0], [2]) == Scene(start_s=0, end_s=2, num_scenes=2)
+    film = Film(times_s=[0.0, 1.0, 2.0, 3.0], cuts=[2])
+    assert longest(film, CutRules()) == Scene(start_s=0, end_s=2, num_scenes=2)
 
 
 def test_a_damaged_file_has_no_scene(folder, silent):
