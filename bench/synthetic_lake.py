@@ -40,7 +40,7 @@ class SyntheticClass:
     siblings: tuple[str, ...]
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     former_ids: tuple[str, ...] = ()
-    person_required: bool = True
+    must_show: str = "person"
 
 
 def classes() -> list[SyntheticClass]:

@@ -176,7 +176,7 @@ CLAIM_SQL = """
              LEFT JOIN (SELECT clip_id, min(outcome) AS outcome FROM failure GROUP BY clip_id) f USING (clip_id)
         WHERE p.outcome <> 'ok' OR c.outcome IS NOT NULL
     )
-    SELECT class_id, ground, label, person_required, post_id, creator, round, posted_at, file.*,
+    SELECT class_id, ground, label, person_required, must_show, post_id, creator, round, posted_at, file.*,
            signals['motion'] AS motion, signals['black'] AS black, signals['person'] AS person, signals
     FROM kept JOIN candidate USING (class_id, post_id) JOIN class USING (class_id) JOIN post USING (post_id)
          JOIN fetched USING (post_id) JOIN file USING (media_id) LEFT JOIN signal USING (clip_id)

@@ -93,6 +93,25 @@ def test_negatives_have_prompts_of_their_own(classes):
     assert {name for n in negatives for name in n.shown_by} <= {c.id for c in classes}
 
 
+def test_each_class_says_what_it_must_show_and_classes_of_hands_ask_for_no_person(classes):
+    given = [c for file in read_files(FOLDER) for c in file.classes]
+    assert [c.id for c in given if c.must_show is None or c.person_required is not None] == []
+    shown = {c.id: c.must_show for c in classes}
+    of_hands = [
+        "hand-washing",
+        "welding",
+        "card-playing",
+        "card-shuffling",
+        "guitar-playing",
+        "piano-playing",
+        "knitting",
+    ]
+    of_hands += ["flute-playing", "vegetable-chopping", "manicure", "knot-tying", "jewelry-making", "typing"]
+    assert {shown[i] for i in of_hands} == {"hands"}
+    assert {shown[i] for i in ("sailing", "dog-sledding", "kite-flying")} == {"nothing"}
+    assert {shown[i] for i in ("yoga", "deadlift", "salsa", "tennis-serve", "drumming", "singing")} == {"person"}
+
+
 def test_the_page_is_made_from_the_data(classes):
     page = Path(__file__).parents[2] / "docs" / "classes.md"
     assert page.read_text(encoding="utf-8") == as_page(classes, load_history()), "h2a classes export --format md --out"

@@ -67,7 +67,7 @@ def classes_of(labels: list[LabelledClip]) -> list[dict[str, Any]]:
             "seed_hashtags": {normalise(action): "noun"},
             "prompts": [template.format(action) for template in _TEMPLATES],
             "siblings": [],
-            "person_required": True,
+            "must_show": "person",
         }
         for action in actions
     ]
