@@ -58,6 +58,11 @@ def geometry_in_child(file: str, short_side_px: int, *, limits: Limits) -> dict[
     return _ask("geometry", [file, short_side_px], limits).said or None
 
 
+def rewrite_in_child(file: str, into: str, *, limits: Limits) -> None:
+    """As `write_from_keyframe`. UndecodableError as for a scene."""
+    _ask("rewrite", [file, into], limits)
+
+
 def look_in_child(file: str, rules: LookRules, *, limits: Limits) -> Look:
     """As `look`. UndecodableError for a clip that does not decode, goes over a limit or crashes the decoder."""
     answer = _ask("look", [file, as_arguments(rules)], limits)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import av
 
 from h2a_curation.video.container import opened, shown_size, video_stream
+from h2a_curation.video.entry import parted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class Geometry:
     shift_s: float
     """From the container's start, from which ffmpeg counts, to the first picture, from which a scene counts."""
     frame_s: float
+    begins_late: bool = False
+    """Whether packets come before the first keyframe, which ffmpeg would stop at."""
 
 
 def geometry(file: str, short_side_px: int) -> Geometry | None:
@@ -23,13 +26,17 @@ def geometry(file: str, short_side_px: int) -> Geometry | None:
     try:
         with opened(file) as container:
             stream = video_stream(container)
-            frame = None if stream is None else next(container.decode(stream), None)
-            if stream is None or frame is None or frame.time is None:
+            if stream is None:
+                return None
+            before, shown = parted(container.demux(stream))
+            frame = next((frame for packet in shown for frame in packet.decode()), None)
+            if frame is None or frame.time is None:
                 return None
             return Geometry(
                 size_px=target_size(*shown_size(stream, frame), short_side_px),
                 shift_s=frame.time - (container.start_time or 0) / av.time_base,
                 frame_s=1 / float(stream.average_rate or 25),
+                begins_late=bool(before),
             )
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):

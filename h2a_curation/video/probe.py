@@ -3,19 +3,22 @@
 Runs on untrusted input, and so in `child`; `probe` itself is for the child and for tests.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from h2a_curation.measure.facts import ProbeFacts, UndecodableError
 from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
-from h2a_curation.video.nal import is_overwritten, length_size
+from h2a_curation.video.entry import parted
+from h2a_curation.video.nal import units_of
 
-VERSION = 1
+VERSION = 2
 """Of what is measured here and in child, container and nal, beside PyAV's. Files are probed anew when it rises.
 Raise it when the same input gives another output: tests/measure/test_goldens.py says so when it does."""
 
@@ -36,8 +39,16 @@ class _Decoded:
 
     num_packets: int = 0
     num_corrupt: int = 0
+    num_before: int = 0
+    """Packets before the first keyframe, which no player shows."""
+    before_s: float = 0.0
+    """The time that these would take."""
     times_s: list[float] = field(default_factory=list)
     shown_px: tuple[int, int] | None = None
+
+
+class _OverwrittenError(Exception):
+    """A packet whose units no encoder writes like this."""
 
 
 def probe(file: str) -> ProbeFacts:
@@ -87,13 +98,21 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
     """Decode all frames; the error that ended it early, if one did."""
     # The loop filter smooths pictures that nobody looks at here, and is a sixth of the time.
     make_strict(stream, skip_loop_filter="all")
-    length_bytes = length_size(stream.codec_context)
-    try:
+    units = units_of(stream.codec_context)
+
+    def packets() -> "Iterator[Packet[VideoStream]]":
         for packet in container.demux(stream):
             decoded.num_packets += packet.size > 0
             decoded.num_corrupt += packet.is_corrupt
-            if length_bytes is not None and is_overwritten(bytes(packet), length_bytes):
-                return ValueError("a packet was overwritten")
+            if units is not None and units.is_overwritten(bytes(packet)):
+                raise _OverwrittenError("a packet was overwritten")
+            yield packet
+
+    try:
+        before, shown = parted(packets())
+        for packet in shown:
+            if before and packet.dts is not None and not decoded.num_before:
+                _leave_out(before, packet, decoded)
             for frame in packet.decode():
                 if frame.is_corrupt:
                     return ValueError("a frame was decoded with errors")
@@ -103,11 +122,21 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
                     decoded.shown_px = shown_size(stream, frame)
                 if len(decoded.times_s) > MAX_FRAMES:
                     raise UndecodableError("too_many_frames", f"above {MAX_FRAMES}")
+    except _OverwrittenError as error:
+        return error
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
         return error
     return None
+
+
+def _leave_out(before: "list[Packet[VideoStream]]", first: "Packet[VideoStream]", decoded: _Decoded) -> None:
+    """Count what comes before the first packet that is shown."""
+    decoded.num_before = len(before)
+    began = next((packet.dts for packet in before if packet.dts is not None), None)
+    if began is not None and first.dts is not None and first.time_base is not None:
+        decoded.before_s = float((first.dts - began) * first.time_base)
 
 
 def _with_decoded(facts: ProbeFacts, decoded: _Decoded) -> ProbeFacts:
@@ -134,9 +163,12 @@ def _compare(facts: ProbeFacts, stream: VideoStream, decoded: _Decoded) -> Probe
         return replace(
             facts, outcome="truncated", detail=f"{decoded.num_packets} of {stream.frames} declared frames are there"
         )
-    declared_s = facts.declared_s or 0.0
+    declared_s = (facts.declared_s or 0.0) - decoded.before_s
     if facts.decoded_s < declared_s - max(_SHORTFALL_S, _SHORTFALL_SHARE * declared_s):
         return replace(facts, outcome="truncated", detail=f"{facts.decoded_s:.2f} s of {declared_s:.2f} s are there")
+    if decoded.num_before:
+        said = f"begins in mid-stream: {decoded.num_before} packets before the first keyframe are left out"
+        return replace(facts, detail=said)
     return facts
 
 

@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import Scene
 from h2a_curation.video.container import decoder_fingerprint, make_strict, opened, video_stream
+from h2a_curation.video.entry import frames
 
 VERSION = 1
 """Of how a scene is found, beside the programs and settings in its fingerprint. Files are cut anew when it rises.
@@ -73,7 +74,7 @@ def _times_and_cuts(file: str, rules: CutRules) -> tuple[list[float], list[int]]
         scale = min(1.0, _SHORT_SIDE_PX / min(width, height))
         size = {"width": max(2, round(width * scale)), "height": max(2, round(height * scale))}
         shrink = VideoReformatter()
-        for index, frame in enumerate(container.decode(stream)):
+        for index, frame in enumerate(frames(container, stream)):
             if frame.time is None:
                 return [], []
             picture = shrink.reformat(frame, **size, format="bgr24", interpolation="AREA", threads=1).to_ndarray()

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import ffmpeg
@@ -23,7 +24,7 @@ from h2a_curation.foundation.machine import MachineError
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, Scene, UndecodableError
 from h2a_curation.video.answers import DEFAULT_LIMITS, PATIENCE, Limits
-from h2a_curation.video.child import geometry_in_child
+from h2a_curation.video.child import geometry_in_child, rewrite_in_child
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
 from h2a_curation.video.geometry import Geometry, target_size
 
@@ -99,6 +100,9 @@ def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path, limits: Limit
     found = geometry_in_child(file, rules.short_side_px, limits=limits)
     if found is None:
         return None
+    if found["begins_late"]:
+        with _from_keyframe(file, folder, limits) as entered:
+            return cut(entered, scene, rules, folder=folder, limits=limits)
     clip = folder / f"{uuid.uuid4().hex}.mp4"
     facts = None
     try:
@@ -108,6 +112,17 @@ def cut(file: str, scene: Scene, rules: CutRules, *, folder: Path, limits: Limit
         if facts is None:
             remove(folder, clip)
     return facts
+
+
+@contextlib.contextmanager
+def _from_keyframe(file: str, folder: Path, limits: Limits) -> Iterator[str]:
+    """The same pictures in another file, without what comes before the first keyframe."""
+    entered = folder / f"{uuid.uuid4().hex}.mkv"
+    try:
+        rewrite_in_child(file, str(entered), limits=limits)
+        yield str(entered)
+    finally:
+        remove(folder, entered)
 
 
 def _ends_well(command: list[str], limits: Limits) -> bool:
