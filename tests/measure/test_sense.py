@@ -60,9 +60,10 @@ def scores(*values):
     ("detectors", "signals"),
     [
         ({}, {}),
-        ({"person": scores(0.7, 0.6)}, {"person": 1}),
-        ({"person": scores(0.7, 0.1), "face": scores(0.1, 0.9)}, {"face": 1, "person": 2}),
-        ({"person": scores(0.7, 0.1), "face": scores(0.9, 0.5)}, {"face": 1, "person": 1}),
+        ({"person": scores(0.8, 0.6)}, {"person": 1}),
+        ({"person": scores(0.8, 0.1), "face": scores(0.1, 0.9)}, {"face": 1, "person": 2}),
+        ({"person": scores(0.8, 0.1), "face": scores(0.9, 0.5)}, {"face": 1, "person": 1}),
+        ({"person": scores(0.7, 0.1), "face": scores(0.1, 0.9)}, {"face": 1, "person": 1}),
     ],
 )
 def test_a_face_is_a_person_and_an_absent_sensor_has_no_row(detectors, signals):
@@ -70,6 +71,33 @@ def test_a_face_is_a_person_and_an_absent_sensor_has_no_row(detectors, signals):
     rows = list(sense([("c1", look())], SenseRules(), models=wanted, detectors=detectors))
     assert {row.signal: row.value for row in rows if row.signal not in ("motion", "black")} == signals
     assert [row.signal for row in rows][:2] == ["motion", "black"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "person"),
+    [
+        ([0.98] * 8, 8),
+        ([0.79, 0.70, 0.65, 0.62, 0.46, 0.43, 0.40, 0.34], 4),  # somebody far away who walks a dog
+        ([0.80, 0.72, 0.70, 0.47, 0.37, 0.32, 0.25, 0.24], 3),  # a batter in a cage
+        ([0.71, 0.70, 0.70, 0.70, 0.69, 0.68, 0.67, 0.57], 0),  # an apple
+        ([0.75, 0.73, 0.73, 0.69, 0.64, 0.57, 0.31, 0.26], 0),  # a drawn rabbit
+        ([0.85, 0.76, 0.48, 0.26, 0.24, 0.19, 0.11, 0.11], 0),  # bottles on a belt
+        ([0.64, 0.57, 0.57, 0.57, 0.46, 0.45, 0.45, 0.10], 0),  # a dog on a skateboard
+    ],
+)
+def test_bodies_count_where_one_of_them_is_sure_and_enough_frames_show_one(bodies, person):
+    """Scores of real clips, the highest first."""
+    seen = look(frames=np.zeros((8, 16, 16, 3), np.uint8))
+    detectors = {"person": scores(*bodies), "face": scores(*[0.1] * 8)}
+    rows = sense([("c1", seen)], SenseRules(), models={"person": "s"}, detectors=detectors)
+    assert [row.value for row in rows] == [person]
+
+
+def test_faces_count_whatever_bodies_say():
+    seen = look(frames=np.zeros((8, 16, 16, 3), np.uint8))
+    detectors = {"person": scores(*[0.7] * 8), "face": scores(0.6, 0.6, *[0.1] * 6)}
+    [row] = sense([("c1", seen)], SenseRules(), models={"person": "s"}, detectors=detectors)
+    assert row.value == 2
 
 
 def test_only_the_signals_that_are_asked_for_are_measured_each_under_its_own_fingerprint():
