@@ -149,7 +149,8 @@ SIGNALS: tuple[Signal, ...] = (
         name="motion",
         unit="grey levels, 0 to 255",
         meaning="The median over time of the mean absolute difference of successive frames of the small grey film. Near"
-        " 0 on slides and stills, whose few changes the median ignores; 2 and more where somebody moves.",
+        " 0 on slides and stills, whose few changes the median ignores; .3 for a plank that is held, mostly 2 and more"
+        " where somebody moves.",
         measure=lambda seen: motion(seen.look),
         rule="min_motion",
     ),

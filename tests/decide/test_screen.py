@@ -80,7 +80,8 @@ CLIPS = [
     ({}, {"clip_start_s": 1.9}, "ok"),
     ({}, {"probe_height_px": 120}, "too_small"),
     ({}, {"probe_fps": 5.0}, "low_fps"),
-    ({}, {"signals": {"motion": 0.0}}, "still"),
+    ({}, {"signals": {"motion": 0.18}}, "still"),  # a page with a drawing
+    ({}, {"signals": {"motion": 0.31}}, "ok"),  # a plank
     ({}, {"signals": {"black": 0.9}}, "black"),
     ({}, {"signals": {"person": 1.0}}, "no_person"),
     ({}, {"signals": {"person": 2.0}}, "ok"),
