@@ -7,6 +7,7 @@ import pytest
 
 from h2a_curation import recipes
 from h2a_curation.foundation.shipped_data import data_folder
+from h2a_curation.models.clip import text_context
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
 from h2a_curation.taxonomy.child_words import word_for_a_child
@@ -38,6 +39,13 @@ def test_the_sample_world_is_built_of_what_it_renders():
 def test_lint_finds_nothing():
     files = read_files(FOLDER)
     assert [f"{place(FOLDER, fault.class_id)}: {fault.says}" for fault in lint(files)] == []
+
+
+def test_no_prompt_is_cut_by_the_models_that_recipes_name(classes):
+    for name in ("youtube-hashtags", "tiktok-research", "table", "folder"):
+        context = text_context(recipes.load(name).embed.model)
+        prompts = [p for c in [*classes, *load_negatives([])] for p in c.prompts]
+        assert [p for p in prompts if context.num_tokens(p) > context.max_tokens] == []
 
 
 def test_one_file_a_group():
