@@ -10,6 +10,8 @@ from h2a_curation.video.sample_frames import look as look_at
 from tests.measure.looks import look
 from tests.videos import CLIPS, H264, make
 
+FIELD = CLIPS.parent / "clips_field"
+"""52 real clips of public repositories, beside the others; absent on other machines."""
 MODELS = {signal.name: "s" for signal in SIGNALS}
 
 
@@ -153,3 +155,15 @@ def test_real_people_are_seen_and_cat_and_slides_are_not(tmp_path):
     assert seen["slides_static_text.mp4"]["person"] < 2
     still = seen["slides_static_text.mp4"]["motion"]
     assert still < 1 < min(seen[file]["motion"] for file in people)
+
+
+@pytest.mark.skipif(not FIELD.exists(), reason="../shared/clips_field is absent")
+@pytest.mark.skipif(not available(model_folder()).detectors, reason=available(model_folder()).reason)
+def test_an_apple_that_a_detector_takes_for_a_body_is_no_person(tmp_path):
+    small = ("-vf", "scale='if(lt(iw,ih),320,-2)':'if(lt(iw,ih),-2,320)'", "-an", *H264)
+    clip = make(tmp_path / "apple.mp4", "-i", str(FIELD / "119_co-track_apple.mp4"), *small)
+    detectors = available(model_folder()).detectors
+    seen = look_at(str(clip), LookRules())
+    assert (detectors["person"](seen.frames) > SenseRules().min_person_score).sum() >= 3
+    [row] = sense([("apple", seen)], SenseRules(), models={"person": "s"}, detectors=detectors)
+    assert row.value == 0

@@ -219,7 +219,7 @@ def test_a_tokenizer_that_needs_a_package_that_is_not_there_is_one_line(monkeypa
         raise ModuleNotFoundError("No module named 'transformers'", name="transformers")
 
     monkeypatch.setattr(clip.import_open_clip(), "get_tokenizer", lacks)
-    with pytest.raises(ValueError, match="ViT-B-16-SigLIP2 needs a package .*: pip install transformers"):
+    with pytest.raises(ValueError, match=r"ViT-B-16-SigLIP2 needs a package .*: pip install transformers"):
         clip.text_context("ViT-B-16-SigLIP2")
 
 
