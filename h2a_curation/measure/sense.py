@@ -136,7 +136,8 @@ def _bodies(seen: Sensed) -> NDArray[np.bool_]:
     """The frames that show a body; none where the clip has no sure one."""
     scores = seen.scores("person")
     found = scores > seen.rules.min_person_score
-    return found & (scores.max() > _SURE_SCORE) & (found.mean() >= _BODY_SHARE)
+    is_sure = bool(scores.max() > _SURE_SCORE and found.mean() >= _BODY_SHARE)
+    return found if is_sure else np.zeros_like(found)
 
 
 def _people(seen: Sensed) -> NDArray[np.bool_]:
