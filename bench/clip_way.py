@@ -26,10 +26,9 @@ from scenedetect import AdaptiveDetector, detect
 from bench import report
 from bench.report import Figure
 from h2a_curation.measure.cut import CutRules
-from h2a_curation.measure.facts import Scene
+from h2a_curation.measure.facts import SceneToCut
 from h2a_curation.measure.frames import LookRules
 from h2a_curation.video import transcode
-from h2a_curation.video.geometry import geometry
 from h2a_curation.video.probe import probe
 from h2a_curation.video.sample_frames import look
 from h2a_curation.video.scenes import longest_scene
@@ -45,7 +44,7 @@ class Way:
     """One file, its longest scene, and the clip of it."""
 
     file: Path
-    scene: Scene
+    scene: SceneToCut
     clip: Path
     size_px: tuple[int, int]
 
@@ -83,7 +82,6 @@ def contenders(way: Way, folder: Path) -> dict[str, Callable[[], object]]:
     file, rules = str(way.file), CutRules()
 
     def cut() -> None:
-        geometry(file, rules.short_side_px)  # which `cut` asks a child for, whose time is not seen here
         transcode.cut(file, way.scene, rules, folder=folder)
 
     return {

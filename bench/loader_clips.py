@@ -20,7 +20,7 @@ from h2a_curation.videomae.data.shards import Version, open_version
 
 MAX_S = 10.0
 """As long as the clips of Kinetics."""
-_WITHOUT_CUTS = CutRules(cut_ratio=1e9, min_cut_levels=255.0)
+_WITHOUT_CUTS = CutRules(cut_ratio=1e9, min_change_levels=255.0)
 MIN_S = 4.0
 """Shorter clips are repeated up to this."""
 _SUFFIXES = (".avi", ".mkv", ".mov", ".mp4", ".webm")

@@ -32,8 +32,8 @@ part_size: 4
 """The defaults, but for the image-text model, which measures nothing that is asked for here."""
 _CLASSES = """
 classes:
-  - {id: bench-person, seed_hashtags: {benchperson: noun}, person_required: true}
-  - {id: bench-hands, seed_hashtags: {benchhands: noun}, person_required: false}
+  - {id: bench-person, seed_hashtags: {benchperson: noun}, must_show: person}
+  - {id: bench-hands, seed_hashtags: {benchhands: noun}, must_show: hands}
 """
 """What a clip may be judged for, by `class_of`."""
 

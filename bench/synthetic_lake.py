@@ -41,7 +41,7 @@ class SyntheticClass:
     excluded_hashtags: dict[str, str] = field(default_factory=dict)
     former_ids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    person_required: bool = True
+    must_show: str = "person"
 
 
 def classes() -> list[SyntheticClass]:

@@ -67,15 +67,20 @@ def lint(
     record: Annotated[
         bool, typer.Option("--record", help="Write labels that are new into the ledger, labels.csv, and begin one.")
     ] = False,
+    model: Annotated[
+        str, typer.Option(help="The model, by open_clip's name, whose tokenizer says which prompts it would cut.")
+    ] = "PE-Core-B-16",
 ) -> None:
     """Check the whole contract of the class files: each fault is a line with file, line and remedy; exit 1 if any.
 
-    Where a ledger lies beside them, each label must stand for the class that it has always stood for.
+    Prompts that the model would cut are among them: it reads the first 32 tokens, and says nothing of the others. Where
+    a ledger lies beside the files, each label must stand for the class that it has always stood for.
     """
     from h2a_curation.foundation.shipped_data import data_folder
+    from h2a_curation.models.clip import text_context
     from h2a_curation.taxonomy import edit, ledger
+    from h2a_curation.taxonomy.lint import Reader, place
     from h2a_curation.taxonomy.lint import lint as faults_of
-    from h2a_curation.taxonomy.lint import place
     from h2a_curation.taxonomy.load import complete, read_files
 
     path = classes or data_folder() / "classes"
@@ -83,7 +88,9 @@ def lint(
     num_classes = len(complete(files, str(path)))
     if record:
         edit.write({ledger.ledger_path(path): ledger.as_ledger(_recorded(path, files))})
-    faults = [*faults_of(files), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
+    context = text_context(model)
+    reader = Reader(model=model, max_tokens=context.max_tokens, num_tokens=context.num_tokens)
+    faults = [*faults_of(files, reader), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
     for fault in faults:
         typer.echo(f"{place(path, fault.class_id)}: {fault.class_id}: {fault.says}")
     typer.echo(f"{num_classes} classes, {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")

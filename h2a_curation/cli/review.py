@@ -9,13 +9,18 @@ from rich.text import Text
 from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass
 
 _PROMPTS_OF_A_SIBLING = 2
+_MUST_SHOW = {
+    "person": "a person, by face or body",
+    "hands": "hands, arms, legs or feet at work; no whole person",
+    "nothing": "nothing of a person",
+}
 
 
 def review(c: ActionClass, every: Sequence[ActionClass]) -> RenderableType:
     """What the class is, its tags with their reasons, its prompts, and its siblings' definitions beside."""
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     facts.add_row("must be seen", c.definition)
-    facts.add_row("a person", "must be seen" if c.person_required else "need not be seen")
+    facts.add_row("must show", _MUST_SHOW[c.must_show])
     facts.add_row("clip stride", f"{c.clip_stride} frames at 30 fps")
     facts.add_row("risks", ", ".join(c.risks) or "none")
     for benchmark in BENCHMARKS:

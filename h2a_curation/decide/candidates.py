@@ -47,8 +47,8 @@ class DecidedClass(Protocol):
         """Ids of ended classes whose learnt tags speak for this one."""
 
     @property
-    def person_required(self) -> bool:
-        """Whether clips of the class must show a person."""
+    def must_show(self) -> str:
+        """What of a person clips of the class must show: `person`, `hands` or `nothing`."""
 
 
 # A seed tag ranks before a learnt one, since a person chose it: the ground of a candidate is its best tag.
@@ -88,7 +88,8 @@ def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
             {
                 "class_id": pa.array([c.id for c in classes], pa.string()),
                 "label": pa.array([c.label for c in classes], pa.int64()),
-                "person_required": pa.array([c.person_required for c in classes], pa.bool_()),
+                "person_required": pa.array([c.must_show == "person" for c in classes], pa.bool_()),
+                "must_show": pa.array([c.must_show for c in classes], pa.string()),
             }
         ),
         "succession": pa.table(

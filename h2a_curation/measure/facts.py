@@ -69,6 +69,8 @@ class Pictures:
     """Degrees by which the stored pictures must be turned, counterclockwise, until they are upright."""
     may_be_joined: bool = False
     """Whether the file may be pieces of a stream, one after the other: where two meet, counters break."""
+    begins_late: bool = False
+    """Whether packets come before the first keyframe: they are left out, and ffmpeg would stop at them."""
     has_one_size: bool = True
     """Whether all stored pictures of the file have one size."""
     steady_fps: float | None = None

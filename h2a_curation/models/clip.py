@@ -12,7 +12,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -59,10 +59,11 @@ class ClipModel:
         if not name.startswith(LOCAL):
             _is_hub_reachable()
         try:
-            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained, device=_device())
+            given = _preprocessing(name, pretrained)
+            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained, device=_device(), **given)
             tokenize = open_clip.get_tokenizer(name, **_tokenizer_arguments(name))
         # open_clip asserts that shapes fit.
-        except (RuntimeError, OSError, AssertionError) as error:
+        except (RuntimeError, OSError, AssertionError, ImportError) as error:
             raise _explained(name, pretrained, error) from error
         return cls(
             logit_scale=model.logit_scale.exp().item(),
@@ -89,6 +90,38 @@ class ClipModel:
         with _one_thread(), torch.inference_mode():
             tokens = self._tokenize(texts).to(self._device)
             return _halves(self._model.encode_text(tokens, normalize=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextContext:
+    """What a model reads of a text."""
+
+    max_tokens: int
+    """Tokens that it reads, those for begin and end among them; what is beyond is cut."""
+    num_tokens: Callable[[str], int]
+    """Tokens that a text takes if nothing is cut."""
+
+
+def text_context(name: str) -> TextContext:
+    """The text context of a model by its tokenizer. No weights are loaded; ValueError where there is no such model,
+    ConnectionError where the tokenizer must be fetched and cannot.
+    """
+    open_clip = import_open_clip()
+    if name.startswith(LOCAL):
+        _identity(name, None)
+    elif not name.startswith(_HUB) and name not in open_clip.list_models():
+        raise _unknown(name, open_clip.list_models())
+    try:
+        tokenize = open_clip.get_tokenizer(name, **_tokenizer_arguments(name))
+    except (OSError, ImportError) as error:
+        raise _explained(name, None, error) from error
+
+    def num_tokens(text: str) -> int:
+        enough = tokenize.context_length + 4 * len(text.encode())  # a letter that is written otherwise takes some more
+        tokens = tokenize([text], context_length=enough)[0].tolist()
+        return max(n for n, token in enumerate(tokens, 1) if token != tokens[-1])  # the last one is padding
+
+    return TextContext(max_tokens=tokenize.context_length, num_tokens=num_tokens)
 
 
 @functools.cache
@@ -163,15 +196,40 @@ def _identity(name: str, pretrained: str | None) -> str:
         return name
     _refuse_unknown(name, pretrained)
     assert pretrained is not None
-    return f"{name}/{_hash([Path(pretrained)]) if Path(pretrained).is_file() else pretrained}"
+    if not Path(pretrained).is_file():
+        return f"{name}/{pretrained}"
+    made = "".join(f"+{_plain(value)}" for value in _preprocessing(name, pretrained).values())
+    return f"{name}/{_hash([Path(pretrained)])}{made}"
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _preprocessing(name: str, pretrained: str | None) -> dict[str, Any]:
+    """How pictures become the model's input, as arguments of open_clip, where only a tag would tell it.
+
+    For a file of weights open_clip takes the way of the first CLIP, whatever the model: the middle of a picture, where
+    PE and SigLIP see all of it, squashed. Nothing where tags of the model differ, or say the same.
+    """
+    if name.startswith((LOCAL, _HUB)) or pretrained is None or not Path(pretrained).is_file():
+        return {}
+    open_clip = import_open_clip()
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    by_tag = [open_clip.get_pretrained_cfg(name, tag) for tag in open_clip.list_pretrained_tags_by_model(name)]
+    ways = {tuple(of[key] for key in keys) for of in by_tag if of.keys() >= set(keys)}
+    usual = asdict(open_clip.transform.PreprocessCfg())
+    if len(ways) != 1 or ways == {tuple(usual[key] for key in keys)}:
+        return {}
+    [way] = ways
+    return {f"image_{key}": value for key, value in zip(keys, way, strict=True)}
 
 
 def _refuse_unknown(name: str, pretrained: str | None) -> None:
     open_clip = import_open_clip()
     names = open_clip.list_models()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-        raise ValueError(f"open_clip has no model {name}: did you mean {near[0]}? Or give {LOCAL}FOLDER")
+        raise _unknown(name, names)
     tags = open_clip.list_pretrained_tags_by_model(name)
     if pretrained not in tags and not (pretrained and Path(pretrained).is_file()):
         raise ValueError(
@@ -180,10 +238,17 @@ def _refuse_unknown(name: str, pretrained: str | None) -> None:
         )
 
 
+def _unknown(name: str, names: list[str]) -> ValueError:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0)
+    return ValueError(f"open_clip has no model {name}: did you mean {near[0]}? Or give {LOCAL}FOLDER")
+
+
 def _explained(name: str, pretrained: str | None, error: Exception) -> Exception:
     """open_clip reports all that goes wrong as RuntimeError: what is a network's fault is told by its words."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     what = " ".join(filter(None, [name, pretrained]))
+    if isinstance(error, ImportError):
+        return ValueError(f"{what} needs a package that is not installed: pip install {error.name}")
     if isinstance(error, OSError) or "download" in reason or "HF Hub" in reason:
         return _absent(name, pretrained)
     return ValueError(f"the weights of {what} do not fit the model: {reason}")

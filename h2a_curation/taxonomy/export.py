@@ -15,7 +15,7 @@ LIST_SEPARATOR = "|"
 """Between the items of a list in one cell of a CSV file: no tag, prompt or benchmark class has it."""
 COLUMNS = (
     *("label", "id", "name", "group", "definition", "seed_hashtags", "excluded_hashtags", "prompts", "siblings"),
-    *("person_required", "clip_stride", "risks", *BENCHMARKS),
+    *("person_required", "must_show", "clip_stride", "risks", *BENCHMARKS),
 )
 """Columns of the CSV form; `seed_hashtags` and `excluded_hashtags` hold `tag=reason` items."""
 
@@ -86,6 +86,8 @@ def _object(c: ActionClass) -> dict[str, Any]:
         "seed_hashtags": list(c.seed_hashtags),
         "prompts": list(c.prompts),
         "siblings": list(c.siblings),
+        "person_required": c.person_required,
+        "must_show": c.must_show,
         "mappings": {benchmark: list(getattr(c.mappings, benchmark)) for benchmark in BENCHMARKS},
     }
 

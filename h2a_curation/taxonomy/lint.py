@@ -7,7 +7,7 @@ not know of it, a prompt that could belong to anything.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,26 @@ class Fault:
     says: str
 
 
-def lint(files: Sequence[ClassFile]) -> list[Fault]:
-    """What is wrong with the classes of these files, class by class in their order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """The model that reads prompts, as lint needs it."""
+
+    model: str
+    """The name by which the user knows it."""
+    max_tokens: int
+    """Tokens that it reads of a prompt; what is beyond is cut, and nothing says so."""
+    num_tokens: Callable[[str], int]
+    """Tokens that a prompt takes."""
+
+
+def lint(files: Sequence[ClassFile], reader: Reader | None = None) -> list[Fault]:
+    """What is wrong with the classes of these files, class by class in their order. Without a reader, the length of
+    prompts is not looked at.
+    """
     classes = [c for file in files for c in file.classes]
     faults = [Fault(class_id=c.id, says=says) for c in classes for says in _alone(c)]
+    if reader is not None:
+        faults += [Fault(class_id=c.id, says=says) for c in classes for says in _too_long(c, reader)]
     faults += [Fault(class_id=c.id, says="no group: name one at the top of its file") for c in _without_group(files)]
     faults += [*_tags(classes), *_siblings(classes), *_prompts(classes)]
     order = {c.id: n for n, c in enumerate(classes)}
@@ -87,6 +103,18 @@ def _children(c: GivenClass) -> Iterator[str]:
             yield (
                 f"{field} '{text}' names a child ('{word}'), and frames of children would be looked for: speak of a "
                 f"person or an adult, or, where the class is about children, give it risks: [minors]"
+            )
+
+
+def _too_long(c: GivenClass, reader: Reader) -> Iterator[str]:
+    for prompt in c.prompts:
+        if (num := reader.num_tokens(prompt)) > reader.max_tokens:
+            words = prompt.split()
+            while words and reader.num_tokens(" ".join(words)) > reader.max_tokens:
+                words.pop()
+            yield (
+                f"prompt '{prompt}' has {num} tokens, of which {reader.model} reads {reader.max_tokens}: it is cut "
+                f"after '{' '.join(words[-3:])}', so shorten it"
             )
 
 

@@ -103,7 +103,7 @@ def _complete(given: GivenClass, group: str, label: int) -> ActionClass:
         excluded_hashtags=given.excluded_hashtags,
         prompts=given.prompts or prompts_by_rule(name),
         siblings=given.siblings,
-        person_required=given.person_required,
+        must_show=given.shown,
         clip_stride=given.clip_stride,
         risks=given.risks,
         mappings=given.mappings,

@@ -14,6 +14,10 @@ REASONS = ("generalise", "specify", "noun", "noun-verb", "consolidated", "cultur
 Risk = Literal["minors", "danger", "medical", "weapon", "religious"]
 """What a curator must look out for: children likely in view, imitation may hurt, injury or treatment, arms, worship."""
 RISKS: tuple[Risk, ...] = get_args(Risk)
+MustShow = Literal["person", "hands", "nothing"]
+"""What of a person a clip of a class must show: a person, that is a face or a whole body; hands, arms, legs, feet or
+another detail at work, as in a close view; or nothing, because what is done is seen without any of these."""
+MUST_SHOW: tuple[MustShow, ...] = get_args(MustShow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,10 @@ class GivenClass:
     """The CLIP ensemble; where there is none, five are made from the name."""
     siblings: tuple[str, ...] = ()
     """Classes that are easily taken for this one."""
-    person_required: bool = True
+    must_show: MustShow | None = None
+    """What of a person its clips must show; left out, a person."""
+    person_required: bool | None = None
+    """The former way to say it: true is `must_show: person`, false is `must_show: nothing`."""
     clip_stride: Literal[2, 4] = 4
     """Frames from one sampled frame to the next, at 30 fps: 2 for what is over within a second."""
     risks: tuple[Risk, ...] = ()
@@ -66,6 +73,16 @@ class GivenClass:
                 raise ValueError(f"hashtag '{tag}' of {self.id} has reason '{reason}'; use one of {', '.join(REASONS)}")
         if self.label is not None and self.label < 0:
             raise ValueError(f"label {self.label} of {self.id} is negative; labels start at 0")
+        if self.person_required is not None and self.person_required != (self.shown == "person"):
+            raise ValueError(
+                f"{self.id} says person_required: {str(self.person_required).lower()} and must_show: {self.must_show}, "
+                f"which cannot both be; keep must_show"
+            )
+
+    @property
+    def shown(self) -> MustShow:
+        """What its clips must show, whichever of the two keys says so."""
+        return self.must_show or ("nothing" if self.person_required is False else "person")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +143,7 @@ class ActionClass:
     excluded_hashtags: dict[str, str]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
-    person_required: bool
+    must_show: MustShow
     clip_stride: int
     risks: tuple[str, ...]
     mappings: Mappings
@@ -142,6 +159,11 @@ class ActionClass:
     def names(self) -> tuple[str, ...]:
         """All that a table may call the class, normalised as hashtags: its id, its name, and ids that it had."""
         return tuple(dict.fromkeys(normalise(name) for name in (self.id, self.name, *self.former_ids)))
+
+    @property
+    def person_required(self) -> bool:
+        """Whether its clips must show a person: hands alone do not do."""
+        return self.must_show == "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
-from h2a_curation.taxonomy.model import BENCHMARKS, REASONS, ActionClass, Change
+from h2a_curation.taxonomy.model import BENCHMARKS, MUST_SHOW, REASONS, ActionClass, Change, MustShow
 
 _TITLES = {
     "kinetics400": "Kinetics-400",
@@ -21,6 +21,14 @@ The paper's own list of 386 hashtags could not be obtained. These classes were w
 principles that the paper names; whoever has its list imports it:
 `h2a classes import hashtags.txt --out my_classes.yaml`.
 """
+_SHOWN = """## What of a person must be seen
+
+`must_show` of a class says what its usual video shows. `person`: a face or a body; clips in which too few frames show
+one are `no_person`. `hands`: hands, arms, legs or feet at work, or a detail of the face, as in a close view; no rule
+asks for a person there, since detectors of faces and bodies find none. `nothing`: what is done is seen without any of
+these, or the person is a speck under a wing or sail. A class file's older key `person_required` still counts: true is
+`person`, false is `nothing`.
+"""
 _BENCHMARKS = """## Benchmarks
 
 A mapping says that clips of the benchmark's class count as the class here; several may map to one.
@@ -35,9 +43,10 @@ _HOW = """## How to propose a class
 2. Write every key (each that the command takes is an option of it): `definition` says what must be *seen*; 3 to 8
    `seed_hashtags` that people really write, each with the principle behind it ({reasons});
    `excluded_hashtags` for the homonyms that you know; at least 5 `prompts`, captions of one frame that tell the class
-   from its `siblings`; `clip_stride` 2 where the action is over within a second; `risks`; `mappings` by the benchmarks'
-   exact class names (`data/benchmarks`). Prompts speak of a person or an adult: frames like them are looked for, so
-   `h2a classes lint` refuses words for children but in a class with the flag `minors` that is about them.
+   from its `siblings`; `must_show` where neither face nor body need be seen; `clip_stride` 2 where the action is over
+   within a second; `risks`; `mappings` by the benchmarks' exact class names (`data/benchmarks`). Prompts speak of a
+   person or an adult: frames like them are looked for, so `h2a classes lint` refuses words for children but in a class
+   with the flag `minors` that is about them.
 3. Name the class in its siblings' entries too (the command does), run `h2a classes lint` until it is silent, and make
    this page again: `h2a classes export --format md --out docs/classes.md`. Who writes an entry without the command
    runs `h2a classes lint --record` once.
@@ -72,6 +81,8 @@ def as_page(classes: Sequence[ActionClass], changes: Sequence[Change]) -> str:
         _HEAD.format(num=len(classes)),
         "## Groups\n",
         _table(("group", "classes", "of them with a risk flag"), (_group_row(g, classes) for g in groups)),
+        _SHOWN,
+        _table(("must show", "classes", "which"), (_shown_row(shown, classes) for shown in MUST_SHOW)),
         _BENCHMARKS,
         _table(("benchmark", "its classes", "mapped", "not mapped"), (_benchmark_row(b, classes) for b in BENCHMARKS)),
         "## Risk flags\n",
@@ -101,6 +112,11 @@ def _group_row(group: str, classes: Sequence[ActionClass]) -> tuple[str, int, in
     own = [c for c in classes if c.group == group]
     anchor = f"[{group}](#{group})"
     return anchor, len(own), sum(bool(c.risks) for c in own)
+
+
+def _shown_row(shown: MustShow, classes: Sequence[ActionClass]) -> tuple[str, int, str]:
+    ids = [c.id for c in classes if c.must_show == shown]
+    return f"`{shown}`", len(ids), "all others" if shown == "person" else ", ".join(f"`{i}`" for i in sorted(ids))
 
 
 def _benchmark_row(benchmark: str, classes: Sequence[ActionClass]) -> tuple[str, int, int, str]:

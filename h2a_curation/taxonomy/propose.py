@@ -159,7 +159,11 @@ def _given(cells: Mapping[str, str], start: GivenClass) -> GivenClass:
             said.setdefault("mappings", {})[column] = items
         elif cell and column != "group":
             said[column] = int(cell) if cell.isdecimal() else cell
-    return replace(start, **_fields(yaml_file.check(said, GivenClass), said))
+    checked = yaml_file.check(said, GivenClass)
+    fields = _fields(checked, said)
+    if "person_required" in said:  # the former key, which must not stand beside what a shipped class says
+        fields |= {"must_show": checked.shown, "person_required": None}
+    return replace(start, **fields)
 
 
 def _fields(c: GivenClass, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def _proposal(given: GivenClass, taken_from: str | None) -> Proposal:
 
 def _given_of(c: ActionClass) -> GivenClass:
     keys = (*("id", "name", "definition", "seed_hashtags", "excluded_hashtags", "prompts", "siblings"),)
-    more = ("person_required", "clip_stride", "risks", "mappings")
+    more = ("must_show", "clip_stride", "risks", "mappings")
     return GivenClass(**{key: getattr(c, key) for key in (*keys, *more)})
 
 

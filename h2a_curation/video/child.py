@@ -56,6 +56,11 @@ def scene_in_child(file: str, rules: CutRules, *, limits: Limits) -> SceneToCut 
     return SceneToCut(**said, pictures=Pictures(**pictures | {"colour": Colour(**pictures["colour"])}))
 
 
+def rewrite_in_child(file: str, into: str, *, limits: Limits) -> None:
+    """As `write_from_keyframe`. UndecodableError as for a scene."""
+    _ask("rewrite", [file, into], limits)
+
+
 def look_in_child(file: str, rules: LookRules, *, limits: Limits) -> Look:
     """As `look`. UndecodableError for a clip that does not decode, goes over a limit or crashes the decoder."""
     answer = _ask("look", [file, as_arguments(rules)], limits)

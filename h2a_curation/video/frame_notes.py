@@ -26,7 +26,9 @@ _SAME_SHAPE = 0.02
 class FrameNotes:
     """The notes of the frames of one stream, in the decoder's order."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(self, container: InputContainer, stream: VideoStream, *, begins_late: bool = False) -> None:
+        """`begins_late`: packets come before the first keyframe, and are left out."""
+        self._begins_late = begins_late
         self.stored_s: list[float | None] = []
         self.turns: list[int] = []
         """Numbers of frames from which on pictures have another shape: nothing can show both without bending one."""
@@ -77,6 +79,7 @@ class FrameNotes:
             end_frame=bisect_left(frames.times_s, scene.end_s),
             pictures=replace(
                 pictures,
+                begins_late=self._begins_late,
                 has_one_size=self.num_sizes == 1,
                 steady_fps=None if frames.is_stored else frames.fps,
             ),

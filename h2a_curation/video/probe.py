@@ -6,6 +6,7 @@ Runs on untrusted input, and so in `child`; `probe` itself is for the child and 
 """
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +20,9 @@ from av.video.stream import VideoStream
 
 from h2a_curation.measure.facts import ProbeFacts, UndecodableError
 from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
+from h2a_curation.video.entry import parted
 from h2a_curation.video.frame_notes import JOINABLE, FrameNotes
-from h2a_curation.video.nal import is_overwritten, length_size
+from h2a_curation.video.nal import units_of
 from h2a_curation.video.reports import complaints, has_hole, telling_decoder
 
 VERSION = 2
@@ -53,6 +55,8 @@ class _Decoded:
 
     notes: FrameNotes
     num_packets: int = 0
+    num_before: int = 0
+    """Packets before the first keyframe, which no player shows."""
     num_places: int = 0
     """Units of the stream's clock up to its last packet."""
     is_broken: bool = False
@@ -61,6 +65,10 @@ class _Decoded:
     """Packets since one in a format that may be joined lacked a part; None where that was no joint, or was not."""
     ends_s: float = 0.0
     """When the last packet of any stream ends."""
+
+
+class _DamagedError(Exception):
+    """What a packet, its container or the decoder tells of damage."""
 
 
 def probe(file: str) -> ProbeFacts:
@@ -103,6 +111,9 @@ def _probe_container(container: InputContainer) -> ProbeFacts:
         return replace(facts, outcome=outcome, detail=f"after {facts.num_frames} frames: {_words(error)}")
     if not facts.num_frames:
         return replace(facts, outcome="damaged", detail="no frame could be decoded")
+    if decoded.num_before:
+        said = f"begins in mid-stream: {decoded.num_before} packets before the first keyframe are left out"
+        facts = replace(facts, detail=said)
     return _compare(facts, container, stream, decoded)
 
 
@@ -111,39 +122,55 @@ def _decode(container: InputContainer, stream: VideoStream, decoded: _Decoded) -
     # The loop filter smooths pictures that nobody looks at here, and is a sixth of the time.
     make_strict(stream, skip_loop_filter="all")
     decoder = telling_decoder(stream)
-    may_be_joined = _format(container) in JOINABLE
     try:
         with complaints(container, decoder) as complaint:
-            for packet in container.demux():
-                if said := complaint():
-                    return ValueError(said)
-                decoded.ends_s = max(decoded.ends_s, _end_s(packet))
-                if packet.stream.index != stream.index:
-                    continue
-                decoded.num_packets += packet.size > 0
-                decoded.num_places = max(decoded.num_places, (packet.dts or 0) + 1)
-                _note_break(decoded, packet, may_be_joined=may_be_joined)
-                if error := _decode_packet(packet, decoder, decoded):
-                    return error
-            return ValueError(said) if (said := complaint()) else None
+            before, shown = parted(_packets(container, stream, decoder, decoded, complaint))
+            decoded.num_before = len(before)
+            for packet in shown:
+                _decode_packet(packet, decoder, decoded)
+            if said := complaint():
+                return ValueError(said)
+    except _DamagedError as error:
+        return error
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
         return error
+    return None
 
 
-def _decode_packet(packet: "Packet[Any]", decoder: VideoCodecContext, decoded: _Decoded) -> Exception | None:
-    content = bytes(packet)
-    length_bytes = length_size(decoder)
-    if (length_bytes is not None and is_overwritten(content, length_bytes)) or has_hole(content, decoder):
-        return ValueError("a packet was overwritten")
+def _packets(
+    container: InputContainer,
+    stream: VideoStream,
+    decoder: VideoCodecContext,
+    decoded: _Decoded,
+    complaint: Callable[[], str],
+) -> "Iterator[Packet[Any]]":
+    """The packets of the pictures, each looked at; of other streams' it is noted when they end."""
+    units = units_of(decoder)
+    may_be_joined = _format(container) in JOINABLE
+    for packet in container.demux():
+        if said := complaint():
+            raise _DamagedError(said)
+        decoded.ends_s = max(decoded.ends_s, _end_s(packet))
+        if packet.stream.index != stream.index:
+            continue
+        decoded.num_packets += packet.size > 0
+        decoded.num_places = max(decoded.num_places, (packet.dts or 0) + 1)
+        _note_break(decoded, packet, may_be_joined=may_be_joined)
+        content = bytes(packet)
+        if (units is not None and units.is_overwritten(content)) or has_hole(content, decoder):
+            raise _DamagedError("a packet was overwritten")
+        yield packet
+
+
+def _decode_packet(packet: "Packet[Any]", decoder: VideoCodecContext, decoded: _Decoded) -> None:
     for frame in decoder.decode(packet):
         if frame.is_corrupt:
-            return ValueError("a frame was decoded with errors")
+            raise _DamagedError("a frame was decoded with errors")
         decoded.notes.add(frame)
         if len(decoded.notes.stored_s) > MAX_FRAMES:
             raise UndecodableError("too_many_frames", f"above {MAX_FRAMES}")
-    return None
 
 
 def _note_break(decoded: _Decoded, packet: "Packet[Any]", *, may_be_joined: bool) -> None:

@@ -4,7 +4,7 @@ The detector is fed by our own decoder, frame by frame: PySceneDetect's backends
 shrink them, truncate damaged files silently, and place cuts by frame number, which variable frame rates make wrong.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import version
@@ -14,7 +14,6 @@ from statistics import median
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -24,6 +23,7 @@ from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import Scene, SceneToCut
 from h2a_curation.video.container import decoder_fingerprint, make_strict, opened, video_stream
 from h2a_curation.video.cut_guard import CutGuard
+from h2a_curation.video.entry import parted
 from h2a_curation.video.frame_notes import FrameNotes
 
 VERSION = 2
@@ -140,8 +140,11 @@ def _seen(file: str, rules: CutRules) -> _Seen | None:
         stream = video_stream(container)
         if stream is None:
             return None
-        notes = FrameNotes(container, stream)
-        for index, (frame, picture) in enumerate(_small_pictures(container, stream)):
+        make_strict(stream, skip_loop_filter="all")
+        before, shown = parted(container.demux(stream))
+        notes = FrameNotes(container, stream, begins_late=bool(before))
+        frames = (frame for packet in shown for frame in packet.decode())
+        for index, (frame, picture) in enumerate(_small_pictures(stream, frames)):
             time_s = notes.add(frame)
             # The detector only subtracts its timecodes: frame numbers at any constant rate do.
             proposed = detector.process_frame(FrameTimecode(index, Fraction(25)), picture)
@@ -168,13 +171,14 @@ class _Moves:
             self._last = time_s, grey
 
 
-def _small_pictures(container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, NDArray[np.uint8]]]:
+def _small_pictures(
+    stream: VideoStream, frames: Iterable[VideoFrame]
+) -> Iterator[tuple[VideoFrame, NDArray[np.uint8]]]:
     """Each frame, and its picture made small, in the order of showing."""
-    make_strict(stream, skip_loop_filter="all")
     width, height = stream.codec_context.width, stream.codec_context.height
     scale = min(1.0, _SHORT_SIDE_PX / min(width, height))
     size = {"width": max(2, round(width * scale)), "height": max(2, round(height * scale))}
     shrink = VideoReformatter()
-    for frame in container.decode(stream):
+    for frame in frames:
         small = shrink.reformat(frame, **size, format="bgr24", interpolation="AREA", threads=1)
         yield frame, np.asarray(small.to_ndarray(), np.uint8)

@@ -134,6 +134,16 @@ def _scene() -> Task:
     return task
 
 
+def _rewrite() -> Task:
+    from h2a_curation.video.entry import write_from_keyframe
+
+    def task(file: str, into: str) -> Answer:
+        write_from_keyframe(file, into)
+        return {}, []
+
+    return task
+
+
 def _look() -> Task:
     from h2a_curation.measure.frames import LookRules
     from h2a_curation.video.sample_frames import look
@@ -148,7 +158,12 @@ def _look() -> Task:
     return task
 
 
-TASKS: Mapping[str, Callable[[], Task]] = {"probe": _probe, "scene": _scene, "look": _look}
+TASKS: Mapping[str, Callable[[], Task]] = {
+    "probe": _probe,
+    "scene": _scene,
+    "rewrite": _rewrite,
+    "look": _look,
+}
 """What imports a task's decoder and returns the task, by the name that requests have for it."""
 
 

@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import ffmpeg
@@ -23,6 +25,7 @@ from h2a_curation.foundation.machine import MachineError
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, SceneToCut, UndecodableError
 from h2a_curation.video.answers import DEFAULT_LIMITS, PATIENCE, Limits
+from h2a_curation.video.child import rewrite_in_child
 from h2a_curation.video.colour import is_hdr
 from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
 from h2a_curation.video.filters import SCALER, filtered
@@ -105,6 +108,10 @@ def cut(
     """
     if is_hdr(scene.pictures.colour) and not has_zimg():
         raise UndecodableError("hdr", f"{scene.pictures.colour.transfer}: this ffmpeg is built without zimg")
+    if scene.pictures.begins_late:
+        pictures = replace(scene.pictures, stream=0, begins_late=False, may_be_joined=False)
+        with _from_keyframe(file, folder, limits) as entered:
+            return cut(entered, replace(scene, pictures=pictures), rules, folder=folder, limits=limits)
     clip = folder / f"{uuid.uuid4().hex}.mp4"
     facts = None
     try:
@@ -114,6 +121,17 @@ def cut(
         if facts is None:
             remove(folder, clip)
     return facts
+
+
+@contextlib.contextmanager
+def _from_keyframe(file: str, folder: Path, limits: Limits) -> Iterator[str]:
+    """The same pictures in another file, without what comes before the first keyframe."""
+    entered = folder / f"{uuid.uuid4().hex}.mkv"
+    try:
+        rewrite_in_child(file, str(entered), limits=limits)
+        yield str(entered)
+    finally:
+        remove(folder, entered)
 
 
 def _ends_well(command: list[str], limits: Limits) -> bool:

@@ -1,6 +1,6 @@
 """A lake of a few rows in memory, and the classes, prompts and vectors that go with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ class SmallClass:
     siblings: tuple[str, ...] = ()
     former_ids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    person_required: bool = True
+    must_show: str = "person"
 
 
 CLASSES = [
@@ -44,7 +44,7 @@ CLASSES = [
     SmallClass(
         id="squat", label=1, seed_hashtags={"squat": "noun"}, excluded_hashtags={"gym": "stands for everything"}
     ),
-    SmallClass(id="surf", label=2, seed_hashtags={"surf": "noun"}, person_required=False),
+    SmallClass(id="surf", label=2, seed_hashtags={"surf": "noun"}, must_show="nothing"),
 ]
 SHOWS = {"deadlift": 0, "squat": 1, "surf": 2, "slides": 3}
 """What a frame may show: three classes and a negative."""
@@ -114,10 +114,14 @@ class SmallLake:
         self.rows["tag_claim"].append(row)
 
     def decide(
-        self, rules: DecideRules | None = None, prompts: PromptVectors = PROMPTS, opted_out: pa.Table = NOBODY
+        self,
+        rules: DecideRules | None = None,
+        prompts: PromptVectors = PROMPTS,
+        opted_out: pa.Table = NOBODY,
+        classes: Sequence[SmallClass] = CLASSES,
     ) -> dict[str, pa.Table]:
         blocks = [([i], self.vectors[i][None]) for i in sorted(self.vectors)]
-        return decide(open_query(self.rows), blocks, prompts, rules or DecideRules(), CLASSES, opted_out)
+        return decide(open_query(self.rows), blocks, prompts, rules or DecideRules(), classes, opted_out)
 
 
 def verdict(decided: dict[str, pa.Table], subject: str, class_id: str = "deadlift") -> dict[str, Any]:

@@ -146,10 +146,10 @@ def test_what_a_rule_blames_changes_no_verdict_and_no_fingerprint():
 @pytest.mark.parametrize(
     ("recipe", "post", "clip"),
     [
-        ("sample", "8ee50275ed605744", "367d2314491f52a4"),
-        ("sample-mini", "84018f9b72e439ff", "ed96d509287077e1"),
-        ("table", "4ee1c5e24047bb09", "33cd203aa3e1df1c"),
-        ("clips", "5e8e4d5590629668", "7bfd4170b1e7fd2b"),
+        ("sample", "8ee50275ed605744", "a441865fd48724d1"),
+        ("sample-mini", "84018f9b72e439ff", "e2613149a7144ed9"),
+        ("table", "4ee1c5e24047bb09", "40156c3822d46058"),
+        ("clips", "5e8e4d5590629668", "508b8fccf0e2f91e"),
     ],
 )
 def test_recipes_that_ship_keep_the_fingerprints_of_their_first_decisions(recipe, post, clip):

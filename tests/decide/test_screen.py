@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
@@ -88,7 +88,8 @@ CLIPS = [
     ({}, {"clip_start_s": 1.9}, "ok"),
     ({}, {"probe_height_px": 120}, "too_small"),
     ({}, {"probe_fps": 5.0}, "low_fps"),
-    ({}, {"signals": {"motion": 0.0}}, "still"),
+    ({}, {"signals": {"motion": 0.18}}, "still"),  # a page with a drawing
+    ({}, {"signals": {"motion": 0.31}}, "ok"),  # a plank
     ({}, {"signals": {"black": 0.9}}, "black"),
     ({}, {"signals": {"person": 1.0}}, "no_person"),
     ({}, {"signals": {"person": 2.0}}, "ok"),
@@ -140,10 +141,22 @@ def test_a_signal_that_does_not_decide_rejects_nobody(mode):
     assert clip_verdict(rules, signals={"person": 0.0, "motion": 0.0, "black": 1.0})["reason"] == "ok"
 
 
-def test_a_class_without_people_needs_none():
+@pytest.mark.parametrize(("must_show", "keep"), [("person", False), ("hands", True), ("nothing", True)])
+def test_only_a_class_that_must_show_a_person_loses_clips_without_one(must_show, keep):
     lake = SmallLake()
-    lake.add("a", shows="surf", signals={"person": 0.0}, post_hashtags=["surf"])
-    assert verdict(lake.decide(), "c-a", "surf")["keep"]
+    lake.add("a", signals={"person": 0.0})
+    classes = [replace(c, must_show=must_show) if c.id == "deadlift" else c for c in CLASSES]
+    v = verdict(lake.decide(classes=classes), "c-a")
+    assert (v["keep"], v["reason"]) == (keep, "ok" if keep else "no_person")
+
+
+def test_rules_of_a_recipe_may_ask_what_a_class_must_show():
+    hands = Rule("no_hands", "CASE WHEN must_show = 'hands' THEN signals['hand'] END", "<", 2)
+    lake = SmallLake()
+    lake.add("a", signals={"person": 0.0, "hand": 1.0})
+    classes = [replace(c, must_show="hands") for c in CLASSES]
+    decided = lake.decide(DecideRules(clip=ClipRules(extra=(hands,))), classes=classes)
+    assert verdict(decided, "c-a")["reason"] == "no_hands"
 
 
 def test_an_absent_signal_passes():

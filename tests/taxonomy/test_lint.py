@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from h2a_curation.foundation import yaml_file
-from h2a_curation.taxonomy.lint import lint, place
+from h2a_curation.taxonomy.lint import Reader, lint, place
 from h2a_curation.taxonomy.model import ClassFile
 
 CLEAN = yaml.safe_load("""
@@ -121,3 +121,15 @@ def test_the_place_of_a_class_is_its_line(tmp_path, text):
     file.write_text(text)
     assert place(file, "ab") == f"{file}:3"
     assert place(tmp_path, "a") == f"{file}:2"
+
+
+def test_a_prompt_that_the_model_would_cut_is_named_with_the_words_after_which_it_is():
+    words = Reader(model="PE-Core-B-16", max_tokens=8, num_tokens=lambda text: len(text.split()) + 2)
+    long = "a salsa couple turns in a long red wave"
+    content = copy.deepcopy(CLEAN)
+    content["classes"][0]["prompts"][0] = long
+    [fault] = [fault for fault in lint([yaml_file.check(content, ClassFile)], words) if "tokens" in fault.says]
+    assert fault.says == (
+        f"prompt '{long}' has 11 tokens, of which PE-Core-B-16 reads 8: it is cut after 'turns in a', so shorten it"
+    )
+    assert not [fault for fault in lint([yaml_file.check(content, ClassFile)]) if "tokens" in fault.says]

@@ -35,6 +35,8 @@ def test_a_short_class_file_is_completed_by_rule(tmp_path):
         ("classes:\n- id: surf\n  clip_stride: 3\n", 3, "2 or 4"),
         ("classes:\n- id: surf\n  mappings: {ucf: [Surfing]}\n", 3, "ucf101"),
         ("classes:\n- id: surf\n  label: -1\n", 2, "labels start at 0"),
+        ("classes:\n- id: surf\n  must_show: feet\n", 3, "'person', 'hands' or 'nothing'"),
+        ("classes:\n- id: surf\n  must_show: hands\n  person_required: true\n", 2, "cannot both be; keep must_show"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_line_and_remedy(tmp_path, text, line, says):
@@ -43,6 +45,23 @@ def test_a_mistake_is_one_line_with_file_line_and_remedy(tmp_path, text, line, s
         load_classes(file)
     assert str(error.value).startswith(f"{file}:{line}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "must_show", "person_required"),
+    [
+        ("", "person", True),
+        (", must_show: person", "person", True),
+        (", must_show: hands", "hands", False),
+        (", must_show: nothing", "nothing", False),
+        (", person_required: true", "person", True),
+        (", person_required: false", "nothing", False),
+        (", person_required: false, must_show: hands", "hands", False),
+    ],
+)
+def test_what_a_class_must_show_is_read_from_either_key(tmp_path, keys, must_show, person_required):
+    [c] = load_classes(write(tmp_path, f"classes: [{{id: surf{keys}}}]"))
+    assert (c.must_show, c.person_required) == (must_show, person_required)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,28 @@ def test_a_csv_names_what_it_likes_and_the_rest_is_proposed(proposed):
     assert "prompts (made from the name)" not in new.todo
 
 
+@pytest.mark.parametrize(
+    ("row", "must_show"),
+    [
+        ("handwashing,,", "hands"),
+        ("handwashing,true,", "person"),
+        ("handwashing,false,", "nothing"),
+        ("handwashing,,person", "person"),
+        ("newthing,,", "person"),
+        ("newthing,false,hands", "hands"),
+    ],
+)
+def test_a_cell_says_what_must_be_shown_and_else_the_shipped_class_does(proposed, row, must_show):
+    [proposal] = proposed("mine.csv", f"hashtag,person_required,must_show\n{row}\n")
+    assert proposal.given.shown == must_show
+
+
+def test_exports_have_the_former_column_beside_the_new_one(shipped):
+    shown = {(row["must_show"], row["person_required"]) for row in csv.DictReader(io.StringIO(as_csv(shipped)))}
+    assert shown == {("person", "true"), ("hands", "false"), ("nothing", "false")}
+    assert {json.loads(line)["must_show"] for line in as_jsonl(shipped).splitlines()} == {"person", "hands", "nothing"}
+
+
 def test_yaml_is_a_list_of_tags_or_a_class_file(proposed):
     [one, two] = proposed("mine.yaml", "[salsadance, newthing]")
     assert (one.taken_from, two.taken_from) == ("salsa", None)
@@ -100,6 +122,7 @@ def test_yaml_is_a_list_of_tags_or_a_class_file(proposed):
         ("a.csv", "nome\nx\n", "a.csv:1: no column 'nome' is known; use name"),
         ("a.csv", "name\nx\n", "name one 'hashtag' or 'id'"),
         ("a.csv", "hashtag,label\nx,many\n", "a.csv:2: label: .*integer"),
+        ("a.csv", "hashtag,must_show,person_required\nx,hands,true\n", "a.csv:2: .*cannot both be; keep must_show"),
         ("a.csv", "hashtag,name\n,x\n", "a.csv:2: neither a hashtag nor an id"),
         ("a.yaml", "classes:\n- id: X\n", "a.yaml:2: .*kebab case"),
         ("a.yaml", "a: [}", "a.yaml:1: not valid YAML"),
@@ -127,7 +150,7 @@ def test_the_shipped_classes_survive_export_and_import(proposed, shipped, tmp_pa
         assert (again.given.id, again.given.label, again.given.prompts) == (one.id, one.label, one.prompts)
         assert (again.given.seed_hashtags, again.given.mappings) == (one.seed_hashtags, one.mappings)
         assert (again.given.risks, again.given.clip_stride) == (one.risks, one.clip_stride)
-        assert again.given.person_required == one.person_required
+        assert again.given.shown == one.must_show
 
 
 def test_jsonl_has_the_keys_that_other_programs_read(shipped):

@@ -7,6 +7,7 @@ import pytest
 
 from h2a_curation import recipes
 from h2a_curation.foundation.shipped_data import data_folder
+from h2a_curation.models.clip import text_context
 from h2a_curation.sample_world.clip_spec import ACTIONS
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
 from h2a_curation.taxonomy.child_words import word_for_a_child
@@ -38,6 +39,13 @@ def test_the_sample_world_is_built_of_what_it_renders():
 def test_lint_finds_nothing():
     files = read_files(FOLDER)
     assert [f"{place(FOLDER, fault.class_id)}: {fault.says}" for fault in lint(files)] == []
+
+
+def test_no_prompt_is_cut_by_the_models_that_recipes_name(classes):
+    for name in ("youtube-hashtags", "tiktok-research", "table", "folder"):
+        context = text_context(recipes.load(name).embed.model)
+        prompts = [p for c in [*classes, *load_negatives([])] for p in c.prompts]
+        assert [p for p in prompts if context.num_tokens(p) > context.max_tokens] == []
 
 
 def test_one_file_a_group():
@@ -91,6 +99,25 @@ def test_negatives_have_prompts_of_their_own(classes):
     assert len(negatives) >= 4
     assert not prompts & {p for n in negatives for p in n.prompts}
     assert {name for n in negatives for name in n.shown_by} <= {c.id for c in classes}
+
+
+def test_each_class_says_what_it_must_show_and_classes_of_hands_ask_for_no_person(classes):
+    given = [c for file in read_files(FOLDER) for c in file.classes]
+    assert [c.id for c in given if c.must_show is None or c.person_required is not None] == []
+    shown = {c.id: c.must_show for c in classes}
+    of_hands = [
+        "hand-washing",
+        "welding",
+        "card-playing",
+        "card-shuffling",
+        "guitar-playing",
+        "piano-playing",
+        "knitting",
+    ]
+    of_hands += ["flute-playing", "vegetable-chopping", "manicure", "knot-tying", "jewelry-making", "typing"]
+    assert {shown[i] for i in of_hands} == {"hands"}
+    assert {shown[i] for i in ("sailing", "dog-sledding", "kite-flying")} == {"nothing"}
+    assert {shown[i] for i in ("yoga", "deadlift", "salsa", "tennis-serve", "drumming", "singing")} == {"person"}
 
 
 def test_the_page_is_made_from_the_data(classes):

@@ -1,12 +1,14 @@
 """A folder of real clips with `labels.csv`, as a small platform: each action is a class and a tag."""
 
 import csv
+import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from h2a_curation.taxonomy.hashtags import normalise
+from h2a_curation.taxonomy.load import load_classes
 
 _COLUMNS = ("file", "action", "is_action", "note")
 _TEMPLATES = (
@@ -59,6 +61,7 @@ def read_labels(folder: Path) -> list[LabelledClip]:
 def classes_of(labels: list[LabelledClip]) -> list[dict[str, Any]]:
     """One class an action, as a class file has them, in alphabetical order."""
     actions = sorted({label.action for label in labels if label.action})
+    shown = _must_show()
     return [
         {
             "id": _kebab(action),
@@ -67,10 +70,19 @@ def classes_of(labels: list[LabelledClip]) -> list[dict[str, Any]]:
             "seed_hashtags": {normalise(action): "noun"},
             "prompts": [template.format(action) for template in _TEMPLATES],
             "siblings": [],
-            "person_required": True,
+            "must_show": shown.get(normalise(action), "person"),
         }
         for action in actions
     ]
+
+
+def _must_show() -> dict[str, str]:
+    """What clips of an action must show, by its name in a benchmark or a tag, as the classes that ship say."""
+    return {
+        normalise(name): c.must_show
+        for c in load_classes()
+        for name in (*itertools.chain.from_iterable(astuple(c.mappings)), *c.seed_hashtags, c.id)
+    }
 
 
 def listings_of(labels: list[LabelledClip]) -> dict[str, tuple[str, ...]]:
