@@ -20,6 +20,7 @@ from h2a_curation.lake import parts
 from h2a_curation.lake.files import keep_file, written_aside
 from h2a_curation.lake.lake import Lake
 from h2a_curation.measure import sense
+from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import UndecodableError
 from h2a_curation.pipeline import acquire
 from h2a_curation.pipeline.acquire import Committed
@@ -71,7 +72,12 @@ def models_of(recipe: Recipe) -> dict[str, str]:
     programs = [scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut]
     cuts = fingerprint([*programs, *_raised(scenes=scenes.VERSION, transcode=transcode.VERSION, cut=cut.VERSION)])
     # Our own versions of cutting are not in it: cut anew, a clip of the same bytes keeps what was measured of it.
-    looks = [fingerprint(programs), DECODER, recipe.look, *_raised(look=sample_frames.VERSION)]
+    looks = [
+        fingerprint([*programs[:2], _first_cut_rules(recipe.cut)]),
+        DECODER,
+        recipe.look,
+        *_raised(look=sample_frames.VERSION),
+    ]
     clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
     senses = fingerprint([looks, recipe.sense, _sensors(_needs_sensors(recipe)).fingerprint])
     return {
@@ -87,6 +93,14 @@ def models_of(recipe: Recipe) -> dict[str, str]:
             if signal.has_own_fingerprint
         },
     }
+
+
+def _first_cut_rules(rules: CutRules) -> dict[str, float]:
+    """The rules of cutting as rows of looks know them since the first lakes: two of these are gone, and count as their
+    defaults did. The rules that came in their place change no look, since a clip of other frames has another id.
+    """
+    kept = {name: getattr(rules, name) for name in ("cut_ratio", "short_side_px", "gop_frames", "crf")}
+    return {**kept, "min_cut_levels": 15.0, "min_scene_frames": 15}
 
 
 def signals_of(recipe: Recipe) -> dict[str, str]:

@@ -90,8 +90,8 @@ def test_persons_are_left_out_where_none_can_be_seen():
     with_sensors, without = (
         {f.name: f.goal for f in real_clips.figures(Compared(), [], found, sees_persons=sees)} for sees in (True, False)
     )
-    assert with_sensors["person.person_rule"] == ">= 0.95"
-    assert without.keys() == with_sensors.keys() - {"person.person_rule"}
+    assert with_sensors["all person: person_rule"] == ">= 0.95"
+    assert without.keys() == with_sensors.keys() - {"person.person_rule", "all person: person_rule"}
 
 
 def test_hands_are_judged_for_a_class_of_hands():
