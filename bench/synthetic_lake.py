@@ -5,7 +5,7 @@ says, some are copies, and some posts and files break each limit, so that every 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -233,11 +233,12 @@ def _sha256s(rng: np.random.Generator, num: int) -> list[str]:
 
 
 def _table(record: type, num: int, **columns: Any) -> pa.Table:
-    """Columns as arrays; one value stands for all rows."""
+    """Columns as arrays; one value stands for all rows, and the record's default for a column that is not given."""
     schema = schemas.arrow_schema(record)
+    defaults = {field.name: field.default for field in fields(record)}
     arrays = []
     for column in schema:
-        values = columns[column.name]
+        values = columns.get(column.name, defaults[column.name])
         values = values if isinstance(values, list | np.ndarray) else [values] * num
         arrays.append(pa.array(values).cast(column.type))
     return pa.Table.from_arrays(arrays, schema=schema)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from markupsafe import Markup
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _INK, _FAINT, _LINE, _MARK = "#010101", "#020202", "#030303", "#040404"
 _CSS = {_INK: "var(--soft)", _FAINT: "var(--rule)", _LINE: "var(--keep)", _MARK: "var(--drop)"}
@@ -30,6 +31,10 @@ _SETTINGS: dict[Any, Any] = {
 
 def loss_curve(points: Sequence[tuple[int, float]], held_out: float, of_mean: float) -> Markup:
     """Training loss by step, the held-out loss at its end, and that of predicting each patch's mean."""
+    # Imported here: it takes half a second, and every command that prints a funnel imports this module.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     steps, losses = zip(*points, strict=True)
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(7.2, 2.9), layout="constrained")
@@ -54,7 +59,7 @@ def _smooth(values: Sequence[float], share: float = 0.15) -> list[float]:
     return smoothed
 
 
-def _svg(figure: Figure) -> Markup:
+def _svg(figure: "Figure") -> Markup:
     out = StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()

@@ -68,7 +68,9 @@ def test_a_wrong_recipe(refused, tmp_path, text, says):
 
 
 def test_a_recipe_that_is_not_there(refused, tmp_path):
-    assert "one of clips, folder, sample" in refused("build", "--recipe", "smple", "--lake", tmp_path / "lake", code=2)
+    assert "one of clips, folder, mastodon, peertube, sample" in refused(
+        "build", "--recipe", "smple", "--lake", tmp_path / "lake", code=2
+    )
 
 
 def test_a_wrong_rule_of_the_users_own(refused, mini, tmp_path):

@@ -82,7 +82,7 @@ def test_a_build_killed_in_any_step_ends_as_an_undisturbed_one(tmp_path, mini, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [STEPS[1], STEPS[3], STEPS[5]])
 def test_a_build_killed_in_a_round_of_visits_ends_as_an_undisturbed_one(tmp_path, step):
     """The table has grown since the first build: what a kill leaves of the visit is neither lost nor done twice."""
     clips = [videos.make(tmp_path / f"{n}.mp4", *videos.moving(2.0, hue=40 * n), *videos.H264) for n in range(6)]

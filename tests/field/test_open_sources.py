@@ -9,6 +9,7 @@ import pytest
 
 from h2a_curation import recipes
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
+from h2a_curation.acquire.fetch import FetchRules, fetch_post
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline.acquire import pseudonymous
 from h2a_curation.sources import open_source
@@ -350,8 +351,11 @@ def test_a_file_that_is_reserved(mastodon, tmp_path):
     mastodon.answers[place] = Answer(body=VIDEO, headers={**MP4, "X-Robots-Tag": "noai"})
     source = source_of(mastodon)
     [post] = source.search("squat", "").posts
-    assert refusal(source.fetch, post, tmp_path / "file").kind is ErrorKind.OPT_OUT
-    assert not (tmp_path / "file").exists()
+    row = fetch_post(
+        post, 0, source.fetch, tmp_path, clock=lambda: factories.DAY, sleep=lambda _: None, rules=FetchRules()
+    )
+    assert row.outcome == "opt_out"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
 @OPEN(

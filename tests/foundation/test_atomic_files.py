@@ -274,6 +274,7 @@ WRITES_ASIDE = {
     "sample_world/render/encode.py": "a file that site/files.py writes aside and keeps",
     "sample_world/site/files.py": "into a folder that is thrown away; `keep` moves what is finished",
     "sample_world/model/training_frames.py": "a short video that is read back and thrown away",
+    "pipeline/known_posts.py": "to the place that `fetch_post` names, in a folder that is thrown away",
     "sources/folder.py": "to the place that `fetch_post` names, in a folder that is thrown away",
     "sources/http.py": "to the place that `fetch_post` names, in a folder that is thrown away",
     "sources/table.py": "to the place that `fetch_post` names, in a folder that is thrown away",

@@ -46,7 +46,6 @@ class PublicClient:
         self._check_robots(url)
         answer = self._http.save(url, target)
         if self.honours_opt_outs and (reserved := reservation(answer.headers)):
-            target.unlink()
             raise FetchError(ErrorKind.OPT_OUT, f"{host_of(url)} says {reserved}")
 
     def _check_robots(self, url: str) -> None:
