@@ -1,9 +1,9 @@
 """Find which posts are looked at as examples of which class: by the tags that speak for the class.
 
 A post is a candidate for a class if it carries such a tag, if a listing of such a tag showed it, or if the user's table
-names the class for it, whatever the class's tags are. The only fact in a
-lake that names a class is a learnt tag's claim, and a claim speaks for the heirs of its class as well. So a class that
-is renamed, split or merged costs this join and nothing else.
+names the class for it, whatever the class's tags are. Of what a lake has learnt, a tag's claim alone names a class, and
+it speaks for the heirs of that class as well. So a class that is renamed, split or merged costs this join and nothing
+else.
 """
 
 from collections import defaultdict
@@ -82,7 +82,6 @@ def succession(classes: Sequence[DecidedClass]) -> dict[str, list[str]]:
 def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
     """The classes as the tables that queries join: class, succession, class_name, seed_tag, excluded_tag."""
     heirs = [(former, class_id) for former, class_ids in succession(classes).items() for class_id in class_ids]
-    names = [(c.id, name) for c in classes for name in c.names]
     return {
         "class": pa.table(
             {
@@ -92,20 +91,10 @@ def class_tables(classes: Sequence[DecidedClass]) -> dict[str, pa.Table]:
                 "must_show": pa.array([c.must_show for c in classes], pa.string()),
             }
         ),
-        "succession": pa.table(
-            {
-                "former_id": pa.array([former for former, _ in heirs], pa.string()),
-                "class_id": pa.array([class_id for _, class_id in heirs], pa.string()),
-            }
-        ),
-        "class_name": pa.table(
-            {
-                "class_id": pa.array([class_id for class_id, _ in names], pa.string()),
-                "name": pa.array([name for _, name in names], pa.string()),
-            }
-        ),
-        "seed_tag": _tags([(c.id, tag) for c in classes for tag in c.seed_hashtags]),
-        "excluded_tag": _tags([(c.id, tag) for c in classes for tag in c.excluded_hashtags]),
+        "succession": _pairs("former_id", "class_id", heirs),
+        "class_name": _pairs("class_id", "name", [(c.id, name) for c in classes for name in c.names]),
+        "seed_tag": _pairs("class_id", "tag", [(c.id, tag) for c in classes for tag in c.seed_hashtags]),
+        "excluded_tag": _pairs("class_id", "tag", [(c.id, tag) for c in classes for tag in c.excluded_hashtags]),
     }
 
 
@@ -114,6 +103,7 @@ def tagged_candidates(query: Query, tables: dict[str, pa.Table]) -> pa.Table:
     return query(CANDIDATE_SQL, tables)
 
 
-def _tags(pairs: list[tuple[str, str]]) -> pa.Table:
-    class_ids, tags = [c for c, _ in pairs], [t for _, t in pairs]
-    return pa.table({"class_id": pa.array(class_ids, pa.string()), "tag": pa.array(tags, pa.string())})
+def _pairs(first: str, second: str, pairs: Sequence[tuple[str, str]]) -> pa.Table:
+    """A table of two columns of these names."""
+    firsts, seconds = [one for one, _ in pairs], [other for _, other in pairs]
+    return pa.table({first: pa.array(firsts, pa.string()), second: pa.array(seconds, pa.string())})

@@ -26,6 +26,8 @@ def opted_out(facts: Catalog, opt_outs: OptOuts) -> pa.Table:
     """The posts to leave alone (rows of OptedOut, by post), candidates or not."""
     if not opt_outs.has_entries and not opt_outs.by_marks:
         return schemas.to_arrow(schemas.OptedOut, [])
-    marked = "" if opt_outs.has_entries else f"WHERE list_has_any(hashtags, {sorted(MARKS)})"
-    asked = opt_outs.among(facts.query(f"{_POSTS} {marked} UNION ALL {_ALIASES} {marked}"))
+    if not opt_outs.has_entries:  # a mark is a hashtag of the post, whatever its addresses
+        marked = facts.query(f"{_POSTS} WHERE list_has_any(hashtags, {sorted(MARKS)})")
+        return opt_outs.among(marked).sort_by("post_id")
+    asked = opt_outs.among(facts.query(f"{_POSTS} UNION ALL {_ALIASES}"))
     return facts.query("SELECT post_id, min(reason) AS reason FROM asked GROUP BY 1 ORDER BY 1", {"asked": asked})
