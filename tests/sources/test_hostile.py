@@ -12,7 +12,7 @@ from tests.sources.hostile import FAULTS, standing_before
 from tests.sources.platform import VIDEO
 
 LIMITS = FetchRules(max_file_bytes=100_000, timeout_s=1.0, socket_timeout_s=0.5, max_retry_after_s=3.0)
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 """What a call may take: its limit, and what a busy machine adds."""
 SIZE, TIME = {ErrorKind.TOO_LARGE}, {ErrorKind.TIMEOUT}
 BROKEN = {ErrorKind.EXTRACTOR_BROKEN, ErrorKind.SERVER_ERROR, ErrorKind.TRUNCATED}
@@ -66,7 +66,7 @@ def hostile(kind, site, tmp_path):
 
 def calls(source, kind, folder):
     """By name, what a build asks of a source; each is made ready while all is well."""
-    post = source.search("squat" if KINDS[kind].by_tag else "", "").posts[0]
+    post = answered(lambda: source.search("squat" if KINDS[kind].by_tag else "", "")).posts[0]
     return {
         "search": lambda: source.search("squat", ""),
         "fetch": lambda: source.fetch(post, folder / f"file{time.monotonic_ns()}"),
@@ -78,6 +78,17 @@ def failing(call):
     with pytest.raises(FetchError) as caught:
         call()
     return caught.value, time.monotonic() - started_s
+
+
+def answered(call):
+    """Call a site that is well. Its limit is a second, which a busy machine may use up by itself: so three tries."""
+    for _ in range(2):
+        try:
+            return call()
+        except FetchError as error:
+            if error.kind is not ErrorKind.TIMEOUT:
+                raise
+    return call()
 
 
 def came(call):
@@ -93,7 +104,7 @@ def spoken(calls, front):
     """Those of the calls that go through the front: a table is listed from memory, an API gives no files."""
     for name, call in calls.items():
         before = len(front.asked)
-        call()
+        answered(call)
         if len(front.asked) > before:
             yield name, call
 
@@ -139,7 +150,7 @@ def test_a_site_that_failed_once_is_asked_again_and_answers(hostile, kind, tmp_p
     for name, call in spoken(calls(make(), kind, tmp_path), front):
         front.fault, front.num_faults = FAULTS["an error of its own"], 1
         assert failing(call)[0].kind is ErrorKind.SERVER_ERROR, name
-        call()
+        answered(call)
         front.fault = None
     files = [file.read_bytes() for file in tmp_path.glob("file*") if file.stat().st_size]
     assert all(file == VIDEO for file in files)
