@@ -168,7 +168,7 @@ def test_a_finished_lake_is_measured_no_further(lake, recipe):
     ("signal", "changed"),
     [
         ("motion", lambda signals: mended(signals, "motion")),
-        ("jitter", lambda signals: (*signals, JITTER)),
+        pytest.param("jitter", lambda signals: (*signals, JITTER), marks=pytest.mark.slow),
     ],
     ids=["mended", "new"],
 )
@@ -240,7 +240,11 @@ def test_signals_of_one_fingerprint_that_come_one_after_the_other_are_all_kept(l
 
 @pytest.mark.parametrize(
     ("module", "stages", "unmeasured"),
-    [(perceptual_hash, {"look"}, ["fingerprint"]), (embed, {"look"}, ["frame_embedding"]), (probe, {"probe"}, [])],
+    [
+        (perceptual_hash, {"look"}, ["fingerprint"]),
+        pytest.param(embed, {"look"}, ["frame_embedding"], marks=pytest.mark.slow),
+        pytest.param(probe, {"probe"}, [], marks=pytest.mark.slow),
+    ],
 )
 def test_a_mended_stage_is_measured_again_before_anything_is_planned_or_fetched(
     lake, recipe, monkeypatch, module, stages, unmeasured
