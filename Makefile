@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill schedule field pages wheel-test docs new-source format clean
+.PHONY: quickstart test check kill builds schedule field pages wheel-test docs new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -21,14 +21,18 @@ check: .venv/.dev  ## style, types and who may import whom
 kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
 	$(BIN)/pytest -m slow tests/end_to_end/test_kill.py tests/end_to_end/test_mining.py --timeout 1500 -n 2
 
+builds: .venv/.dev  ## builds that take minutes: night after night, on real clips, measured anew, after Ctrl-C
+	$(BIN)/pytest -m slow tests/field/test_lists_grow.py tests/end_to_end/test_measured_anew.py \
+	    tests/end_to_end/test_bad_input.py tests/jobs/test_quickstart.py --timeout 900 -n 2 --dist loadfile
+
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
-	$(BIN)/pytest -m slow tests/flows/test_schedule.py --timeout 900
+	$(BIN)/pytest -m slow tests/flows --timeout 900
 
 field: .venv/.dev  ## 2,000 damaged files of ten containers and codecs in one folder: a reason for each, bounded memory
 	$(BIN)/pytest -m slow tests/field --timeout 3600
 
 pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
-	$(BIN)/pytest -m slow tests/docs --timeout 1500
+	$(BIN)/pytest -m slow tests/docs --timeout 1500 -n 2 --dist loadfile
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py

@@ -110,7 +110,7 @@ def test_planning_is_timed_in_a_process_of_its_own():
 def test_the_example_world_of_the_documentation_runs(tmp_path):
     [text] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "mining.md").read_text(), re.DOTALL)
     (tmp_path / "my_world.py").write_text(text)
-    command = [sys.executable, "-m", "bench.mining", "--world", "my_world:Small", "--seeds", "1", "--budget", "60"]
+    command = [sys.executable, "-m", "bench.mining", "--world", "my_world:Small", "--seeds", "1", "--budget", "20"]
     ran = subprocess.run(
         [*command, "--json"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True
     )

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -146,18 +145,15 @@ def follow(folder: Path, followed: Followed) -> subprocess.CompletedProcess[str]
     return python(folder, "-m", "pytest", *files, "-k", CHOSEN, "-q", "-p", "no:cacheprovider")
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """How the tests ended, by what was followed; two at a time, since each is a process of its own."""
-    folder = tmp_path_factory.mktemp("followed")
-    with ThreadPoolExecutor(2) as pool:
-        running = {name: pool.submit(follow, folder / str(n), FOLLOWED[name]) for n, name in enumerate(FOLLOWED)}
-        return {name: run.result() for name, run in running.items()}
+IN_MAKE_TEST = "all steps"
+"""The others are in `make pages`: each is a process of its own that imports everything."""
 
 
-@pytest.mark.parametrize("name", FOLLOWED)
-def test_a_change_is_green_with_all_of_its_steps_and_red_without_any_one(done, name):
-    ended, caught = done[name], FOLLOWED[name].caught
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == IN_MAKE_TEST else pytest.mark.slow) for name in FOLLOWED]
+)
+def test_a_change_is_green_with_all_of_its_steps_and_red_without_any_one(tmp_path, name):
+    ended, caught = follow(tmp_path / "tree", FOLLOWED[name]), FOLLOWED[name].caught
     assert ended.returncode == (1 if caught else 0), ended.stdout + ended.stderr
     for file, test in caught:
         assert re.search(rf"^FAILED {file}::\w*{test}", ended.stdout, re.MULTILINE), ended.stdout

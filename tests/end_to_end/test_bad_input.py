@@ -262,13 +262,23 @@ def interrupt(command, line, *, group):
     return run.wait(timeout=60), rest, time.monotonic() - pressed_s
 
 
-def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(mini, tmp_path):
+def stopped(command, line, *, group):
+    code, said, took_s = interrupt(command, line, group=group)
+    assert code == 130
+    assert said == ["h2a: stopped; what was finished is kept, and the same command goes on from there"]
+    assert took_s < 8
+
+
+def test_ctrl_c_ends_a_build_at_once(tmp_path):
+    """In the decoders' processes too, as a terminal sends it to all of them."""
+    stopped(["build", "--recipe", "sample-mini", "--lake", tmp_path / "lake", "--workers", "2"], "probing", group=True)
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_after_ctrl_c(mini, tmp_path):
     command = ["build", "--recipe", "sample-mini", "--lake", tmp_path / "lake", "--workers", "2"]
     for line, group in [("fetching", False), ("probing", True), ("cutting", True)]:
-        code, said, took_s = interrupt(command, line, group=group)
-        assert code == 130
-        assert said == ["h2a: stopped; what was finished is kept, and the same command goes on from there"]
-        assert took_s < 8
+        stopped(command, line, group=group)
     ran = h2a(*command)
     assert ran.code == 0, ran.err
     assert outcome(tmp_path / "lake") == outcome(mini / "lake")

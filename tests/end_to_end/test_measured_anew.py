@@ -105,12 +105,16 @@ def test_version_1_is_what_the_first_lakes_were_measured_with(monkeypatch):
     monkeypatch.setattr(work, "_needs_sensors", lambda recipe: False)
     for module in (probe, scenes, transcode, cut, sample_frames, perceptual_hash, embed):
         monkeypatch.setattr(module, "VERSION", 1)
+    monkeypatch.setattr(sense, "SIGNALS", tuple(dataclasses.replace(s, version=1) for s in sense.SIGNALS))
     import av
 
     for name in recipes.names():
         recipe = recipes.load(name)
         cuts = fingerprint([scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), recipe.cut])
-        looks = [cuts, av.__version__, recipe.look]
+        kept = {name: getattr(recipe.cut, name) for name in ("cut_ratio", "short_side_px", "gop_frames", "crf")}
+        first_rules = {**kept, "min_cut_levels": 15.0, "min_scene_frames": 15}
+        first_cuts = fingerprint([scenes.scenes_fingerprint(), transcode.ffmpeg_fingerprint(), first_rules])
+        looks = [first_cuts, av.__version__, recipe.look]
         clip = clip_model.fingerprint(recipe.embed.model, recipe.embed.pretrained)
         assert models_of(recipe) == {
             "probe": fingerprint(["av", av.__version__, recipe.probe]),
@@ -122,7 +126,7 @@ def test_version_1_is_what_the_first_lakes_were_measured_with(monkeypatch):
         }
 
 
-LOOKS = {"hash", "embed", "sense"}
+LOOKS = {"hash", "embed", "sense", "sense.person"}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_a_finished_lake_is_measured_no_further(lake, recipe):
     ("signal", "changed"),
     [
         ("motion", lambda signals: mended(signals, "motion")),
-        ("jitter", lambda signals: (*signals, JITTER)),
+        pytest.param("jitter", lambda signals: (*signals, JITTER), marks=pytest.mark.slow),
     ],
     ids=["mended", "new"],
 )
@@ -244,8 +248,8 @@ def test_signals_of_one_fingerprint_that_come_one_after_the_other_are_all_kept(l
     ("module", "stages", "unmeasured"),
     [
         (perceptual_hash, {"look"}, ["fingerprint"]),
-        (embed, {"look"}, ["frame_embedding"]),
-        (probe, {"probe"}, []),
+        pytest.param(embed, {"look"}, ["frame_embedding"], marks=pytest.mark.slow),
+        pytest.param(probe, {"probe"}, [], marks=pytest.mark.slow),
         (transcode, {"cut"}, []),  # the clips come out as they were, and keep what was seen of them
     ],
 )

@@ -100,6 +100,7 @@ def test_more_rounds_leave_earlier_plans_alone_and_get_their_share_of_pages_and_
     assert (plan["first"], plan["until"], plan["reason"]) == (num_rounds - 1, num_rounds, "granted")
 
 
+@pytest.mark.slow
 def test_rounds_one_by_one_are_the_rounds_of_one_build(mini, tmp_path, recipe):
     lake = lakes.create(tmp_path / "lake", recipe.salt)
     for num in range(1, recipe.mine.num_rounds + 1):

@@ -351,12 +351,12 @@ def fuzzed(place, num, seed=16):
 
 
 @ITEMS(
-    given="30 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
+    given="20 files of ten containers and codecs, damaged by flips, cuts, holes, splices and absurd sizes",
     wanted="exit 0, a reason for each, the good ones kept, no error that nobody expected",
     thread="NVIDIA/DALI#5489",
 )
 def test_damaged_files(tmp_path):
-    fuzzed(tmp_path, 30)
+    fuzzed(tmp_path, 20)
 
 
 @pytest.mark.slow

@@ -174,6 +174,7 @@ def test_a_table_that_began_badly_goes_on(of_table, clips):
     assert of_table.build(table) == {}
 
 
+@pytest.mark.slow
 @situation(
     KIND,
     given="a folder of downloads that a nightly schedule builds, and to which files and sidecars are added",
@@ -237,6 +238,7 @@ def asked_of(site):
     return dict(found)
 
 
+@pytest.mark.slow
 @situation(
     KIND,
     given="a hashtag whose listing ended, to which posts come, and a nightly schedule with a visit every second day",

@@ -25,6 +25,7 @@ def test_the_flow_gives_what_the_command_gives(prefect, mini, tmp_path):
     assert outcome(tmp_path / "lake") == outcome(mini / "lake")
 
 
+@pytest.mark.slow
 def test_a_schedule_goes_on_learning_from_where_the_last_run_stopped(prefect, mini, tmp_path):
     [deployment] = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())["deployments"]
     [schedule] = deployment["schedules"]

@@ -67,6 +67,7 @@ def real(shared, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_real_clips_are_kept_when_a_person_acts_in_them(real, shared):
     summary = json.loads((real / "summary.json").read_text())
     kept = {clip["file"] for clip in summary["clips"] if clip["keep"]}
@@ -149,6 +150,20 @@ def test_files_that_were_not_looked_at_are_counted_with_the_setting_that_left_th
     assert "max_files" in unfetched
 
 
+def test_of_three_real_clips_the_one_without_a_person_goes(shared, tmp_path):
+    """The small version of the two slow tests here."""
+    folder, wanted = tmp_path / "clips", {"eye_makeup.avi": "ok", "yoga.mp4": "ok", "cat.mp4": "no_person"}
+    folder.mkdir()
+    head, *lines = (shared / "clips" / "labels.csv").read_text().splitlines()
+    named = [line for line in lines if line.split(",")[0] in wanted]
+    (folder / "labels.csv").write_text("\n".join([head, *named]))
+    for file in wanted:
+        (folder / file).symlink_to(shared / "clips" / file)
+    with gathered(folder, quickstart.clips_recipe(folder), tmp_path / "lake") as job:
+        assert looked_at(job, folder)[0] == wanted
+
+
+@pytest.mark.slow
 def test_long_slides_go_for_standing_still_when_length_does_not_matter(real, shared):
     recipe = quickstart.clips_recipe(shared / "clips")
     post, clip = (dataclasses.replace(r, max_duration_s=1000.0) for r in (recipe.decide.post, recipe.decide.clip))
