@@ -60,7 +60,6 @@ def read_labels(folder: Path) -> list[LabelledClip]:
 
 def classes_of(labels: list[LabelledClip]) -> list[dict[str, Any]]:
     """One class an action, as a class file has them, in alphabetical order."""
-    actions = sorted({label.action for label in labels if label.action})
     shown = _must_show()
     return [
         {
@@ -72,7 +71,7 @@ def classes_of(labels: list[LabelledClip]) -> list[dict[str, Any]]:
             "siblings": [],
             "must_show": shown.get(normalise(action), "person"),
         }
-        for action in actions
+        for action in sorted({label.action for label in labels if label.action})
     ]
 
 
@@ -86,10 +85,18 @@ def _must_show() -> dict[str, str]:
 
 
 def listings_of(labels: list[LabelledClip]) -> dict[str, tuple[str, ...]]:
-    """Each tag's clip ids; a file without an action stands under every tag."""
+    """Each tag's clip ids. A file without an action stands under the tags of all actions that must show a person; of
+    all others where there are none such, since the model decides nothing here: what else would tell a cat from hands?
+    """
     tags = dict.fromkeys(normalise(label.action) for label in labels if label.action)
+    shown = _must_show()
+    of_all = {tag for tag in tags if shown.get(tag, "person") == "person"} or tags.keys()
     return {
-        tag: tuple(clip_id(label.file) for label in labels if not label.action or normalise(label.action) == tag)
+        tag: tuple(
+            clip_id(label.file)
+            for label in labels
+            if (normalise(label.action) == tag if label.action else tag in of_all)
+        )
         for tag in tags
     }
 
