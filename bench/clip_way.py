@@ -5,8 +5,9 @@
 Four steps of the product: probe beside decoding every frame; scene beside PySceneDetect called on the file; cut beside
 the ffmpeg command that somebody would type; look beside decoding the clip. And all four together beside that command:
 `way_by_ffmpeg`. Decoders and encoders have one thread each. Files and steps take turns, several rounds, and the medians
-of each file are added up. Seconds are the processor's, so that a busy machine changes little. What a build does in a
-decoding child is done in this process, and what passes between the two is not counted.
+of each file are added up. Files of more than a minute are left out, as the recipes that ship leave them out. Seconds
+are the processor's, so that a busy machine changes little. What a build does in a decoding child is done in this
+process, and what passes between the two is not counted.
 """
 
 import argparse
@@ -36,6 +37,8 @@ from h2a_curation.video.scenes import longest_scene
 CLIPS = report.ROOT.parent / "shared" / "clips"
 PAIRS = {"probe": "decode", "scene": "scenedetect", "cut": "ffmpeg", "look": "clip_decode"}
 """Each step, and what it is measured beside."""
+MOST_S = 60.0
+"""Files that last longer are left out: one of two minutes would outweigh the other fourteen."""
 ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".flv"}
 
 
@@ -52,6 +55,8 @@ class Way:
 def ways(files: Sequence[Path], folder: Path) -> Iterator[Way]:
     """The files that give a clip, each with one in `folder`."""
     for file in files:
+        if (probe(str(file)).decoded_s or 0.0) > MOST_S:
+            continue
         scene = longest_scene(str(file), CutRules())
         clip = None if scene is None else transcode.cut(str(file), scene, CutRules(), folder=folder)
         if scene is not None and clip is not None:
