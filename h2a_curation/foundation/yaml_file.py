@@ -15,7 +15,7 @@ from yaml.constructor import SafeConstructor
 
 from h2a_curation.foundation.plain_text import read_text
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser is ten times faster, and is in every wheel of PyYAML; a build from source may lack it."""
 
 _MOST_VALUES = 100_000
@@ -87,7 +87,7 @@ def setting(text: str) -> Layer:
     if not sign or not all(names):
         raise ValueError(f"--set {text}: write KEY=VALUE, such as decide.post.max_duration_s=30")
     try:
-        content = yaml.load(value, Loader=_LOADER)
+        content = yaml.load(value, Loader=LOADER)
     except yaml.YAMLError as broken:
         raise ValueError(f"--set {text}: the value is not valid YAML: {_first_line(broken)}") from broken
     for name in reversed(names):
@@ -112,7 +112,7 @@ def read(file: Path) -> Layer:
         text = read_text(file)
         if _is_too_deep(text):
             raise ValueError(f"{file}: lists stand in lists, more than {_MOST_LEVELS} deep; mend it")
-        root = yaml.compose(text, Loader=_LOADER)
+        root = yaml.compose(text, Loader=LOADER)
         if root is not None and (grown := _grown(root)):
             raise ValueError(f"{file}:{grown.start_mark.line + 1}: aliases make this grow without end; write it out")
         content = {} if root is None else SafeConstructor().construct_document(root)
@@ -135,7 +135,7 @@ def _is_too_deep(text: str) -> bool:
         return False
     level = 0  # brackets may stand in quotes: what the parser says counts
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=LOADER):
             level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if level > _MOST_LEVELS:
                 return True

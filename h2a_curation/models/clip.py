@@ -102,6 +102,7 @@ class TextContext:
     """Tokens that a text takes if nothing is cut."""
 
 
+@functools.cache
 def text_context(name: str) -> TextContext:
     """The text context of a model by its tokenizer. No weights are loaded; ValueError where there is no such model,
     ConnectionError where the tokenizer must be fetched and cannot.
@@ -116,6 +117,7 @@ def text_context(name: str) -> TextContext:
     except (OSError, ImportError) as error:
         raise _explained(name, None, error) from error
 
+    @functools.cache
     def num_tokens(text: str) -> int:
         enough = tokenize.context_length + 4 * len(text.encode())  # a letter that is written otherwise takes some more
         tokens = tokenize([text], context_length=enough)[0].tolist()

@@ -134,7 +134,7 @@ def _mapped(content: ClassFile, change: Any) -> ClassFile:
 
 def _with_sibling(text: str, index: int, class_id: str) -> str:
     name = yaml_edit.plain(class_id)
-    given = yaml.safe_load(text)["classes"][index]
+    given = yaml.load(text, Loader=yaml_file.LOADER)["classes"][index]
     if given.get("siblings"):
         return yaml_edit.append(text, ("classes", index, "siblings"), name, name)
     if "siblings" in given:
@@ -175,7 +175,7 @@ def _checked(
     ValueError where the texts do not say what was meant, as where a file uses YAML in a way that no class file needs.
     """
     for file, text in texts.items():
-        if yaml_file.check(yaml.safe_load(text), ClassFile) != wanted[file]:
+        if yaml_file.check(yaml.load(text, Loader=yaml_file.LOADER), ClassFile) != wanted[file]:
             raise ValueError(f"{file} is written in a way that this command cannot change: do it by hand")
     complete(list(wanted.values()), str(path))
     changed = {file: text for file, text in texts.items() if file not in there or text != there[file][0]}

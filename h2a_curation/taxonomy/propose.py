@@ -113,7 +113,7 @@ def _of_csv(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
 
 def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     try:
-        content = yaml.safe_load(read_text(file))
+        content = yaml.load(read_text(file), Loader=yaml_file.LOADER)
     except yaml.YAMLError:
         content = None  # the class file's own reader says where it is broken
     if isinstance(content, list) and all(isinstance(tag, (str, int)) for tag in content):
