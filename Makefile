@@ -28,11 +28,11 @@ builds: .venv/.dev  ## builds that take minutes: night after night, on real clip
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows --timeout 900
 
-field: .venv/.dev  ## 2,000 damaged files of ten containers and codecs in one folder: a reason for each, bounded memory
-	$(BIN)/pytest -m slow tests/field --timeout 3600
+field: .venv/.dev  ## 2,000 damaged files in one folder: a reason for each, bounded memory; and every frame of 150 odd ones
+	$(BIN)/pytest -m slow tests/field/test_items.py tests/video --timeout 3600
 
 pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
-	$(BIN)/pytest -m slow tests/docs --timeout 1500 -n 2 --dist loadfile
+	$(BIN)/pytest -m slow tests/docs tests/sources/test_new_source.py --timeout 1500 -n 2 --dist loadfile
 
 wheel-test: .venv/.dev  ## a built wheel, installed outside the clone, does the job too
 	$(BIN)/python tests/wheel_test.py

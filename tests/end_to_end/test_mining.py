@@ -123,6 +123,7 @@ def test_where_every_class_has_its_clips_a_round_is_planned_once_and_asks_for_no
     assert mine(lake, full).until == first + 2
 
 
+@pytest.mark.slow
 def test_the_commands_mine_and_build_take_a_number_of_rounds(copy, h2a_here, recipe):
     lake = copy("lake")
     mined = h2a_here("mine", "--recipe", "sample-mini", "--lake", lake.path, "--rounds", "+1", "--workers", "1")

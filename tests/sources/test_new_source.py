@@ -76,6 +76,7 @@ def test_a_source_touches_three_files(begun):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_written_is_clean(tree, begun):
     for check in (["ruff", "check"], ["ruff", "format", "--check"]):
         code, said = run(tree, "-m", *check, *map(str, begun))
@@ -90,6 +91,7 @@ def test_a_recipe_may_name_it(tree, begun):
     assert run(tree, "-c", load) == (0, f"{NAME}\n")
 
 
+@pytest.mark.slow
 def test_its_contract_fails_until_it_is_filled_in_and_then_holds(tree, begun):
     code, said = contract(tree, "-x")
     assert code == 1
