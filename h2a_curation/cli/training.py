@@ -23,13 +23,13 @@ def convert(
 ) -> None:
     """A checkpoint into another layout, every weight kept bit for bit; what it is now is recognised by its names."""
     from h2a_curation.videomae.convert.run import convert as written
-    from h2a_curation.videomae.convert.shape import TRACELESS
+    from h2a_curation.videomae.convert.shape import SETTABLE, TRACELESS
 
     asked = {}
     for fact in facts or []:
         field, _, number = fact.partition("=")
-        if field not in TRACELESS or not number.isdigit():
-            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with a field of {', '.join(TRACELESS)}")
+        if field not in SETTABLE or not number.isdigit():
+            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with a field of {', '.join(SETTABLE)}")
         asked[field] = int(number)
     done = written(source, target, encoder_only=encoder, asked=asked)
     config = done.config

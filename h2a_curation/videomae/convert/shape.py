@@ -12,6 +12,8 @@ from h2a_curation.videomae.presets import PRESETS, TUBELET, ModelConfig
 
 TRACELESS = ("num_heads", "decoder_num_heads", "image_px", "num_frames")
 """Fields of a ModelConfig that no weight tells."""
+SETTABLE = (*TRACELESS, "image_width_px")
+"""Fields that a user may tell; frames are square unless their width is told."""
 
 _PATCHES = "encoder.patch_embed.proj.weight"
 _OFFICIAL_NAME = re.compile(r"(?:pretrain_videomae|vit)_([a-z]+)_patch\d+_(\d+)")
@@ -30,7 +32,11 @@ def shape_of(tensors: Tensors, said: Mapping[str, Any], asked: Mapping[str, int]
         known["decoder_num_heads"] = 0
     untold = [field for field in TRACELESS if field not in known]
     would_do = {"num_heads": 1, "decoder_num_heads": 1, "image_px": 2 * traced["patch_px"], "num_frames": TUBELET}
-    config = ModelConfig(**traced, **{field: known.get(field, would_do[field]) for field in TRACELESS})
+    config = ModelConfig(
+        **traced,
+        **{field: known.get(field, would_do[field]) for field in TRACELESS},
+        image_width_px=known.get("image_width_px"),
+    )
     for width, heads in ((config.width, config.num_heads), (config.decoder_width, config.decoder_num_heads)):
         if width and (heads < 1 or width % heads):
             raise ValueError(f"{heads} heads do not divide a width of {width}: say how many there are with --set")
@@ -41,7 +47,7 @@ def said_by_arguments(arguments: Any) -> dict[str, Any]:
     """What the `args` of a checkpoint tell: our presets all, official arguments some."""
     if isinstance(arguments, Mapping):
         model = arguments.get("preset", {}).get("model", {})
-        return {field: model[field] for field in TRACELESS if field in model}
+        return {field: model[field] for field in SETTABLE if field in model}
     if not isinstance(arguments, argparse.Namespace):
         return {}
     said: dict[str, Any] = {}
@@ -58,15 +64,33 @@ def said_by_hugging_face(config: Mapping[str, Any]) -> dict[str, Any]:
     for field, must_be in (("tubelet_size", TUBELET), ("num_channels", 3), ("hidden_act", "gelu")):
         if config.get(field, must_be) != must_be:
             raise ValueError(f"{field} is {config[field]!r}, and VideoMAE V2 has {must_be!r}")
+    height, width = _height_and_width(config.get("image_size", 224))
     said = {
         "num_heads": config.get("num_attention_heads", 12),
         "decoder_num_heads": config.get("decoder_num_attention_heads", 6),
         "num_frames": config.get("num_frames", 16),
-        "image_px": config.get("image_size", 224),
+        "image_px": height,
     }
-    if any(not isinstance(value, int) for value in said.values()):
-        raise ValueError(f"VideoMAE V2 has square frames, not image_size {config['image_size']}")
-    return said
+    for field, value in said.items():
+        if not isinstance(value, int):
+            raise ValueError(f"{field} is {value!r}, which is no number")
+    return said if width == height else {**said, "image_width_px": width}
+
+
+def _height_and_width(image_size: Any) -> tuple[int, int]:
+    height, width = image_size if isinstance(image_size, list) and len(image_size) == 2 else (image_size, image_size)
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise ValueError(f"image_size is {image_size!r}: it must be a number, or height and width")
+    return height, width
+
+
+def classes_of_hugging_face(config: Mapping[str, Any]) -> list[str]:
+    """Names of the classes by number; none where config.json has placeholders or lacks some."""
+    told = config.get("id2label")
+    if not isinstance(told, Mapping):
+        return []
+    names = [str(told.get(str(number), "")) for number in range(len(told))]
+    return [] if any(name in ("", f"LABEL_{number}") for number, name in enumerate(names)) else names
 
 
 def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]:
@@ -85,7 +109,7 @@ def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]
         "model_type": "videomae",
         "architectures": [architecture(config, tensors)],
         "dtype": str(tensors[_PATCHES].dtype).removeprefix("torch."),
-        "image_size": config.image_px,
+        "image_size": config.image_px if config.image_width_px is None else list(config.frame_px),
         "patch_size": config.patch_px,
         "num_channels": 3,
         "num_frames": config.num_frames,
