@@ -23,15 +23,9 @@ def convert(
 ) -> None:
     """A checkpoint into another layout, every weight kept bit for bit; what it is now is recognised by its names."""
     from h2a_curation.videomae.convert.run import convert as written
-    from h2a_curation.videomae.convert.shape import SETTABLE, TRACELESS
+    from h2a_curation.videomae.convert.shape import TRACELESS, read_facts
 
-    asked = {}
-    for fact in facts or []:
-        field, _, number = fact.partition("=")
-        if field not in SETTABLE or not number.isdigit():
-            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with a field of {', '.join(SETTABLE)}")
-        asked[field] = int(number)
-    done = written(source, target, encoder_only=encoder, asked=asked)
+    done = written(source, target, encoder_only=encoder, asked=read_facts(facts or []))
     config = done.config
     shown = {"width": config.width, "depth": config.depth, **{f: getattr(config, f) for f in TRACELESS}}
     known = ", ".join(f"{field} {value}" for field, value in shown.items() if value and field not in done.untold)

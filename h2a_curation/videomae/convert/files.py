@@ -47,6 +47,8 @@ class Found:
     """What else was in it, such as `optimizer`."""
     class_names: list[str] = field(default_factory=list)
     """A classifier's classes in the order of its head; empty where the file does not tell."""
+    norm_eps: tuple[float, float] = (1e-6, 1e-6)
+    """Epsilon of the norms, and of a classifier's own norm over the mean: Hugging Face's models have others."""
 
 
 def read(source: Path) -> Found:
@@ -60,7 +62,14 @@ def read(source: Path) -> Found:
         if any("embeddings.patch_embeddings." in key for key in tensors):
             renamed, said = from_hugging_face(tensors), shape.said_by_hugging_face(config)
             names = shape.classes_of_hugging_face(config) if "head.bias" in renamed else []
-            return Found(layout="huggingface", tensors=renamed, said=said, left_out=left_out, class_names=names)
+            return Found(
+                layout="huggingface",
+                tensors=renamed,
+                said=said,
+                left_out=left_out,
+                class_names=names,
+                norm_eps=shape.norm_eps_of_hugging_face(config),
+            )
     except ValueError as refused:
         raise ValueError(f"{source}: {refused}") from refused
     said = shape.said_by_arguments(content.get("args"))

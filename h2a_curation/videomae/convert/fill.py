@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
@@ -77,12 +78,27 @@ def classifier_from(
         config = _config(found, asked or {})
         if num_classes is None and any(name not in found.tensors for name in _HEAD):
             raise ValueError(f"it holds no classifier ({found.layout}): its weights end without a head")
-        model = Classifier(
-            config, num_classes or len(found.tensors["head.bias"]), mean_pooling=_pools(found)
-        ).requires_grad_(False)
+        model = Classifier(config, num_classes or len(found.tensors["head.bias"]), mean_pooling=_pools(found))
+        model.requires_grad_(False)
+        for name, norm in _norms(model):
+            norm.eps = found.norm_eps[name == "fc_norm"]
         return model, fill(model, found), found
     except ValueError as refused:
         raise ValueError(f"{source}: {refused}") from refused
+
+
+def hash_of_weights(model: nn.Module) -> str:
+    """A hash of names, weights and the norms' epsilon, the same whatever layout they lay in."""
+    digest = blake2b(digest_size=16)
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    digest.update(repr([norm.eps for _, norm in _norms(model)]).encode())
+    return digest.hexdigest()
+
+
+def _norms(model: nn.Module) -> list[tuple[str, nn.LayerNorm]]:
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.LayerNorm)]
 
 
 def _config(found: files.Found, asked: Mapping[str, int]) -> ModelConfig:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ TRACELESS = ("num_heads", "decoder_num_heads", "image_px", "num_frames")
 SETTABLE = (*TRACELESS, "image_width_px")
 """Fields that a user may tell; frames are square unless their width is told."""
 
+_LARGEST = 10_000
 _PATCHES = "encoder.patch_embed.proj.weight"
 _OFFICIAL_NAME = re.compile(r"(?:pretrain_videomae|vit)_([a-z]+)_patch\d+_(\d+)")
 
@@ -41,6 +42,18 @@ def shape_of(tensors: Tensors, said: Mapping[str, Any], asked: Mapping[str, int]
         if width and (heads < 1 or width % heads):
             raise ValueError(f"{heads} heads do not divide a width of {width}: say how many there are with --set")
     return config, untold
+
+
+def read_facts(facts: Sequence[str]) -> dict[str, int]:
+    """What a user tells of a model as `FIELD=NUMBER`; ValueError for anything else."""
+    asked = {}
+    for fact in facts:
+        field, _, number = fact.partition("=")
+        if field not in SETTABLE or not number.isdecimal() or not 0 < int(number) <= _LARGEST:
+            told = f"a field of {', '.join(SETTABLE)}, and a number from 1 to {_LARGEST}"
+            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with {told}")
+        asked[field] = int(number)
+    return asked
 
 
 def said_by_arguments(arguments: Any) -> dict[str, Any]:
@@ -84,6 +97,20 @@ def _height_and_width(image_size: Any) -> tuple[int, int]:
     return height, width
 
 
+_HF_EPS, _HF_POOLED_EPS = 1e-12, 1e-5
+"""Of Hugging Face's norms where config.json says nothing. Its `fc_norm` has torch's default, whatever config.json says.
+"""
+_OWN_POOLED_EPS = "fc_norm_eps"
+"""What our config.json tells besides, of a model that comes from the official layout; Hugging Face passes over it."""
+
+
+def norm_eps_of_hugging_face(config: Mapping[str, Any]) -> tuple[float, float]:
+    """Epsilon of all norms, and of the one over the mean of a classifier's tokens."""
+    if not config:  # weights alone
+        return 1e-6, 1e-6
+    return float(config.get("layer_norm_eps", _HF_EPS)), float(config.get(_OWN_POOLED_EPS, _HF_POOLED_EPS))
+
+
 def classes_of_hugging_face(config: Mapping[str, Any]) -> list[str]:
     """Names of the classes by number; none where config.json has placeholders or lacks some."""
     told = config.get("id2label")
@@ -123,7 +150,7 @@ def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]
         "qkv_bias": config.qkv_bias,
         "use_mean_pooling": "encoder.norm.weight" not in tensors,
         **(decoder if config.decoder_depth else {}),
-        **({"num_labels": len(tensors["head.bias"])} if "head.bias" in tensors else {}),
+        **({"num_labels": len(tensors["head.bias"]), _OWN_POOLED_EPS: 1e-6} if "head.bias" in tensors else {}),
     }
 
 

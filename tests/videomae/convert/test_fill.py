@@ -1,5 +1,6 @@
 """A classifier from weights of every layout, and what is said of weights that do not fit."""
 
+import json
 from argparse import Namespace
 
 import pytest
@@ -191,3 +192,16 @@ def test_classes_that_hugging_face_names_are_told(tmp_path):
     assert files.read(tmp_path / "hf").class_names == []
     config.write_text(config.read_text().replace('"num_labels": 2', '"id2label": {"0": "run", "1": "jump"}'))
     assert files.read(tmp_path / "hf").class_names == ["run", "jump"]
+
+
+def test_norms_are_as_hugging_face_has_them_where_its_own_folder_is_read(tmp_path):
+    hugging_face(tmp_path / "hf", seeded(Classifier(CONFIG, 2)).state_dict())
+    ours, _, _ = classifier_from(tmp_path / "hf")
+    assert {m.eps for m in ours.modules() if isinstance(m, torch.nn.LayerNorm)} == {1e-6}
+    config = tmp_path / "hf" / "config.json"
+    told = json.loads(config.read_text())
+    del told["fc_norm_eps"], told["layer_norm_eps"]
+    config.write_text(json.dumps(told))
+    theirs, _, _ = classifier_from(tmp_path / "hf")
+    assert theirs.get_submodule("fc_norm").eps == 1e-5
+    assert theirs.get_submodule("blocks.0.norm1").eps == 1e-12
