@@ -27,6 +27,7 @@ from h2a_curation.videomae.data.views import Views
 from h2a_curation.videomae.evaluate.listed import Listed
 from h2a_curation.videomae.evaluate.run import Looking, evaluate_split, logits_of
 from h2a_curation.videomae.evaluate.store import Store
+from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import ModelConfig
 
@@ -64,7 +65,7 @@ def view_by_view(path: Path) -> list[ViewedVideo]:
 def measured(listed: list[Listed], out: Path) -> dict[str, float]:
     """Processor seconds by what was done."""
     model = Classifier(CONFIG, 10).requires_grad_(False).eval()
-    looking = Looking(views=VIEWS, device="cpu", workers=1)
+    looking = Looking(views=VIEWS, workers=1, world=ProcessGroup(device=torch.device("cpu")))
     seen: list[ViewedVideo] = []
 
     def decode() -> None:

@@ -71,7 +71,8 @@ def evaluate(
         int | None, typer.Option(min=1, help="Views in a pass through the model; default: all of a video.")
     ] = None,
 ) -> None:
-    """Accuracy of a fine-tuned checkpoint on a benchmark, by the official views; called again, it goes on."""
+    """Accuracy of a fine-tuned checkpoint on a benchmark, by the official views; called again, it goes on. For many
+    devices: torchrun --nproc-per-node 8 --no-python h2a evaluate ..."""
     from h2a_curation.jobs.evaluate import Means, Sampled, Task
     from h2a_curation.jobs.evaluate import check as checked
     from h2a_curation.jobs.evaluate import evaluate as evaluated
@@ -91,7 +92,8 @@ def evaluate(
     means = Means(device=device, dtype=dtype.value, workers=workers, views_at_once=views_at_once)
     folder = out or Path("build") / "evaluate" / f"{Path(task).stem}-{source[0].stem}"
     done = evaluated(asked, source, folder, sampled, means, _facts(facts or []), _progress(), typer.echo)
-    _show(done)
+    if done is not None:
+        _show(done)
 
 
 def _views(text: str) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from h2a_curation.videomae.evaluate.lists import TASKS, read
 from h2a_curation.videomae.evaluate.merge import Merge
 from h2a_curation.videomae.evaluate.run import Looking, Progress, evaluate_split
 from h2a_curation.videomae.evaluate.store import CLASSES, CONFUSION, Key, Store
-from h2a_curation.videomae.hardware.parallel import device_kind
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, joined
 from h2a_curation.videomae.loop.settings import differences
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import Dtype
@@ -32,6 +32,8 @@ SETTINGS, SUMMARY, PAGE = "evaluation.json", "summary.json", "evaluation.html"
 MEAN = "mean"
 """Name of the figures over several splits."""
 Say = Callable[[str], None]
+_PATIENCE_S = 4 * 3600.0
+"""A process that is done waits so long for those whose videos take longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,39 +149,50 @@ def check(task: Task) -> Checked:
 def evaluate(
     task: Task, sources: Sequence[Path], out: Path, sampled: Sampled, means: Means, asked: Mapping[str, int],
     progress: Progress, say: Say,
-) -> Evaluation:  # fmt: skip
+) -> Evaluation | None:  # fmt: skip
     """Evaluate one checkpoint on all splits, or one on each. The same call goes on where it was stopped.
+
+    Under torchrun, processes share the videos, and only the first one has the result.
 
     `asked` are fields of the model that no weight tells; `say` gets a line about each checkpoint. ValueError in one
     line for a checkpoint that is of other classes or no classifier, and for a folder of another evaluation.
     """
-    device = device_kind(means.device)
     benchmark = task.read()
-    splits = list(benchmark.splits)
-    if len(sources) not in (1, len(splits)):
-        raise ValueError(f"give --from once, or once for each of {len(splits)} splits, not {len(sources)} times")
-    notes = list(benchmark.notes)
+    if len(sources) not in (1, len(benchmark.splits)):
+        told = f"once for each of {len(benchmark.splits)} splits, not {len(sources)} times"
+        raise ValueError(f"give --from once, or {told}")
+    with joined(means.device, patience_s=_PATIENCE_S) as world:
+        return _evaluated(benchmark, sources, out, sampled, means, asked, (progress, say), world)
+
+
+def _evaluated(
+    benchmark: Benchmark, sources: Sequence[Path], out: Path, sampled: Sampled, means: Means, asked: Mapping[str, int],
+    told: tuple[Progress, Say], world: ProcessGroup,
+) -> Evaluation | None:  # fmt: skip
+    progress, say = told
+    splits, notes = list(benchmark.splits), list(benchmark.notes)
     if len(splits) > 1 and len(sources) == 1:
         notes.append("one checkpoint on all splits: their mean is a result only if it was trained on none of them")
-    store, rows = Store(out), dict[Key, VideoScore]()
+    store, rows = Store(out, world.rank), dict[Key, VideoScore]()
     model: _Model | None = None
     settings: Evaluated | None = None
     for number, split in enumerate(splits):
         if number < len(sources):
             model = _model(sources[number], benchmark, asked)
             notes += model.notes
-            say(model.said)
+            if world.first:
+                say(model.said)
         assert model is not None
-        views = sampled.of(benchmark, model.classifier.config.num_frames)
         looking = Looking(
-            views=views, merge=sampled.merge, dtype=means.dtype, views_at_once=means.views_at_once,
-            workers=means.workers, device=device,
+            views=sampled.of(benchmark, model.classifier.config.num_frames), merge=sampled.merge, dtype=means.dtype,
+            views_at_once=means.views_at_once, workers=means.workers, world=world,
         )  # fmt: skip
         settings = _settings(benchmark, model, looking)
-        _agree(out, split, settings)
+        if world.first:
+            _agree(out, split, settings)
         rows |= evaluate_split(split, benchmark.splits[split], model.classifier, looking, store, progress)
     assert settings is not None
-    return _finished(benchmark, rows, settings, notes, store)
+    return _finished(benchmark, rows, settings, notes, store) if world.first else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

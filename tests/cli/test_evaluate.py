@@ -1,6 +1,10 @@
 """`h2a evaluate` on benchmarks in miniature: what it prints, what it writes, and mistakes in one line."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -80,6 +84,33 @@ def test_videos_that_are_amiss_are_named_and_counted_as_wrong(h2a_here, tmp_path
     found = json.loads((tmp_path / "out" / "summary.json").read_text())["splits"]["val"]
     assert found["top5"] == pytest.approx(0.6)
     assert found["top5_of_seen"] == 1.0
+
+
+def test_two_processes_give_the_same_files_as_one(tmp_path):
+    listing = miniature.official(tmp_path / "data")
+    weights = miniature.checkpoint(tmp_path / "in.pth", 5)
+    (tmp_path / "data" / "v3.mp4").unlink()
+    given = [str(word) for word in command(listing, tmp_path / "data", weights, tmp_path / "two", "--device", "cpu")]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    program = [sys.executable, "-c", "from h2a_curation.cli import program; program()"]
+    both = [
+        subprocess.Popen([*program, *given], env={**shared, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert "1 of 5 videos could not be seen" in said[0]
+    assert said[1] == ""
+    given[given.index(str(tmp_path / "two"))] = str(tmp_path / "one")
+    subprocess.run([*program, *given], check=True, capture_output=True, timeout=120)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert pq.read_table(one / "videos.parquet") == pq.read_table(two / "videos.parquet")
+    order = [("video_id", "ascending"), ("segment", "ascending"), ("crop", "ascending")]
+    assert pq.read_table(one / "views.parquet").sort_by(order) == pq.read_table(two / "views.parquet").sort_by(order)
+    assert (one / "summary.json").read_text() == (two / "summary.json").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """An evaluation: each video decoded once for all its views, the views through the model, rows written as they come.
 
-The views of a video go through the model by themselves, so that what a video scores depends on no other video and on no
-order.
+The views of a video go through the model by themselves, so that what a video scores depends on no other video, on no
+order and on no number of processes.
 """
 
 import time
@@ -24,7 +24,7 @@ from h2a_curation.videomae.evaluate.listed import Listed
 from h2a_curation.videomae.evaluate.merge import Merge, merged, probabilities, ranked
 from h2a_curation.videomae.evaluate.store import Key, Store
 from h2a_curation.videomae.hardware.devices import autocast
-from h2a_curation.videomae.hardware.parallel import device_kind
+from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import Dtype
 from schemas import VideoScore, ViewScore
@@ -33,7 +33,7 @@ from schemas.evaluate import MISSING, OK, UNDECODABLE
 COMMIT_VIDEOS, COMMIT_S = 64, 60.0
 """Rows are written after so many videos or seconds, whatever comes first: that is what a kill costs."""
 Progress = Callable[[int, int, VideoScore], None]
-"""Called after each video with how many are done, how many there are, and its row."""
+"""Called after each video with how many of this process's are done, how many there are, and its row."""
 Outcome = ViewedVideo | tuple[str, str]
 """The frames of a video, or else its status and the reason."""
 
@@ -48,38 +48,43 @@ class Looking:
     views_at_once: int | None = None
     """Views in a pass through the model; None takes all of a video. Logits differ by rounding alone."""
     workers: int = 2
-    device: str | None = None
-    """None is a GPU where there is one."""
+    world: ProcessGroup
+    """The processes that share the videos, each with its device."""
 
 
 def evaluate_split(
     split: str, videos: Sequence[Listed], model: Classifier, looking: Looking, store: Store, progress: Progress
 ) -> dict[Key, VideoScore]:
-    """Rows of all videos of a split, in the order of the list; those that the store has are not seen again."""
+    """Rows of all videos of a split, in the order of the list; those that the store has are not seen again.
+
+    Several processes take turns along the list, and all of them return the rows of all.
+    """
     cv2.setNumThreads(1)  # videos are resized beside each other
-    rows = store.seen()
-    todo = [video for video in videos if (split, video.video_id) not in rows]
-    model = model.eval().to(torch.device(device_kind(looking.device)))
+    world = looking.world
+    known = world.agreed(store.seen())
+    todo = [video for video in videos if (split, video.video_id) not in known][world.rank :: world.size]
+    model = model.eval().to(world.device)
     views: list[ViewScore] = []
-    fresh: list[VideoScore] = []
-    committed_s = time.monotonic()
+    own_rows: list[VideoScore] = []
+    num_kept, committed_s = 0, time.monotonic()
     with _decoded(todo, looking.views, model.config.frame_px, looking.workers) as outcomes:
-        for num, (video, outcome) in enumerate(outcomes, len(videos) - len(todo) + 1):
+        for num, (video, outcome) in enumerate(outcomes, 1):
             row, own = _scored(split, video, outcome, model, looking)
             views += own
-            fresh.append(row)
-            rows[split, video.video_id] = row
-            progress(num, len(videos), row)
-            if len(fresh) >= COMMIT_VIDEOS or time.monotonic() - committed_s > COMMIT_S or num == len(videos):
-                store.commit(views, fresh)
-                views, fresh, committed_s = [], [], time.monotonic()
+            own_rows.append(row)
+            progress(num, len(todo), row)
+            kept_s = time.monotonic() - committed_s
+            if len(own_rows) - num_kept >= COMMIT_VIDEOS or kept_s > COMMIT_S or num == len(todo):
+                store.commit(views, own_rows[num_kept:])
+                views, num_kept, committed_s = [], len(own_rows), time.monotonic()
+    rows = {**known, **{(split, row.video_id): row for row in world.gathered(own_rows)}}
     return {(split, video.video_id): rows[split, video.video_id] for video in videos}
 
 
 @torch.inference_mode()
 def logits_of(video: ViewedVideo, model: Classifier, looking: Looking) -> NDArray[np.float32]:
     """[view, class] in float32; RuntimeError where they are not finite."""
-    device, pixels = torch.device(device_kind(looking.device)), torch.from_numpy(video.views())
+    device, pixels = looking.world.device, torch.from_numpy(video.views())
     found = []
     for some in torch.split(pixels, looking.views_at_once or len(pixels)):
         with autocast(device, looking.dtype):

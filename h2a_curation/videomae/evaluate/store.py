@@ -18,12 +18,13 @@ Key = tuple[str, str]
 
 
 class Store:
-    """The folder of one evaluation."""
+    """The folder of one evaluation, as one of its processes writes to it."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, rank: int = 0) -> None:
         self.out = out
+        self._rank = rank
         self._parts = out / _PARTS
-        self._next = 1 + max((int(path.name.split(".")[0]) for path in self._of_parts(VIEWS)), default=0)
+        self._next = 1 + max((int(path.name.split("-")[0]) for path in self._of_parts(VIEWS)), default=0)
 
     def seen(self) -> dict[Key, VideoScore]:
         """Videos that were seen before. Those that could not be are tried again: they may lie there now."""
@@ -34,7 +35,7 @@ class Store:
     def commit(self, views: Sequence[ViewScore], videos: Sequence[VideoScore]) -> None:
         """Write rows to stay. Those of videos come last: a video whose row is there has all its views there."""
         for name, record, rows in ((VIEWS, ViewScore, views), (VIDEOS, VideoScore, videos)):
-            self._write(self._parts / f"{self._next:06d}.{name}", to_arrow(record, rows))
+            self._write(self._parts / f"{self._next:06d}-{self._rank}.{name}", to_arrow(record, rows))
         self._next += 1
 
     def finish(self, videos: Mapping[Key, VideoScore], tables: Mapping[str, pa.Table]) -> None:
