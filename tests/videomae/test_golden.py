@@ -106,6 +106,52 @@ def plain_file(path, seed, *, img=48, patch=12, frames=6, enc=(24, 1, 2), dec=(1
     return {**meta, "grad_norm_order": list(gradients)}
 
 
+def plain_classifier(path, seed, *, img, patch, frames=6, enc=(24, 2, 3), classes=5, **other):
+    """A file of a classifier by the first token, from the plain reference's encoder; returns its settings."""
+    meta = {"img_size": img, "patch_size": patch, "frames": frames, "enc": enc, "classes": classes, "mean_pool": False}
+    meta |= {"batch": 2, "seed": seed, **other}
+    config = golden.pretrain.config_of({**meta, "dec": (12, 1, 1)})
+    torch.manual_seed(seed)
+    encoder = PlainModel(config).encoder
+    encoder.load_state_dict({k: torch.randn_like(v) * 0.1 for k, v in encoder.state_dict().items()})
+    head = torch.nn.Linear(enc[0], classes)
+    video = torch.randint(0, 256, (2, frames, *config.frame_px, 3), dtype=torch.uint8)
+    features = encoder(normalised(video), torch.zeros(2, config.num_tokens, dtype=torch.bool))[:, 0]
+    logits, target = head(features), torch.rand(2, classes).softmax(dim=1)
+    loss = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    loss.backward()
+    own = [*encoder.named_parameters(), *((f"head.{name}", p) for name, p in head.named_parameters())]
+    tensors = {
+        **{f"state.{name}": p for name, p in own},
+        **{f"grad.{name}": p.grad for name, p in own},
+        "in.video_uint8": video.permute(0, 4, 1, 2, 3),
+        "in.soft_target": target,
+        "out.features": features,
+        "out.logits": logits,
+        "loss.soft_target_ce": loss.view(1),
+    }
+    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, path)
+    return meta
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"img": 48, "patch": 12, "mlp_ratio": 3.5},
+        {"img": [24, 56], "patch": 8, "init_values": 0.5},
+        {"img": [56, 28], "patch": 14, "frames": 4, "cos_attn": True, "qkv_bias": False},
+    ],
+)
+def test_a_classifier_never_seen_is_checked_by_its_own_settings(tmp_path, settings):
+    meta = plain_classifier(tmp_path / "some.safetensors", 4, **settings)
+    line, passed = golden.line_for(tmp_path / "some.safetensors", {"meta": meta})
+    assert passed, line
+    for name, value in (("mlp_ratio", 2.0), ("mean_pool", True), ("img_size", 112), ("classes", 4), ("batch", 3)):
+        line, passed = golden.line_for(tmp_path / "some.safetensors", {"meta": {**meta, name: value}})
+        assert not passed, (name, line)
+        assert "\n" not in line
+
+
 def test_a_folder_never_seen_is_checked_by_its_own_settings(tmp_path, capsys):
     files = {
         "some.safetensors": plain_file(tmp_path / "some.safetensors", 5),
