@@ -246,7 +246,10 @@ def _settings(benchmark: Benchmark, model: _Model, looking: Looking) -> Evaluate
 def _agree(out: Path, split: str, settings: Evaluated) -> None:
     """Write the settings of a split; ValueError where the folder holds those of another evaluation."""
     file = out / SETTINGS
-    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as broken:
+        raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken
     if split not in stored:
         other = next(iter(stored.values()), None)
         if other is not None and other["videos"] != settings.videos:

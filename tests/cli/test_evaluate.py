@@ -169,3 +169,8 @@ def test_checkpoints_and_folders_that_do_not_fit_are_refused(h2a_here, tmp_path)
         assert says in ran.err
         assert ran.err.count("\n") == 1
     assert not new.exists()
+    for name in ("videos.parquet", "evaluation.json"):
+        (out / name).write_text("damaged")
+        ran = h2a_here(*command(listing, tmp_path / "data", weights, out))
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert f"{name} is damaged" in ran.err

@@ -29,7 +29,7 @@ class Store:
     def seen(self) -> dict[Key, VideoScore]:
         """Videos that were seen before. Those that could not be are tried again: they may lie there now."""
         files = [file for file in (self.out / VIDEOS, *self._of_parts(VIDEOS)) if file.is_file()]
-        rows = [row for file in files for row in from_arrow(VideoScore, pq.read_table(file))]
+        rows = [row for file in files for row in from_arrow(VideoScore, _table(file))]
         return {(row.split, row.video_id): row for row in rows if row.status == OK}
 
     def commit(self, views: Sequence[ViewScore], videos: Sequence[VideoScore]) -> None:
@@ -68,3 +68,11 @@ class Store:
     def _write(self, target: Path, table: Any) -> None:
         with replaced(self.out, target) as file:
             pq.write_table(table, file)
+
+
+def _table(file: Path) -> pa.Table:
+    """A table of an evaluation; ValueError where the file is damaged."""
+    try:
+        return pq.read_table(file, schema=arrow_schema(VideoScore))
+    except (pa.ArrowInvalid, OSError) as broken:
+        raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken

@@ -54,6 +54,7 @@ def clips(config=CONFIG):
 def deepspeed(folder, state):
     (folder / "checkpoint-19").mkdir(parents=True)
     besides = {"ds_config": {"train_batch_size": 8}, "optimizer": None, "args": Namespace(model="vit_tiny")}
+    besides |= {"sparse_tensor_module_names": set(), "lr_scheduler": None, "global_steps": 7, "ds_version": "0.5.8"}
     torch.save({"module": state, **besides}, folder / "checkpoint-19" / "mp_rank_00_model_states.pt")
     (folder / "latest").write_text("checkpoint-19")
     return folder
