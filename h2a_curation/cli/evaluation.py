@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from h2a_curation.cli.options import FactsOption
+
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Checked, Evaluation
     from h2a_curation.videomae.evaluate.run import Progress
@@ -57,10 +59,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Frames from one to the next; default: 4, hmdb51 2.")
     ] = None,
     merge: Annotated[MergeOf, typer.Option(help="Mean over views of probabilities, or of logits.")] = MergeOf.PROB,
-    facts: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="FIELD=NUMBER that weights of no preset do not tell, such as num_heads=6."),
-    ] = None,
+    facts: FactsOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Read the whole list and open each video, then say what is amiss.")
     ] = False,

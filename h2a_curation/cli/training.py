@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.cli.options import PresetOption
+from h2a_curation.cli.options import FactsOption, PresetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 
@@ -16,10 +16,7 @@ def convert(
         Path, typer.Argument(help="A .pth: official layout, which is ours. Else a folder: Hugging Face.")
     ],
     encoder: Annotated[bool, typer.Option("--encoder", help="Leave out the decoder, and a classifier's head.")] = False,
-    facts: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="FIELD=NUMBER that weights of no preset do not tell, such as num_heads=6."),
-    ] = None,
+    facts: FactsOption = None,
 ) -> None:
     """A checkpoint into another layout, every weight kept bit for bit; what it is now is recognised by its names."""
     from h2a_curation.videomae.convert.run import convert as written
