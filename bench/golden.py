@@ -4,8 +4,9 @@
 
 prints one line for each file of the folder's manifest.json: the value that is farthest off, and how far. Exit 1 when
 one is out of tolerance, damaged, missing, or of a kind that nothing here checks. Settings come from the manifest and
-kinds from what is in the files, so that folders with other names, seeds and models are checked too. What concerns
-fine-tuning prints `pending`, whole files and single arrays, and counts as neither.
+kinds from what is in the files, so that folders with other names, seeds and models are checked too. A setting that
+nothing here reads fails its file. What needs fine-tuning's steps prints `pending`, whole files and single arrays, and
+counts as neither.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from bench import golden_classifier as classifier
 from bench import golden_data as data
 from bench import golden_file
 from bench import golden_pretrain as pretrain
@@ -35,7 +37,7 @@ class Kind:
     check: Check | None
     """None where nothing does yet."""
     pending: tuple[str, ...] = ()
-    """Patterns of arrays that nothing checks yet."""
+    """Patterns of arrays that nothing checks yet, and of settings that only they need."""
 
 
 KINDS = [
@@ -44,20 +46,22 @@ KINDS = [
     Kind("encoder.patch_embed.proj.weight", pretrain.check_checkpoint),
     Kind("state_keys", pretrain.check_groups),
     Kind("s0_tube_only", data.check_masks),
-    Kind("pre0_frame_ids", data.check_frame_indices, ("ft*", "raw*")),
-    Kind("pretrain0_clip", data.check_augment, ("ra_*", "rapolicy_*", "ftaug_*", "val_clip", "test_resized_uint8")),
+    Kind("pre0_frame_ids", data.check_frame_indices),
+    Kind("ft0_test", data.check_frame_indices),
+    Kind("raw0_test", data.check_frame_indices),
+    Kind("pretrain0_clip", data.check_augment, ("ra_*", "rapolicy_*", "ftaug_*")),
     Kind("v0", data.check_schedules),
     Kind("in0", data.check_interpolation),
     Kind("full_*x*", data.check_sinusoid),
     Kind("rows_*x*", data.check_sinusoid),
-    Kind("out.logits", None),
+    Kind("out.logits", classifier.check_model, ("out.logits_train_mode*", "drop_path*")),
     Kind("init.head.weight", None),
     Kind("head.weight", None),
     Kind("patch_embed.proj.weight", None),
     Kind("x_0", None),
-    Kind("copied_into_finetune", None),
+    Kind("copied_into_finetune", classifier.check_load_mapping),
     Kind("", None),  # layer_decay_groups.json is a list
-    Kind("expected.json", None),  # merge_views
+    Kind("expected.json", classifier.check_merge),
 ]
 
 
@@ -84,12 +88,18 @@ def kind_of(file: GoldenFile) -> Kind:
 
 
 def claims_of(file: GoldenFile, kind: Kind) -> list[Claim]:
-    """All values that the file tells of; ValueError for arrays that nobody looks at and that are not pending."""
+    """All values that the file tells of; ValueError for arrays and settings that nobody looks at and that are not
+    pending."""
     assert kind.check is not None
     claims = list(kind.check(file))
-    left = [name for name in file.contents.unasked() if not any(fnmatch(name, p) for p in kind.pending)]
+    left, unknown = (
+        [name for name in values.unasked() if not any(fnmatch(name, p) for p in kind.pending)]
+        for values in (file.contents, file.meta)
+    )
     if left or not claims:
         raise ValueError(f"nothing here checks {', '.join(left) or 'it'}")
+    if unknown:
+        raise ValueError(f"nothing here knows the setting {', '.join(unknown)}")
     return claims
 
 

@@ -19,7 +19,7 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, SafetensorE
 
 
 class Contents(Mapping[str, Any]):
-    """Values by name, which remembers the names asked for."""
+    """Values by name, which remembers the names asked for: what nobody asks for nobody checks."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
@@ -47,20 +47,43 @@ class Contents(Mapping[str, Any]):
         return [name for name in self._values if name not in self._asked]
 
 
+class Settings(Contents):
+    """What a manifest says of a file, and what it says inside of that."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__({name: _nested(value) for name, value in values.items()})
+
+    def unasked(self) -> list[str]:
+        """Names that nobody asked for, those inside of others too."""
+        names = super().unasked()
+        for name, value in self._values.items():
+            for inner in value if isinstance(value, list) else [value]:
+                if name not in names and isinstance(inner, Settings):
+                    names += [f"{name}.{each}" for each in inner.unasked()]
+        return list(dict.fromkeys(names))
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Settings(value)
+    return [_nested(each) for each in value] if isinstance(value, list) else value
+
+
 @dataclass(frozen=True, slots=True)
 class GoldenFile:
     """A file with its settings."""
 
     path: Path
-    meta: Meta
+    meta: Settings
     contents: Contents
 
 
-def read(path: Path, meta: Meta) -> GoldenFile:
+def read(path: Path, settings: Meta) -> GoldenFile:
     """One of UNREADABLE for a file that is damaged or of a kind not used here.
 
     Settings that the manifest lacks come from the file's own header.
     """
+    meta = Settings(settings)
     if not path.exists():
         raise ValueError("it is in the manifest, and not in the folder")
     if path.is_dir():
@@ -69,7 +92,7 @@ def read(path: Path, meta: Meta) -> GoldenFile:
         with safe_open(path, "pt") as opened:
             header = opened.metadata() or {}
         own = {name: _plain(value) for name, value in header.items()}
-        return GoldenFile(path, {**own, **meta}, Contents(load_file(path)))
+        return GoldenFile(path, Settings({**own, **settings}), Contents(load_file(path)))
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             return GoldenFile(path, meta, Contents({name: arrays[name] for name in arrays.files}))

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from bench.golden_claim import Claim
 from bench.golden_file import Contents, GoldenFile, Meta
 from h2a_curation.videomae.convert.shape import shape_of
+from h2a_curation.videomae.data.masking import dual_masks
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, parameter_groups, update
 from h2a_curation.videomae.loop.schedule import cosine_schedule
@@ -19,12 +21,18 @@ FORWARD = (1e-5, 1e-5)
 GRADIENT = (1e-4, 1e-5)
 
 
+DRAWN_BY = ("seed", "full")
+"""Settings that say how a file came about: which seed drew weights and inputs, and whether all gradients are in it."""
+
+
 def config_of(meta: Meta) -> ModelConfig:
-    """The model of a golden file."""
+    """The model of a golden file; frames may be given as a side, or as height and width."""
     width, depth, num_heads = meta["enc"]
-    decoder_width, decoder_depth, decoder_num_heads = meta["dec"]
+    decoder_width, decoder_depth, decoder_num_heads = meta.get("dec", (0, 0, 0))
+    height, across = meta["img_size"] if isinstance(meta["img_size"], list | tuple) else (meta["img_size"],) * 2
     return ModelConfig(
-        image_px=meta["img_size"],
+        image_px=height,
+        image_width_px=None if across == height else across,
         patch_px=meta["patch_size"],
         num_frames=meta["frames"],
         width=width,
@@ -36,7 +44,27 @@ def config_of(meta: Meta) -> ModelConfig:
         qkv_bias=meta.get("qkv_bias", True),
         layer_scale=meta.get("init_values", 0.0),
         cosine_attention=meta.get("cos_attn", False),
+        mlp_ratio=meta.get("mlp_ratio", 4.0),
     )
+
+
+def check_settings(meta: Meta, config: ModelConfig, batch: int) -> Iterator[Claim]:
+    """What the manifest says of a model besides its sizes; how the file came about is read, and nothing follows."""
+    for name in DRAWN_BY:
+        meta.get(name)
+    ours = {"norm_eps": 1e-6, "tubelet_size": TUBELET, "in_chans": 3, "batch": batch, "window": list(config.window)}
+    for name, value in ours.items():
+        yield Claim(name, value, meta.get(name, value))
+
+
+def _check_masks(meta: Meta, config: ModelConfig, hidden: torch.Tensor, not_decoded: torch.Tensor) -> Iterator[Claim]:
+    """What the manifest says of the masks that the file holds."""
+    yield Claim("n_visible", int((~hidden[0]).sum()), meta.get("n_visible", int((~hidden[0]).sum())))
+    yield Claim("n_decoded", int((~not_decoded[0]).sum()), meta.get("n_decoded", int((~not_decoded[0]).sum())))
+    if "mask_ratio" in meta and "dec_ratio" in meta:
+        ours = dual_masks(config.window, meta["mask_ratio"], meta["dec_ratio"], np.random.RandomState(0))
+        for name, mask, official in (("mask_ratio", ours[0], hidden), ("dec_ratio", ours[1], not_decoded)):
+            yield Claim(name, [int(mask.sum())] * len(official), official.flatten(1).sum(dim=1).tolist())
 
 
 def check_model(file: GoldenFile) -> Iterator[Claim]:
@@ -44,14 +72,14 @@ def check_model(file: GoldenFile) -> Iterator[Claim]:
     golden, meta = file.contents, file.meta
     model = MaskedAutoencoder(config_of(meta))
     checkpoint.fill(model, golden.under("state."), file.path.name)
-    for name, ours in (("norm_eps", model.encoder.norm.eps), ("tubelet_size", TUBELET), ("in_chans", 3)):
-        yield Claim(name, ours, meta.get(name, ours))
+    yield from check_settings(meta, model.config, len(golden["in.video_uint8"]))
     video = golden["in.video_uint8"].permute(0, 2, 3, 4, 1)
     if "in.video" in golden:
         normalised = (video.float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
         yield Claim("video", normalised.permute(0, 4, 1, 2, 3), golden["in.video"], FORWARD)
     patches = model.patchify(video)
     hidden, not_decoded = golden["in.encoder_mask"].bool(), golden["in.decoder_mask"].bool()
+    yield from _check_masks(meta, model.config, hidden, not_decoded)
     visible, decoded = token_indices(~hidden), token_indices(~not_decoded)
     embedded = model.encoder.patch_embed(patches).detach()
     yield Claim("embedding", embedded, golden["out.patch_tokens_before_pos"], FORWARD)
@@ -64,6 +92,7 @@ def check_model(file: GoldenFile) -> Iterator[Claim]:
         yield Claim("all predicted", everything, golden["out.pred_no_decoder_mask"], FORWARD)
     for key, normalise in (("target.patches_normalised_all", True), ("target.patches_raw_all", False)):
         if key in golden:
+            meta.get("raw_targets")
             yield Claim(key, targets(patches, normalise=normalise), golden[key], FORWARD)
     labels = targets(take_tokens(patches, decoded))
     yield Claim("labels", labels, golden["target.labels"], FORWARD)
@@ -98,6 +127,9 @@ def check_trajectory(file: GoldenFile) -> Iterator[Claim]:
     yield Claim("weight decays", decays, golden["weight_decay"], (1e-6, 1e-12))
     optimizer = make_optimizer(model, meta["wd"], tuple(meta["betas"]))
     yield Claim("eps", optimizer.defaults["eps"], meta["eps"])
+    yield from check_settings(meta, model.config, len(golden["in.0.video_uint8"]))
+    masks = (golden[f"in.0.{name}_mask"].flatten(1).bool() for name in ("encoder", "decoder"))
+    yield from _check_masks(meta, model.config, *masks)
     losses, norms = [], []
     for step, (rate, decay) in enumerate(zip(rates, decays, strict=True)):
         size = StepSize(learning_rate=float(rate), weight_decay=float(decay), clip_grad=meta["max_norm"])

@@ -18,6 +18,7 @@ from schemas.acquire import (
     TagClaim,
 )
 from schemas.decide import STAGES, Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
+from schemas.evaluate import ClassScore, Confused, VideoScore, ViewScore
 from schemas.fates import ClassFate, Judgement, LastVerdict, TagYield
 from schemas.measure import Clip, Failure, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
@@ -31,7 +32,9 @@ __all__ = [
     "AuditDraw",
     "Candidate",
     "ClassFate",
+    "ClassScore",
     "Clip",
+    "Confused",
     "Duplicate",
     "Failure",
     "Fingerprint",
@@ -57,6 +60,8 @@ __all__ = [
     "TagClaim",
     "TagYield",
     "Verdict",
+    "VideoScore",
+    "ViewScore",
     "arrow_schema",
     "from_arrow",
     "to_arrow",

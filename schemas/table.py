@@ -12,6 +12,8 @@ import pyarrow as pa
 Float16 = NewType("Float16", float)
 """A float that is stored in 16 bits, as in vectors of length 1: a cosine of two such vectors is off by less than
 1e-3."""
+Float32 = NewType("Float32", float)
+"""A float of 32 bits, as models make them."""
 UInt64 = NewType("UInt64", int)
 """An unsigned 64-bit pattern, such as a perceptual hash."""
 
@@ -26,6 +28,7 @@ _ARROW: dict[Any, pa.DataType] = {
     bytes: pa.binary(),
     datetime: pa.timestamp("us", tz="UTC"),
     Float16: pa.float16(),
+    Float32: pa.float32(),
     UInt64: pa.uint64(),
 }
 

@@ -62,6 +62,11 @@ RoundsOption = Annotated[
 WorkersOption = Annotated[int, typer.Option("--workers", help="Processes that compute; 0: one a core.")]
 PresetOption = Annotated[str, typer.Option("--preset", help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g.")]
 
+FactsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="FIELD=NUMBER that weights of no preset do not tell, such as num_heads=6."),
+]
+
 
 class Format(enum.StrEnum):
     """How a command prints rows."""

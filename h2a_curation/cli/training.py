@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.cli.options import PresetOption
+from h2a_curation.cli.options import FactsOption, PresetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 
@@ -16,22 +16,13 @@ def convert(
         Path, typer.Argument(help="A .pth: official layout, which is ours. Else a folder: Hugging Face.")
     ],
     encoder: Annotated[bool, typer.Option("--encoder", help="Leave out the decoder, and a classifier's head.")] = False,
-    facts: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="FIELD=NUMBER that weights of no preset do not tell, such as num_heads=6."),
-    ] = None,
+    facts: FactsOption = None,
 ) -> None:
     """A checkpoint into another layout, every weight kept bit for bit; what it is now is recognised by its names."""
     from h2a_curation.videomae.convert.run import convert as written
-    from h2a_curation.videomae.convert.shape import TRACELESS
+    from h2a_curation.videomae.convert.shape import TRACELESS, read_facts
 
-    asked = {}
-    for fact in facts or []:
-        field, _, number = fact.partition("=")
-        if field not in TRACELESS or not number.isdigit():
-            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with a field of {', '.join(TRACELESS)}")
-        asked[field] = int(number)
-    done = written(source, target, encoder_only=encoder, asked=asked)
+    done = written(source, target, encoder_only=encoder, asked=read_facts(facts or []))
     config = done.config
     shown = {"width": config.width, "depth": config.depth, **{f: getattr(config, f) for f in TRACELESS}}
     known = ", ".join(f"{field} {value}" for field, value in shown.items() if value and field not in done.untold)

@@ -169,7 +169,7 @@ class ReportData:
 
 def write_report(data: ReportData, target: Path) -> None:
     """Write the page, whole or not at all."""
-    page = _environment().get_template("report.html.j2").render(d=data, curve=_curve(data.pretraining)).lstrip()
+    page = environment().get_template("report.html.j2").render(d=data, curve=_curve(data.pretraining)).lstrip()
     with replaced(target.parent, target) as file:
         file.write(page.encode())
 
@@ -178,7 +178,8 @@ def _curve(run: Pretraining | None) -> Markup | None:
     return loss_curve(run.losses, run.held_out_loss, run.of_mean_loss) if run else None
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this room, with the ways in which numbers are written."""
     environment = Environment(
         loader=PackageLoader("h2a_curation", "report"),
         autoescape=True,

@@ -27,16 +27,23 @@ class ModelConfig:
     layer_scale: float = 0.0
     """Start value of the branches' scales; 0 leaves them out."""
     cosine_attention: bool = False
+    image_width_px: int | None = None
+    """Width of frames that are not square, whose height is `image_px`; None where they are."""
 
     def __post_init__(self) -> None:
-        if self.image_px % self.patch_px or self.num_frames % TUBELET:
+        if any(side % self.patch_px for side in self.frame_px) or self.num_frames % TUBELET:
             raise ValueError(f"frames of {self.image_px} px do not divide into patches of {self.patch_px} px: {self}")
+
+    @property
+    def frame_px(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        return self.image_px, self.image_px if self.image_width_px is None else self.image_width_px
 
     @property
     def window(self) -> tuple[int, int, int]:
         """Slices, rows and columns of the token grid."""
-        side = self.image_px // self.patch_px
-        return self.num_frames // TUBELET, side, side
+        rows, columns = (side // self.patch_px for side in self.frame_px)
+        return self.num_frames // TUBELET, rows, columns
 
     @property
     def num_tokens(self) -> int:

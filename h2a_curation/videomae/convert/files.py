@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from h2a_curation.videomae.presets import ModelConfig
 
 _CONFIG = "config.json"
 _INDEX = "model.safetensors.index.json"
+_LATEST = "latest"
+"""DeepSpeed's file with the name of the folder that it wrote last."""
+_DEEPSPEED = "mp_rank_00_model_states.pt"
 _HEAD = ("head.", "fc_norm.")
 _PIXELS = {
     "image_processor_type": "VideoMAEImageProcessor",
@@ -42,29 +45,60 @@ class Found:
     """Fields of the model that the file tells besides its weights."""
     left_out: list[str]
     """What else was in it, such as `optimizer`."""
+    class_names: list[str] = field(default_factory=list)
+    """A classifier's classes in the order of its head; empty where the file does not tell."""
+    norm_eps: tuple[float, float] = (1e-6, 1e-6)
+    """Epsilon of the norms, and of a classifier's own norm over the mean: Hugging Face's models have others."""
 
 
 def read(source: Path) -> Found:
-    """A checkpoint file, or a file or folder of Hugging Face's; ValueError in one line for anything else."""
-    content, config = _content(source)
-    inner = next((content[key] for key in ("model", "module") if key in content), content)
+    """A checkpoint file, or a folder of Hugging Face's or DeepSpeed's; ValueError in one line for anything else."""
+    content, config = _content(deepspeed_file(source))
+    inner = next((content[key] for key in ("model", "module", "state_dict") if key in content), content)
     tensors = {key: value for key, value in inner.items() if isinstance(value, Tensor)}
     tensors = unwrapped(tensors) if tensors else {}
     left_out = [] if inner is content else [key for key in content if content[key] is not inner]
     try:
         if any("embeddings.patch_embeddings." in key for key in tensors):
             renamed, said = from_hugging_face(tensors), shape.said_by_hugging_face(config)
-            return Found(layout="huggingface", tensors=renamed, said=said, left_out=left_out)
+            names = shape.classes_of_hugging_face(config) if "head.bias" in renamed else []
+            return Found(
+                layout="huggingface",
+                tensors=renamed,
+                said=said,
+                left_out=left_out,
+                class_names=names,
+                norm_eps=shape.norm_eps_of_hugging_face(config),
+            )
     except ValueError as refused:
         raise ValueError(f"{source}: {refused}") from refused
     said = shape.said_by_arguments(content.get("args"))
     if "encoder.patch_embed.proj.weight" in tensors:
+        heads = {key: key.removeprefix("encoder.") for key in tensors if key.removeprefix("encoder.").startswith(_HEAD)}
+        tensors = {heads.get(key, key): value for key, value in tensors.items()}
         return Found(layout="official pretraining", tensors=tensors, said=said, left_out=left_out)
     if "patch_embed.proj.weight" in tensors:
         renamed = {key if key.startswith(_HEAD) else f"encoder.{key}": value for key, value in tensors.items()}
         return Found(layout="official fine-tuning", tensors=renamed, said=said, left_out=left_out)
     begins = f": its weights begin with {next(iter(tensors))}" if tensors else ": it holds no weights"
     raise ValueError(f"{source} is no VideoMAE in a layout known here{begins}")
+
+
+def deepspeed_file(source: Path) -> Path:
+    """The file with the weights in a folder that DeepSpeed wrote, or in the folder of its newest; else the source.
+
+    ValueError where DeepSpeed has divided the weights among files.
+    """
+    if not source.is_dir():
+        return source
+    if (source / _LATEST).exists():
+        named = source / Path((source / _LATEST).read_text(encoding="utf-8").strip()).name
+        return deepspeed_file(named) if named.is_dir() else source
+    if (source / _DEEPSPEED).exists():
+        return source / _DEEPSPEED
+    if next(source.glob("zero_pp_rank_*_model_states.pt"), None):
+        raise ValueError(f"{source} holds weights that DeepSpeed has divided: join them with its zero_to_fp32.py first")
+    return source
 
 
 def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -> None:
@@ -81,8 +115,12 @@ def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -
 def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> None:
     """A folder for `from_pretrained`, written aside and renamed; ValueError for what Hugging Face does not have."""
     described = shape.hugging_face_config(config, tensors)
-    side = config.image_px
-    pixels = {**_PIXELS, "size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}}
+    height, width = config.frame_px
+    pixels = {
+        **_PIXELS,
+        "size": {"shortest_edge": height} if height == width else {"height": height, "width": width},
+        "crop_size": {"height": height, "width": width},
+    }
     renamed = {key: value.contiguous() for key, value in to_hugging_face(tensors).items()}
     if described["architectures"] == ["VideoMAEModel"]:
         renamed = {key.removeprefix("videomae."): value for key, value in renamed.items()}

@@ -55,6 +55,8 @@ def unwrapped(tensors: Tensors) -> Tensors:
     for wrapper in _WRAPPERS * 2:
         if all(key.startswith(wrapper) for key in tensors):
             tensors = {key.removeprefix(wrapper): value for key, value in tensors.items()}
+    if "backbone.patch_embed.proj.weight" in tensors:  # a head beside it has no such prefix
+        tensors = {key.removeprefix("backbone."): value for key, value in tensors.items()}
     return tensors
 
 

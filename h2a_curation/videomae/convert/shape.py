@@ -3,7 +3,7 @@
 import argparse
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,10 @@ from h2a_curation.videomae.presets import PRESETS, TUBELET, ModelConfig
 
 TRACELESS = ("num_heads", "decoder_num_heads", "image_px", "num_frames")
 """Fields of a ModelConfig that no weight tells."""
+SETTABLE = (*TRACELESS, "image_width_px")
+"""Fields that a user may tell; frames are square unless their width is told."""
 
+_LARGEST = 10_000
 _PATCHES = "encoder.patch_embed.proj.weight"
 _OFFICIAL_NAME = re.compile(r"(?:pretrain_videomae|vit)_([a-z]+)_patch\d+_(\d+)")
 
@@ -30,18 +33,34 @@ def shape_of(tensors: Tensors, said: Mapping[str, Any], asked: Mapping[str, int]
         known["decoder_num_heads"] = 0
     untold = [field for field in TRACELESS if field not in known]
     would_do = {"num_heads": 1, "decoder_num_heads": 1, "image_px": 2 * traced["patch_px"], "num_frames": TUBELET}
-    config = ModelConfig(**traced, **{field: known.get(field, would_do[field]) for field in TRACELESS})
+    config = ModelConfig(
+        **traced,
+        **{field: known.get(field, would_do[field]) for field in TRACELESS},
+        image_width_px=known.get("image_width_px"),
+    )
     for width, heads in ((config.width, config.num_heads), (config.decoder_width, config.decoder_num_heads)):
         if width and (heads < 1 or width % heads):
             raise ValueError(f"{heads} heads do not divide a width of {width}: say how many there are with --set")
     return config, untold
 
 
+def read_facts(facts: Sequence[str]) -> dict[str, int]:
+    """What a user tells of a model as `FIELD=NUMBER`; ValueError for anything else."""
+    asked = {}
+    for fact in facts:
+        field, _, number = fact.partition("=")
+        if field not in SETTABLE or not number.isdecimal() or not 0 < int(number) <= _LARGEST:
+            told = f"a field of {', '.join(SETTABLE)}, and a number from 1 to {_LARGEST}"
+            raise ValueError(f"--set {fact}: write FIELD=NUMBER, with {told}")
+        asked[field] = int(number)
+    return asked
+
+
 def said_by_arguments(arguments: Any) -> dict[str, Any]:
     """What the `args` of a checkpoint tell: our presets all, official arguments some."""
     if isinstance(arguments, Mapping):
         model = arguments.get("preset", {}).get("model", {})
-        return {field: model[field] for field in TRACELESS if field in model}
+        return {field: model[field] for field in SETTABLE if field in model}
     if not isinstance(arguments, argparse.Namespace):
         return {}
     said: dict[str, Any] = {}
@@ -58,15 +77,47 @@ def said_by_hugging_face(config: Mapping[str, Any]) -> dict[str, Any]:
     for field, must_be in (("tubelet_size", TUBELET), ("num_channels", 3), ("hidden_act", "gelu")):
         if config.get(field, must_be) != must_be:
             raise ValueError(f"{field} is {config[field]!r}, and VideoMAE V2 has {must_be!r}")
+    height, width = _height_and_width(config.get("image_size", 224))
     said = {
         "num_heads": config.get("num_attention_heads", 12),
         "decoder_num_heads": config.get("decoder_num_attention_heads", 6),
         "num_frames": config.get("num_frames", 16),
-        "image_px": config.get("image_size", 224),
+        "image_px": height,
     }
-    if any(not isinstance(value, int) for value in said.values()):
-        raise ValueError(f"VideoMAE V2 has square frames, not image_size {config['image_size']}")
-    return said
+    for field, value in said.items():
+        if not isinstance(value, int):
+            raise ValueError(f"{field} is {value!r}, which is no number")
+    return said if width == height else {**said, "image_width_px": width}
+
+
+def _height_and_width(image_size: Any) -> tuple[int, int]:
+    height, width = image_size if isinstance(image_size, list) and len(image_size) == 2 else (image_size, image_size)
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise ValueError(f"image_size is {image_size!r}: it must be a number, or height and width")
+    return height, width
+
+
+_HF_EPS, _HF_POOLED_EPS = 1e-12, 1e-5
+"""Of Hugging Face's norms where config.json says nothing. Its `fc_norm` has torch's default, whatever config.json says.
+"""
+_OWN_POOLED_EPS = "fc_norm_eps"
+"""What our config.json tells besides, of a model that comes from the official layout; Hugging Face passes over it."""
+
+
+def norm_eps_of_hugging_face(config: Mapping[str, Any]) -> tuple[float, float]:
+    """Epsilon of all norms, and of the one over the mean of a classifier's tokens."""
+    if not config:  # weights alone
+        return 1e-6, 1e-6
+    return float(config.get("layer_norm_eps", _HF_EPS)), float(config.get(_OWN_POOLED_EPS, _HF_POOLED_EPS))
+
+
+def classes_of_hugging_face(config: Mapping[str, Any]) -> list[str]:
+    """Names of the classes by number; none where config.json has placeholders or lacks some."""
+    told = config.get("id2label")
+    if not isinstance(told, Mapping):
+        return []
+    names = [str(told.get(str(number), "")) for number in range(len(told))]
+    return [] if any(name in ("", f"LABEL_{number}") for number, name in enumerate(names)) else names
 
 
 def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]:
@@ -85,7 +136,7 @@ def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]
         "model_type": "videomae",
         "architectures": [architecture(config, tensors)],
         "dtype": str(tensors[_PATCHES].dtype).removeprefix("torch."),
-        "image_size": config.image_px,
+        "image_size": config.image_px if config.image_width_px is None else list(config.frame_px),
         "patch_size": config.patch_px,
         "num_channels": 3,
         "num_frames": config.num_frames,
@@ -99,7 +150,7 @@ def hugging_face_config(config: ModelConfig, tensors: Tensors) -> dict[str, Any]
         "qkv_bias": config.qkv_bias,
         "use_mean_pooling": "encoder.norm.weight" not in tensors,
         **(decoder if config.decoder_depth else {}),
-        **({"num_labels": len(tensors["head.bias"])} if "head.bias" in tensors else {}),
+        **({"num_labels": len(tensors["head.bias"]), _OWN_POOLED_EPS: 1e-6} if "head.bias" in tensors else {}),
     }
 
 

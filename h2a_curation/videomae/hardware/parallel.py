@@ -71,6 +71,8 @@ class ProcessGroup:
 def device_kind(asked: str | None) -> str:
     """`cuda` where there is one, unless asked otherwise; ValueError where it is asked for and there is none."""
     kind = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    if kind.partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"no device {kind!r}: use cpu or cuda")
     if kind.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"no device {kind} here: torch finds no GPU; use --device cpu")
     return kind

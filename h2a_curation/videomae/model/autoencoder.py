@@ -142,7 +142,7 @@ class Encoder(nn.Module):
     def forward(self, patches_BnP: Tensor, index_Bn: Tensor) -> Tensor:
         """[batch, n, width] features of uint8 patches that lie at these tokens."""
         x = self.patch_embed(patches_BnP) + self.positions[index_Bn]
-        out: Tensor = self.norm(_through(self.blocks, x, self.recompute))
+        out: Tensor = self.norm(through(self.blocks, x, self.recompute))
         return out
 
 
@@ -167,7 +167,7 @@ class Decoder(nn.Module):
         The last block then leaves out what no prediction comes from: a quarter of its tokens at the official masks.
         """
         wanted = None if counted_Bk is None else counted_Bk + x_BND.shape[1] - num_predicted
-        x = _through(self.blocks, x_BND, self.recompute, wanted)
+        x = through(self.blocks, x_BND, self.recompute, wanted)
         out: Tensor = self.head(self.norm(x if counted_Bk is not None else x[:, -num_predicted:]))
         return out
 
@@ -186,11 +186,7 @@ class MaskedAutoencoder(nn.Module):
 
     def patchify(self, video_BTHWC: Tensor) -> Tensor:
         """Patches of uint8 clips; ValueError if they are not of the model's size."""
-        side = self.config.image_px
-        if video_BTHWC.shape[1:] != (self.config.num_frames, side, side, 3):
-            wanted = (self.config.num_frames, side, side, 3)
-            raise ValueError(f"the model takes clips of shape {wanted}, not {tuple(video_BTHWC.shape[1:])}")
-        return patchify(video_BTHWC, self.config.patch_px)
+        return patches_of(video_BTHWC, self.config)
 
     def forward(
         self, patches_BNP: Tensor, visible_Bn: Tensor, decoded_Bm: Tensor, counted_Bk: Tensor | None = None
@@ -209,6 +205,14 @@ class MaskedAutoencoder(nn.Module):
         return out
 
 
+def patches_of(video_BTHWC: Tensor, config: ModelConfig) -> Tensor:
+    """Patches of uint8 clips; ValueError if they are not of the model's size."""
+    wanted = (config.num_frames, *config.frame_px, 3)
+    if video_BTHWC.shape[1:] != wanted:
+        raise ValueError(f"the model takes clips of shape {wanted}, not {tuple(video_BTHWC.shape[1:])}")
+    return patchify(video_BTHWC, config.patch_px)
+
+
 def token_indices(mask_BN: Tensor) -> Tensor:
     """[batch, n] ascending indices of the True tokens; ValueError unless every sample has the same number."""
     counts = mask_BN.sum(dim=1)
@@ -217,7 +221,7 @@ def token_indices(mask_BN: Tensor) -> Tensor:
     return mask_BN.nonzero()[:, 1].view(mask_BN.shape[0], -1)
 
 
-def _through(blocks: nn.ModuleList, x: Tensor, recompute: bool, wanted_Bk: Tensor | None = None) -> Tensor:
+def through(blocks: nn.ModuleList, x: Tensor, recompute: bool, wanted_Bk: Tensor | None = None) -> Tensor:
     """All tokens of the last block, or just those wanted."""
     for i, block in enumerate(blocks):
         inputs = (x, wanted_Bk if i + 1 == len(blocks) else None)

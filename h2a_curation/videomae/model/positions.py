@@ -18,8 +18,8 @@ def sinusoid_table(num_tokens: int, dim: int) -> Tensor:
     return torch.from_numpy(angle.astype(np.float32))
 
 
-def resized_table(table_ND: Tensor, num_slices: int, side: int) -> Tensor:
-    """A learnt table [token, dim] for a grid of side x side patches, each slice resized alone, bicubically.
+def resized_table(table_ND: Tensor, num_slices: int, grid: tuple[int, int]) -> Tensor:
+    """A learnt table [token, dim] for slices of so many rows and columns, each slice resized alone, bicubically.
 
     A sinusoid is never resized: one of another grid is computed, because it goes over the flat index. ValueError for a
     table that is not of so many square slices.
@@ -29,5 +29,5 @@ def resized_table(table_ND: Tensor, num_slices: int, side: int) -> Tensor:
     if num_slices * old**2 != num_tokens:
         raise ValueError(f"a table of {num_tokens} tokens is not of {num_slices} square slices")
     slices_TDHW = table_ND.view(num_slices, old, old, dim).permute(0, 3, 1, 2)
-    resized = interpolate(slices_TDHW, size=(side, side), mode="bicubic", align_corners=False)
-    return resized.permute(0, 2, 3, 1).reshape(num_slices * side**2, dim)
+    resized = interpolate(slices_TDHW, size=grid, mode="bicubic", align_corners=False)
+    return resized.permute(0, 2, 3, 1).reshape(-1, dim)

@@ -1,0 +1,155 @@
+"""All views of one video from one decode, of a file or of a folder with its frames.
+
+The frames that any view wants are resized as soon as they are decoded; the others are neither converted nor kept.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from h2a_curation.videomae.data.frames import Frames, Region
+from h2a_curation.videomae.data.views import Views, cropped, resized
+
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewedVideo:
+    """The frames of a video that its views want, resized, and what each view takes of them."""
+
+    length: int
+    """Frames of the whole video."""
+    frames: Frames
+    segments: list[list[int]]
+    """Places in `frames` of each segment."""
+    regions: list[Region]
+
+    def views(self) -> Frames:
+        """[view, frame, height, width, rgb]: all crops of the first segment, then those of the next."""
+        return np.stack([cropped(self.frames, places, region) for places in self.segments for region in self.regions])
+
+
+def look(path: Path, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
+    """Decode a video once for all its views, each `target` (height and width) in size.
+
+    `num_frames` is what a list says of a folder of frames. ValueError for what cannot be decoded, or is shorter.
+    """
+    if path.is_dir():
+        files = frame_files(path, num_frames)
+        wanted = sorted({i for segment in views.indices(len(files)) for i in segment})
+        return _viewed(len(files), [resized(_image(files[i]), target) for i in wanted], wanted, views, target)
+    length = count_frames(path)
+    for _ in range(2):
+        wanted = sorted({i for segment in views.indices(length) for i in segment})
+        found, num_decoded = _decoded(path, wanted, target)
+        if len(found) == len(wanted):
+            return _viewed(length, found, wanted, views, target)
+        # Some packets hold no frame, as with AVI's packed ones. The length is then that of the frames which came.
+        if not num_decoded:
+            break
+        length = num_decoded
+    raise ValueError("it holds no frame that can be decoded")
+
+
+def count_frames(path: Path) -> int:
+    """Packets of a video, each of which holds a frame; ValueError for what cannot be opened or holds none."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ValueError("it holds no video")
+            packets = container.demux(container.streams.video[0])
+            length = sum(packet.size > 0 for packet in packets)
+    except (av.FFmpegError, OSError) as broken:
+        raise ValueError(f"it cannot be read: {_told(broken)}") from broken
+    if not length:
+        raise ValueError("it holds no frame")
+    return length
+
+
+def frame_files(folder: Path, num_frames: int | None = None) -> list[Path]:
+    """The first frames of a folder by their numbers, as many as a list says; ValueError where there are not."""
+    images = [file for file in folder.iterdir() if file.suffix.lower() in IMAGES]
+    files = sorted(images, key=lambda file: (_number(file), file.name))
+    if not files:
+        raise ValueError("the folder holds no frames")
+    if num_frames is not None and len(files) < num_frames:
+        raise ValueError(f"the list says {num_frames} frames, and the folder holds {len(files)}")
+    return files[:num_frames]
+
+
+def _viewed(length: int, found: list[Frames], wanted: list[int], views: Views, target: tuple[int, int]) -> ViewedVideo:
+    if len({frame.shape for frame in found}) > 1:
+        raise ValueError("its frames are of several sizes")
+    places = {index: place for place, index in enumerate(wanted)}
+    segments = [[places[i] for i in segment] for segment in views.indices(length)]
+    frames = np.stack(found)
+    regions = views.regions(frames.shape[1], frames.shape[2], target)
+    return ViewedVideo(length=length, frames=frames, segments=segments, regions=regions)
+
+
+def _decoded(path: Path, wanted: Sequence[int], target: tuple[int, int]) -> tuple[list[Frames], int]:
+    """The wanted frames, resized, as far as they come; and how many frames came before the last of them did."""
+    kept: list[Frames] = []
+    num_decoded = 0
+    left = iter(wanted)
+    following = next(left, None)
+    try:
+        for frame in _frames(path):
+            if num_decoded == following:
+                kept.append(resized(frame.to_ndarray(), target))
+                following = next(left, None)
+            num_decoded += 1
+            if following is None:
+                break
+    except (av.FFmpegError, OSError) as broken:
+        raise ValueError(f"frame {num_decoded} cannot be decoded: {_told(broken)}") from broken
+    return kept, num_decoded
+
+
+def _frames(path: Path) -> Iterator["_Frame"]:
+    """Frames in the order of showing, each converted when it is asked for."""
+    reformatter = VideoReformatter()
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"  # videos are decoded beside each other
+        for frame in container.decode(stream):
+            yield _Frame(frame, reformatter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A decoded frame, not converted yet."""
+
+    frame: av.VideoFrame
+    reformatter: VideoReformatter
+
+    def to_ndarray(self) -> Frames:
+        """[height, width, rgb]"""
+        rgb = self.reformatter.reformat(self.frame, format="rgb24", threads=1).to_ndarray()
+        return np.asarray(rgb, dtype=np.uint8)
+
+
+def _image(file: Path) -> Frames:
+    """A picture as the official code reads it; ValueError where it cannot be decoded."""
+    encoded = np.fromfile(file, np.uint8)
+    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    if picture is None:
+        raise ValueError(f"{file.name} cannot be decoded")
+    return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
+
+
+def _number(file: Path) -> int:
+    found = _NUMBER.search(file.stem)
+    return int(found[1]) if found else -1
+
+
+def _told(broken: Exception) -> str:
+    """The first line of an error, without the path that FFmpeg repeats."""
+    return str(getattr(broken, "strerror", None) or broken).splitlines()[0]

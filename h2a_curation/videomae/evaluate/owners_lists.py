@@ -1,0 +1,141 @@
+"""The lists of four benchmarks as their owners give them."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from h2a_curation.videomae.evaluate.classes import ClassNumbers, without_brackets
+from h2a_curation.videomae.evaluate.listed import Listed, line_of, lines
+from h2a_curation.videomae.evaluate.places import Places
+
+Splits = dict[str, list[Listed]]
+KINETICS = ("validate.csv", "val.csv", "validation.csv")
+_SSV2 = ("validation.json", "something-something-v2-validation.json")
+_SSV2_CLASSES = ("labels.json", "something-something-v2-labels.json")
+_TEST = "2"
+"""HMDB51's mark of a video to test on; 1 is to train on, 0 neither."""
+
+
+def _kinetics(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+    """`label,youtube_id,time_start,time_end,split`, as DeepMind and CVDF give it."""
+    file = listing or places.file(KINETICS, "list of Kinetics-400")
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        rows = csv.DictReader(opened)
+        missing = [
+            name for name in ("label", "youtube_id", "time_start", "time_end") if name not in (rows.fieldnames or [])
+        ]
+        if missing:
+            raise ValueError(
+                f"{file} has no column {', '.join(missing)}: it is neither Kinetics' list nor `path label`"
+            )
+        videos = [_kinetics_video(row, places, numbers, line_of(file, rows.line_num)) for row in rows]
+    if not videos:
+        raise ValueError(f"{file} holds no video")
+    return {"val": videos}
+
+
+def _kinetics_video(row: dict[str, str], places: Places, numbers: ClassNumbers, where: str) -> Listed:
+    label, video, start, end = (row[name] or "" for name in ("label", "youtube_id", "time_start", "time_end"))
+    number = numbers.number(label, where)
+    try:
+        stem = f"{video}_{int(float(start)):06d}_{int(float(end)):06d}"
+    except ValueError as broken:
+        raise ValueError(f"{where}: {start!r} to {end!r} are no times in seconds") from broken
+    folders = (label, label.replace(" ", "_"))
+    return Listed(video_id=stem, path=places.video((stem, video), folders), label=number)
+
+
+def _ucf101(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+    """`classInd.txt` and `testlist01.txt` to `testlist03.txt`."""
+    if listing is not None:
+        return {"test": _ucf101_split(listing, places, numbers)}
+    file = places.file(("classInd.txt",), "classInd.txt of UCF101")
+    told = {}
+    for number, line in lines(file):
+        place, _, name = line.partition(" ")
+        if not place.isdigit() or not name:
+            raise ValueError(f"{line_of(file, number)}: {line!r} is no number and class")
+        told[name] = int(place) - 1
+    numbers.check_order(told, str(file))
+    found = {split: file.parent / f"testlist0{split}.txt" for split in "123"}
+    if absent := [path.name for path in found.values() if not path.is_file()]:
+        raise ValueError(f"{file.parent} holds no {', '.join(absent)}: UCF101 has three splits")
+    return {split: _ucf101_split(path, places, numbers) for split, path in found.items()}
+
+
+def _ucf101_split(file: Path, places: Places, numbers: ClassNumbers) -> list[Listed]:
+    videos = []
+    for number, line in lines(file):
+        path = line.split(" ")[0]  # lists of videos to train on end with the class's number
+        folder, _, name = path.rpartition("/")
+        label = numbers.number(folder, line_of(file, number))
+        videos.append(Listed(video_id=path, path=places.video((name, Path(name).stem), (folder,)), label=label))
+    return videos
+
+
+def _hmdb51(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+    """`CLASS_test_split1.txt` to 3 of each class, in one folder."""
+    if listing is not None and not listing.is_dir():
+        raise ValueError(f"--list {listing}: HMDB51's splits are a folder of files, three a class")
+    first = f"{numbers.name(0)}_test_split1.txt"
+    folder = listing if listing is not None else places.folder_of(first)
+    if folder is None:
+        raise ValueError(f"{places.roots[0]} holds no splits of HMDB51: neither it nor a folder in it has {first}")
+    return {split: _hmdb51_split(folder, split, places, numbers) for split in "123"}
+
+
+def _hmdb51_split(folder: Path, split: str, places: Places, numbers: ClassNumbers) -> list[Listed]:
+    videos = []
+    for label in range(len(numbers)):
+        name = numbers.name(label)
+        file = folder / f"{name}_test_split{split}.txt"
+        if not file.is_file():
+            raise ValueError(f"{folder} holds no {file.name}: HMDB51 has three files for each of its classes")
+        for number, line in lines(file):
+            video, _, mark = line.rpartition(" ")
+            if mark not in ("0", "1", _TEST):
+                raise ValueError(f"{line_of(file, number)}: {line!r} does not end with 0, 1 or 2")
+            if mark == _TEST:
+                video = video.strip()
+                path = places.video((video, Path(video).stem), (name,))
+                videos.append(Listed(video_id=f"{name}/{video}", path=path, label=label))
+    return videos
+
+
+def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+    """`validation.json` and, where it lies there, `labels.json` to check the order of classes."""
+    file = listing or places.file(_SSV2, "validation list of Something-Something V2")
+    for name in _SSV2_CLASSES:
+        if (folder := places.folder_of(name)) is not None:
+            told = _json(folder / name, dict)
+            numbers.check_order({label: int(number) for label, number in told.items()}, str(folder / name))
+    videos = []
+    for place, row in enumerate(_json(file, list), 1):
+        where = f"{file}, entry {place}"
+        if not isinstance(row, dict) or "id" not in row or not (row.get("template") or row.get("label")):
+            raise ValueError(f"{where} has no id and template")
+        label = numbers.number(without_brackets(str(row.get("template") or row["label"])), where)
+        name = str(row["id"])
+        videos.append(Listed(video_id=name, path=places.video((name,)), label=label))
+    return {"val": videos}
+
+
+def _json(file: Path, kind: type) -> Any:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as broken:
+        raise ValueError(f"{file} is no readable JSON") from broken
+    if not isinstance(content, kind):
+        raise ValueError(f"{file} holds no {'list of videos' if kind is list else 'classes by name'}")
+    return content
+
+
+READERS: dict[str, Callable[[Places, ClassNumbers, Path | None], Splits]] = {
+    "k400": _kinetics,
+    "ucf101": _ucf101,
+    "hmdb51": _hmdb51,
+    "ssv2": _ssv2,
+}
+"""For each benchmark: its videos by split, from the list that lies in the folder or from another one."""
