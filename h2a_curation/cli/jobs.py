@@ -20,8 +20,8 @@ from h2a_curation.cli.options import (
     WorkersOption,
     with_options_of,
 )
+from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
-from h2a_curation.videomae.pretrain.runtime import Runtime
 
 
 def quickstart(

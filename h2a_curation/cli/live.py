@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from h2a_curation.videomae.pretrain.train import Live, Progress
+    from h2a_curation.videomae.loop.train import Live, Progress
 
 LINE_EVERY_S = 60.0
 """Longest time from one line to the next; each tenth of the run has a line too."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.hardware import parallel
-from h2a_curation.videomae.pretrain import run as run_module
-from h2a_curation.videomae.pretrain import step, train
-from h2a_curation.videomae.pretrain.runtime import Runtime
+from h2a_curation.videomae.loop.runtime import Runtime
+from h2a_curation.videomae.pretrain import task, train
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
+PATCH_ERRORS = task.patch_errors
 RUNTIME = Runtime(device="cpu", threads=1, workers=1)
 
 
@@ -75,9 +75,7 @@ def _do(
     use_preset()
     many = presets.PRESETS["many"]
     presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute))
-    run_module.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
-        step.patch_errors
-    )  # fmt: skip
+    task.patch_errors = (lambda *given: PATCH_ERRORS(*given) * float("nan")) if broken == rank else PATCH_ERRORS
     train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
     try:
         result = pretrain(lake, "v1", "many", folder / out, runtime=replace(RUNTIME, **changed), progress=progress)

@@ -5,7 +5,7 @@ import os
 import re
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-
-from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 
 T = TypeVar("T")
 
@@ -116,7 +114,7 @@ def num_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def spread(model: MaskedAutoencoder, world: ProcessGroup, kind: str) -> nn.Module:
+def spread(model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, kind: str) -> nn.Module:
     """Put the model on the world's devices; returns what is to be called in training.
 
     `ddp` keeps all weights in each process, `fsdp` divides them and the optimiser's state: the model itself then holds
@@ -132,7 +130,7 @@ def spread(model: MaskedAutoencoder, world: ProcessGroup, kind: str) -> nn.Modul
 
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing is done to it in place
         mesh = init_device_mesh(world.device.type, (world.size,))
-        for part in (*model.encoder.blocks, *model.decoder.blocks, model):
+        for part in (*blocks, model):
             fully_shard(part, mesh=mesh)
         return model.to(world.device)
     return DistributedDataParallel(model.to(world.device), forward_sync_buffers=False, gradient_as_bucket_view=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from h2a_curation.foundation.atomic_files import plain_name, replaced
 from h2a_curation.videomae.loop.settings import as_json, differences
 
+PICTURE = "reconstruction.png"
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 

@@ -10,10 +10,11 @@ from PIL import Image
 
 from h2a_curation.videomae.data.augment import crop_and_resize, multi_scale_box
 from h2a_curation.videomae.data.frames import decode, sample_indices
-from h2a_curation.videomae.data.loader import Stream, prefetched
+from h2a_curation.videomae.data.loader import prefetched
 from h2a_curation.videomae.data.sampling import random_state
 from h2a_curation.videomae.data.shards import open_version, read_clip
 from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.pretrain.samples import MaskedStream
 
 FIELDS = ("video", "visible", "decoded", "was_hidden")
 
@@ -21,7 +22,9 @@ FIELDS = ("video", "visible", "decoded", "was_hidden")
 @pytest.fixture
 def stream(lake):
     version = open_version(lake, "v1")
-    return Stream(members=version.split("train"), read=partial(read_clip, version), preset=preset("micro"), seed=3)
+    return MaskedStream(
+        members=version.split("train"), read=partial(read_clip, version), preset=preset("micro"), seed=3
+    )
 
 
 def same(a, b):

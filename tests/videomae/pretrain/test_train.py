@@ -14,8 +14,8 @@ import torch
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
-from h2a_curation.videomae.pretrain.runtime import Runtime
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 14

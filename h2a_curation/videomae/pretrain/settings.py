@@ -1,0 +1,17 @@
+"""What decides a pretraining run's numbers."""
+
+from dataclasses import dataclass
+
+from h2a_curation.videomae.presets import Preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that decides a run's numbers. It lies in every checkpoint of the run, by which the run is known again."""
+
+    preset: Preset
+    seed: int
+    version: str
+    """Name of the version that is trained on."""
+    clips: str
+    """SHA-256 of that version's table of clips."""
