@@ -17,7 +17,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 
-KINDS = ("ddp", "fsdp")
 PATIENCE_S = 600.0
 """How long a process waits for the others before it holds one of them for dead."""
 
@@ -120,8 +119,6 @@ def spread(model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, k
     `ddp` keeps all weights in each process, `fsdp` divides them and the optimiser's state: the model itself then holds
     shards, block by block. Both give each process the mean gradient.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no way {kind!r} to train in parallel; known: {', '.join(KINDS)}")
     if world.size == 1:
         return model.to(world.device)
     if kind == "fsdp":

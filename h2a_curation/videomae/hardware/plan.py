@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from h2a_curation.foundation.ranges import Range
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.memory import CHECKPOINT_BYTES, num_parameters, sample_bytes, state_bytes
 from h2a_curation.videomae.presets import Preset
@@ -94,8 +95,14 @@ def plan(
     ValueError in one line for devices among which the batch does not divide, or numbers that make no run.
     """
     recipe, config = preset.recipe, preset.model
-    if num_devices < 1 or num_clips < 1 or not 0 < mfu <= 1:
-        raise ValueError(f"no run: {num_devices} devices, {num_clips} clips and an MFU of {mfu}, which is from 0 to 1")
+    for what, number, allowed in (
+        ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
+        ("the number of clips", num_clips, Range(at_least=1, at_most=10**12)),
+        ("the MFU", mfu, Range(above=0, at_most=1)),
+        ("the price of an hour", 0 if price_per_hour is None else price_per_hour, Range(at_least=0)),
+    ):
+        if not allowed.fits(number):
+            raise ValueError(f"{what} must be {allowed}, not {number}")
     share, rest = divmod(recipe.batch_clips, num_devices)
     if rest:
         raise ValueError(f"{recipe.batch_clips} clips a step cannot be divided among {num_devices} devices alike")

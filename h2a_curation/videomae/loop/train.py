@@ -1,8 +1,7 @@
 """The training loop of any task: seeded, and after any interruption the same run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from h2a_curation.videomae.data.loader import prefetched
@@ -18,23 +17,10 @@ from h2a_curation.videomae.loop.run import Run
 from h2a_curation.videomae.loop.schedule import learning_rates
 from h2a_curation.videomae.loop.signals import obey, stop_requests
 from h2a_curation.videomae.loop.step import train_step
+from h2a_curation.videomae.loop.watch import Live, Watcher
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
-    """How a run is doing after its last step."""
-
-    loss: float
-    """Loss of the last step."""
-    speed: Speed
-    """Speed over the last few steps."""
-
-
-Progress = Callable[[int, int, Live], None]
-"""`progress(steps done, steps in all, how it is doing)`."""
-
-
-def train(run: Run, progress: Progress | None) -> Speed:
+def train(run: Run, watcher: Watcher) -> Speed:
     """Take all steps that are left; returns how fast they were."""
     task, recipe, learner = run.task, run.task.recipe, run.learner
     world, per_epoch = learner.world, run.steps_per_epoch
@@ -56,8 +42,8 @@ def train(run: Run, progress: Progress | None) -> Speed:
             meter.end_step()
             ends_epoch = (step + 1) % per_epoch == 0 or step + 1 == run.num_steps
             _record(run, step, loss, norm, size, meter.recent(), ends_epoch=ends_epoch)
-            if progress is not None and world.first:
-                progress(step + 1, run.num_steps, Live(loss=loss, speed=meter.recent()))
+            if world.first:
+                watcher.progress(step + 1, run.num_steps, Live(loss=loss, speed=meter.recent()))
             stopped_by = world.largest(stop.signal or 0)
             _save_if_due(run, saver, step + 1, stopping=stopped_by > 0)
             if stopped_by:

@@ -16,8 +16,10 @@ from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.run import Run, num_parameters, start
 from h2a_curation.videomae.loop.runtime import Runtime
-from h2a_curation.videomae.loop.train import Progress, picture_now, train
-from h2a_curation.videomae.presets import Overrides, Preset, preset
+from h2a_curation.videomae.loop.train import picture_now, train
+from h2a_curation.videomae.loop.watch import Watcher
+from h2a_curation.videomae.presets import Preset, preset
+from h2a_curation.videomae.pretrain.recipe import as_yaml
 from h2a_curation.videomae.pretrain.result import PICTURE, Result, finished_result, write_result
 from h2a_curation.videomae.pretrain.settings import Settings
 from h2a_curation.videomae.pretrain.task import Pretraining
@@ -26,15 +28,14 @@ from h2a_curation.videomae.pretrain.task import Pretraining
 def pretrain(
     lake: Path | str,
     version: str,
-    preset_name: str | Preset,
+    chosen: Preset | str,
     out: Path,
     *,
-    overrides: Overrides = Overrides(),
     seed: int = 0,
     runtime: Runtime = Runtime(),
-    progress: Progress | None = None,
+    watcher: Watcher = Watcher(),
 ) -> Result:
-    """Train a preset on the train split of a published version, in the folder `out`.
+    """Train a preset, or what a recipe makes of one, on the train split of a published version, in the folder `out`.
 
     Under torchrun this is one of its processes.
 
@@ -47,27 +48,36 @@ def pretrain(
     cannot be written or another process is lost.
     """
     started_s = time.monotonic()
-    named = preset(preset_name) if isinstance(preset_name, str) else preset_name
-    chosen = named.adjusted(overrides)
+    named = preset(chosen) if isinstance(chosen, str) else chosen
     if device_kind(runtime.device) == "cpu":
         keep_freed_memory()
     with joined(runtime.device) as world:
         num_cores = (os.cpu_count() or 1) // num_local_processes()
         torch.set_num_threads(runtime.threads or max(1, num_cores - runtime.workers))
         opened = open_version(lake, version, cache=runtime.cache)
-        settings = Settings(preset=chosen, seed=seed, version=opened.name, clips=opened.clips_sha256)
+        settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256)
         finished = world.agreed(finished_result(out, settings))
-        return finished or _train(opened, settings, out, world, runtime, progress, started_s)
+        return finished or _train(opened, settings, out, world, runtime, watcher, started_s)
 
 
 def _train(
-    version: Version, settings: Settings, out: Path, world: ProcessGroup, runtime: Runtime, progress: Progress | None,
+    version: Version, settings: Settings, out: Path, world: ProcessGroup, runtime: Runtime, watcher: Watcher,
     started_s: float,
 ) -> Result:  # fmt: skip
     """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
     task = Pretraining(out, version, settings, world)
     run = start(task, world, runtime)
-    return _conclude(task, run, train(run, progress), started_s)
+    if world.first:
+        watcher.say(f"recipe of this run, which {_store_recipe(out, settings.preset)} has:\n{as_yaml(settings.preset)}")
+    return _conclude(task, run, train(run, watcher), started_s)
+
+
+def _store_recipe(out: Path, chosen: Preset) -> Path:
+    """Write the run's recipe, every field of it; `h2a pretrain --recipe` takes the file."""
+    path = out / "recipe.yaml"
+    with replaced(out, path) as file:
+        file.write(as_yaml(chosen).encode())
+    return path
 
 
 def _conclude(task: Pretraining, run: Run, speed: Speed, started_s: float) -> Result:

@@ -41,7 +41,7 @@ def test_giant_fits_no_small_device_whole():
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"num_devices": 60}, "60 devices"), ({"num_devices": 0}, "0 devices"), ({"mfu": 1.5}, "MFU of 1.5")],
+    [({"num_devices": 60}, "60 devices"), ({"num_devices": 0}, "devices must be"), ({"mfu": 1.5}, "MFU must be")],
 )
 def test_what_makes_no_run_is_refused(arguments, word):
     with pytest.raises(ValueError, match=word):
