@@ -23,6 +23,7 @@ from h2a_curation.cli.options import (
     WorkersOption,
     with_options_of,
 )
+from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
 
@@ -121,7 +122,7 @@ def decide(
     show_changes(redecide(found, chosen))
 
 
-@with_options_of(overrides=Overrides, runtime=Runtime)
+@with_options_of(overrides=Overrides, runtime=Runtime, rescue=Rescue)
 def pretrain(
     lake: Annotated[str, typer.Option(help="Folder or address with versions and shards.")],
     version: Annotated[str, typer.Option(help="Name of a finished version.")],
@@ -133,6 +134,7 @@ def pretrain(
     overrides: Overrides,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks, crops and order.")] = 0,
     runtime: Runtime,
+    rescue: Rescue,
 ) -> None:
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
@@ -147,7 +149,7 @@ def pretrain(
     folder = out or Path("build") / "pretrain" / f"{version}-{recipe.stem if recipe else preset or chosen.name}"
     first = os.environ.get("RANK", "0") == "0"
     with training_shown() if first else nullcontext(Watcher()) as watcher:
-        result = train(lake, version, chosen, folder, seed=seed, runtime=runtime, watcher=watcher)
+        result = train(lake, version, chosen, folder, seed=seed, runtime=runtime, rescue=rescue, watcher=watcher)
     if not first:
         return
     typer.echo(f"checkpoint {result.checkpoint}")

@@ -12,12 +12,15 @@ from h2a_curation.foundation.ranges import Range, check_ranges
 Dtype = Literal["float32", "bfloat16"]
 
 Count = Annotated[int, Range(at_least=1, at_most=10**9)]
+NotNegativeCount = Annotated[int, Range(at_least=0, at_most=10**9)]
 Positive = Annotated[float, Range(above=0)]
 NotNegative = Annotated[float, Range(at_least=0)]
 _Beta = Annotated[float, Range(at_least=0, below=1)]
 
 MAY_CHANGE: dict[str, Any] = {"may_change": True}
 """A field that a run may change when it goes on, if `changeable` in its recipe names it."""
+ALWAYS: dict[str, Any] = {"always": True}
+"""A field that a run may change whenever it goes on: the change is told and kept."""
 FREE: dict[str, Any] = {"free": True}
 """A field that decides no number of a run, so that it may change whenever the run goes on."""
 
@@ -38,6 +41,8 @@ class DataRules:
     """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
     held_out_clips: Count = 64
     """Clips on which the reconstruction loss is measured before and after."""
+    max_bad_clips: NotNegativeCount = field(default=0, metadata=ALWAYS)
+    """Clips that may turn out not to decode: each is told, and the next of the epoch stands in; 0 stops at once."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

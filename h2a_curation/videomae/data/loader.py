@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
+from h2a_curation.videomae.data.bad_clips import BadClips
 from h2a_curation.videomae.data.sampling import epoch_order
 from schemas import Member
 
@@ -21,6 +23,8 @@ Piece = tuple[int, int, int]
 B = TypeVar("B")
 Made = TypeVar("Made", covariant=True)
 
+_STAND_INS = 8
+"""Clips that are tried in turn for one that does not decode."""
 _AHEAD = 4
 """Clips that are made ahead for each thread, and at least one whole piece."""
 
@@ -32,6 +36,8 @@ class Draw:
     key: str
     """It decides all that is drawn for the clip: frames, crops, masks."""
     member: Member
+    stand_ins: tuple[Member, ...] = ()
+    """Clips that take its place, in turn, where it cannot be decoded."""
 
 
 class Making(Protocol[Made]):
@@ -50,6 +56,10 @@ class Stream(ABC, Generic[B]):
 
     members: Sequence[Member]
     seed: int
+    skipped: frozenset[str] = frozenset()
+    """Clips that are left out: where one is drawn, the next of the epoch that is not stands in, once more than else."""
+    bad: BadClips = field(default_factory=lambda: BadClips(limit=0))
+    """Clips that turn out not to decode, as far as the run bears them."""
     _orders: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The order of the epoch at hand."""
 
@@ -89,10 +99,17 @@ class Stream(ABC, Generic[B]):
             )
         size = self.batch_clips // num_parts
         first = step_in_epoch * self.batch_clips + part * size
-        return [
-            Draw(key=f"{self.seed}/{epoch}/{place}", member=self.members[order[place % len(order)]])
-            for place in range(first, first + size)
-        ]
+        return [self._draw(order, place, f"{self.seed}/{epoch}/{place}") for place in range(first, first + size)]
+
+    def _draw(self, order: Sequence[int], place: int, key: str) -> Draw:
+        if not self.skipped and not self.bad.limit:
+            return Draw(key=key, member=self.members[order[place % len(order)]])
+        following = (self.members[order[(place + i) % len(order)]] for i in range(len(order)))
+        usable = (member for member in following if member.clip_id not in self.skipped)
+        chosen = list(islice(usable, 1 + (_STAND_INS if self.bad.limit else 0)))
+        if not chosen:  # a balanced epoch may draw skipped clips alone
+            chosen = [next(member for member in self.members if member.clip_id not in self.skipped)]
+        return Draw(key=key, member=chosen[0], stand_ins=tuple(chosen[1:]))
 
     def _order(self, epoch: int) -> list[int]:
         if epoch not in self._orders:
@@ -100,6 +117,22 @@ class Stream(ABC, Generic[B]):
             labels = [m.label for m in self.members]
             self._orders[epoch] = epoch_order(labels, self.seed, epoch, self.class_balance)
         return self._orders[epoch]
+
+
+def first_that_decodes(draw: Draw, fill: Callable[[Member], None], bad: BadClips) -> Member:
+    """Fill by the clip of a draw, or by a stand-in; returns the one. Those before it are noted as bad.
+
+    Which it is depends on the clips alone, so that a run which goes on makes the same of the same draw.
+    """
+    *before, last = (draw.member, *draw.stand_ins)
+    for member in before:
+        try:
+            fill(member)
+            return member
+        except ValueError as broken:
+            bad.note(member, str(broken))
+    fill(last)
+    return last
 
 
 class _Begin(Protocol[Made]):

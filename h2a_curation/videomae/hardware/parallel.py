@@ -40,13 +40,13 @@ class ProcessGroup:
             distributed.all_reduce(values)
         return values
 
-    def largest(self, number: int) -> int:
-        """The largest of all processes' numbers."""
+    def largest(self, *numbers: int) -> list[int]:
+        """The largest of all processes' numbers, each by its place."""
         if self.size == 1:
-            return number
-        box = torch.tensor(number)
+            return list(numbers)
+        box = torch.tensor(numbers)
         distributed.all_reduce(box, distributed.ReduceOp.MAX)
-        return int(box)
+        return [int(number) for number in box]
 
     def agreed(self, value: T) -> T:
         """What the first process has."""

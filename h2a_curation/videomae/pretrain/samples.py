@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from h2a_curation.videomae.data.frames import sample_indices
-from h2a_curation.videomae.data.loader import Draw, Making, ReadClip, Stream, made
+from h2a_curation.videomae.data.loader import Draw, Making, ReadClip, Stream, first_that_decodes, made
 from h2a_curation.videomae.data.masking import dual_masks
 from h2a_curation.videomae.data.sampling import random_state
 from h2a_curation.videomae.data.views import fill_views
 from h2a_curation.videomae.model.loss import counted_places
 from h2a_curation.videomae.presets import Preset
+from schemas import Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ class MaskedStream(Stream[Batch]):
 
     def begin(self, draws: Sequence[Draw], *, pinned: bool) -> Making[Batch]:
         """An empty batch with as many views of each clip as the recipe says."""
-        return _begin(draws, self.read, self.preset, self.preset.recipe.views, pinned=pinned)
+        return _begin(draws, self, self.preset.recipe.views, pinned=pinned)
 
 
 def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch:
@@ -91,7 +92,8 @@ def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch
 
     ValueError with the clip's id if its bytes are not those published or do not decode.
     """
-    return made(draws, lambda draws, *, pinned: _begin(draws, read, preset, 1, pinned=pinned))
+    stream = MaskedStream(members=[draw.member for draw in draws], seed=0, read=read, preset=preset)
+    return made(draws, lambda draws, *, pinned: _begin(draws, stream, 1, pinned=pinned))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +101,9 @@ class _MakingViews:
     """A batch whose clips are filled in one by one, in any order, by any threads."""
 
     draws: Sequence[Draw]
-    read: ReadClip
-    preset: Preset
+    stream: MaskedStream
     views: int
+    clip_ids: list[str]
     video: Tensor
     hidden: NDArray[np.bool_]
     """[sample, token]"""
@@ -109,19 +111,21 @@ class _MakingViews:
 
     def make(self, i: int) -> None:
         """Fill in all views of the i-th clip; OSError with its name where memory does not suffice."""
+        draw = self.draws[i]
         try:
-            self._fill(i)
+            used = first_that_decodes(draw, lambda member: self._fill(i, draw.key, member), self.stream.bad)
+            self.clip_ids[i] = used.clip_id
         except MemoryError as full:
-            told = f"no memory left to decode clip {self.draws[i].member.clip_id}"
+            told = f"no memory left to decode clip {draw.member.clip_id}"
             raise OSError(f"{told}: fewer --workers or --micro-clips take less") from full
 
-    def _fill(self, i: int) -> None:
-        draw, model, recipe = self.draws[i], self.preset.model, self.preset.recipe
-        rng, box_rng = random_state(draw.key), random.Random(draw.key)
-        indices = sample_indices(draw.member.num_frames, model.num_frames, recipe.stride, rng)
+    def _fill(self, i: int, key: str, member: Member) -> None:
+        model, recipe = self.stream.preset.model, self.stream.preset.recipe
+        rng, box_rng = random_state(key), random.Random(key)
+        indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
         rows = slice(i * self.views, (i + 1) * self.views)
-        data, views = self.read(draw.member), list(self.video.numpy()[rows])
-        fill_views(draw.member, data, indices, views, box_rng, exact=recipe.exact_resize)
+        data, views = self.stream.read(member), list(self.video.numpy()[rows])
+        fill_views(member, data, indices, views, box_rng, exact=recipe.exact_resize)
         for row in range(rows.start, rows.stop):
             masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
             self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
@@ -130,7 +134,7 @@ class _MakingViews:
         """The batch, once all clips are in."""
         decoded = _indices(~self.not_decoded)
         return Batch(
-            clip_ids=[draw.member.clip_id for draw in self.draws],
+            clip_ids=self.clip_ids,
             video=self.video,
             visible=torch.from_numpy(_indices(~self.hidden)),
             decoded=torch.from_numpy(decoded),
@@ -138,14 +142,14 @@ class _MakingViews:
         )
 
 
-def _begin(draws: Sequence[Draw], read: ReadClip, preset: Preset, views: int, *, pinned: bool) -> _MakingViews:
-    model, num_samples = preset.model, len(draws) * views
+def _begin(draws: Sequence[Draw], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
+    model, num_samples = stream.preset.model, len(draws) * views
     shape = (num_samples, model.num_frames, model.image_px, model.image_px, 3)
     return _MakingViews(
         draws=draws,
-        read=read,
-        preset=preset,
+        stream=stream,
         views=views,
+        clip_ids=[draw.member.clip_id for draw in draws],
         video=torch.empty(shape, dtype=torch.uint8, pin_memory=pinned),
         hidden=np.empty((num_samples, model.num_tokens), np.bool_),
         not_decoded=np.empty((num_samples, model.num_tokens), np.bool_),

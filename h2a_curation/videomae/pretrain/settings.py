@@ -1,8 +1,9 @@
 """What decides a pretraining run's numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from h2a_curation.videomae.presets import Preset
+from h2a_curation.videomae.rules import ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +16,5 @@ class Settings:
     """Name of the version that is trained on."""
     clips: str
     """SHA-256 of that version's table of clips."""
+    skipped: tuple[str, ...] = field(default=(), metadata=ALWAYS)
+    """Clips that are left out, by id."""

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from h2a_curation.videomae.data.bad_clips import BadClips
 from h2a_curation.videomae.data.shards import Version, read_clip
 from h2a_curation.videomae.hardware.devices import autocast, compile_blocks
 from h2a_curation.videomae.hardware.flops import step_flops
@@ -36,7 +37,14 @@ class Pretraining:
         members, held_out = split_members(version)
         read, preset, seed = partial(read_clip, version), settings.preset, settings.seed
         self.out, self.seed, self.preset, self.settings = out, seed, preset, settings
-        self._stream = MaskedStream(members=members, read=read, preset=preset, seed=seed)
+        self._stream = MaskedStream(
+            members=members,
+            read=read,
+            preset=preset,
+            seed=seed,
+            skipped=frozenset(settings.skipped),
+            bad=BadClips(limit=preset.recipe.max_bad_clips),
+        )
         self._held_out = held_out_batches(held_out, read, preset, seed, world)
         """This process's share of the clips that are held out."""
         self._before: HeldOutLoss | None = None

@@ -8,17 +8,21 @@ from pathlib import Path
 import torch
 
 from h2a_curation.foundation.atomic_files import replaced
-from h2a_curation.videomae.data.shards import Version, open_version
+from h2a_curation.videomae.data.bad_clips import read_skip_list
+from h2a_curation.videomae.data.shards import open_version
 from h2a_curation.videomae.hardware.devices import uncompiled
 from h2a_curation.videomae.hardware.heap import keep_freed_memory
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined, num_local_processes
 from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.rescue import Rescue
+from h2a_curation.videomae.loop.resume import say_beginning
 from h2a_curation.videomae.loop.run import Run, num_parameters, start
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.loop.train import picture_now, train
 from h2a_curation.videomae.loop.watch import Watcher
 from h2a_curation.videomae.presets import Preset, preset
+from h2a_curation.videomae.pretrain.held_out import split_members
 from h2a_curation.videomae.pretrain.recipe import as_yaml
 from h2a_curation.videomae.pretrain.result import PICTURE, Result, finished_result, write_result
 from h2a_curation.videomae.pretrain.settings import Settings
@@ -33,6 +37,7 @@ def pretrain(
     *,
     seed: int = 0,
     runtime: Runtime = Runtime(),
+    rescue: Rescue = Rescue(),
     watcher: Watcher = Watcher(),
 ) -> Result:
     """Train a preset, or what a recipe makes of one, on the train split of a published version, in the folder `out`.
@@ -41,7 +46,8 @@ def pretrain(
 
     Called again with the same arguments, but with any runtime, it goes on from the newest checkpoint with the losses
     that an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the
-    step at hand, saved.
+    pass at hand, saved; a second Ctrl-C leaves at once. `rescue` gets a run past clips that fail, or begins one as a
+    branch of another.
 
     In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
@@ -55,20 +61,24 @@ def pretrain(
         num_cores = (os.cpu_count() or 1) // num_local_processes()
         torch.set_num_threads(runtime.threads or max(1, num_cores - runtime.workers))
         opened = open_version(lake, version, cache=runtime.cache)
-        settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256)
+        skipped = read_skip_list(rescue.skip_clips, split_members(opened)[0]) if rescue.skip_clips else ()
+        settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256, skipped=skipped)
         finished = world.agreed(finished_result(out, settings))
-        return finished or _train(opened, settings, out, world, runtime, watcher, started_s)
+        if finished is not None:
+            return finished
+        task = Pretraining(out, opened, settings, world)
+        return _train(task, world, runtime, rescue, watcher, started_s)
 
 
 def _train(
-    version: Version, settings: Settings, out: Path, world: ProcessGroup, runtime: Runtime, watcher: Watcher,
-    started_s: float,
-) -> Result:  # fmt: skip
+    task: Pretraining, world: ProcessGroup, runtime: Runtime, rescue: Rescue, watcher: Watcher, started_s: float
+) -> Result:
     """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
-    task = Pretraining(out, version, settings, world)
-    run = start(task, world, runtime)
+    run = start(task, world, runtime, rescue.branch_from)
     if world.first:
-        watcher.say(f"recipe of this run, which {_store_recipe(out, settings.preset)} has:\n{as_yaml(settings.preset)}")
+        stored = _store_recipe(task.out, task.preset)
+        watcher.say(f"the recipe, kept in {stored}:\n{as_yaml(task.preset).rstrip()}")
+        say_beginning(run.beginning, run.num_steps, watcher.say)
     return _conclude(task, run, train(run, watcher), started_s)
 
 
@@ -107,7 +117,7 @@ def _conclude(task: Pretraining, run: Run, speed: Speed, started_s: float) -> Re
             **metrics,
             **asdict(speed),
         )
-        write_result(task.out, result, task.settings)
+        write_result(task.out, result, task.settings, run.beginning.lineage)
     result = world.agreed(result)
     assert result is not None
     return result
