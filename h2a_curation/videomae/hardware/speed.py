@@ -47,6 +47,11 @@ class Meter:
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS)
         self._waited_s, self._began_s = 0.0, time.monotonic()
 
+    @property
+    def peak_flops_per_s(self) -> float:
+        """What plain matrix products reach on all devices together."""
+        return self._peak_flops_per_s
+
     def waiting(self, batches: Iterator[T]) -> Iterator[T]:
         """The batches; the time that each takes to come is time waited."""
         while True:

@@ -25,15 +25,15 @@ class Beginning:
     """Steps that are done."""
     offset: int = 0
     """What is added to a step for its place in the stream of batches: see `placed_anew`."""
-    lineage: tuple[dict[str, Any], ...] = ()
+    ancestry: tuple[dict[str, Any], ...] = ()
     """How the run came about: each change of its settings and each branch, with the step at which it was."""
     changed: tuple[Difference, ...] = field(default=(), repr=False)
     """What it has otherwise from here on than up to here."""
 
     def told(self) -> list[str]:
-        """Its lineage in words, a line each."""
+        """Its ancestry in words, a line each."""
         lines = []
-        for entry in self.lineage:
+        for entry in self.ancestry:
             branch = f"branched from {entry['from']}" if "from" in entry else "changed"
             values = ", ".join(f"{name} {now} in place of {before}" for name, (before, now) in entry["changed"].items())
             lines.append(f"{branch} after step {entry['step']}" + (f": {values}" if values else ""))
@@ -45,7 +45,7 @@ def state_of(
 ) -> dict[str, Any]:
     """A copy in host memory, in the official layout, whole. All processes must call this; the first one has it then."""
     keep = learner.world.first
-    more = {"offset": beginning.offset, "lineage": list(beginning.lineage)}
+    more = {"offset": beginning.offset, "ancestry": list(beginning.ancestry)}
     return {
         "model": on_host(learner.model.state_dict(), keep=keep),
         "optimizer": on_host(learner.optimizer.state_dict(), keep=keep),
@@ -85,11 +85,11 @@ def resume(
     divided = {key: divided_like(whole, own[key]) if key in own else whole for key, whole in tensors.items()}
     checkpoint.fill(learner.model, divided, str(path))
     _fill_optimizer(learner, content["optimizer"])
-    step, lineage = int(content["step"]), list(content.get("lineage", ()))
+    step, ancestry = int(content["step"]), list(content.get("ancestry", ()))
     if changed or branched:
         values = {d.name: [d.stored, d.asked] for d in changed}
-        lineage.append({"step": step, **({"from": str(path)} if branched else {}), "changed": values})
-    return Beginning(step=step, offset=int(content.get("offset", 0)), lineage=tuple(lineage), changed=tuple(changed))
+        ancestry.append({"step": step, **({"from": str(path)} if branched else {}), "changed": values})
+    return Beginning(step=step, offset=int(content.get("offset", 0)), ancestry=tuple(ancestry), changed=tuple(changed))
 
 
 def placed_anew(beginning: Beginning, old_batch: int, new_batch: int, num_clips: int) -> int:

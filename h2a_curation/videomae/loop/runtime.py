@@ -25,8 +25,9 @@ class Runtime:
     """`fsdp` is for a model whose weights and optimiser do not fit on one device."""
     compile: bool | None = field(default=None, metadata={"help": "torch.compile; default: on a GPU."})
     device: str | None = field(default=None, metadata={"help": "cpu or cuda; default: cuda where there is one."})
-    workers: Annotated[int, Range(at_least=1, at_most=1024)] = field(
-        default=2, metadata={"help": "Threads of each process that decode."}
+    workers: Annotated[int | None, Range(at_least=1, at_most=1024)] = field(
+        default=None,
+        metadata={"help": "Threads of each process that decode; default: on a GPU its cores less one, else 2."},
     )
     keep: Annotated[int | None, Range(at_least=1)] = field(
         default=None, metadata={"help": "Newest checkpoints to keep of those between epochs; default: all."}

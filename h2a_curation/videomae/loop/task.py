@@ -52,6 +52,12 @@ class Task(Protocol[B, P]):
     def step_flops(self) -> float:
         """Floating point operations of one step that the model asks for, over all devices."""
 
+    def about(self) -> list[str]:
+        """What is trained on, in a few lines for people."""
+
+    def device_bytes(self, micro_clips: int, *, num_devices: int, sharded: bool) -> int:
+        """Memory of each device that so many clips at a time take, the model's own included."""
+
     def make_model(self) -> nn.Module:
         """The model at its start; torch's generator has been seeded for it."""
 

@@ -6,9 +6,11 @@ from typing import Any, NoReturn
 
 from h2a_curation.videomae.data.loader import prefetched
 from h2a_curation.videomae.data.to_device import placed
+from h2a_curation.videomae.hardware.cores import default_workers
 from h2a_curation.videomae.hardware.devices import compiling, uncompiled
 from h2a_curation.videomae.hardware.speed import Meter, Speed
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.about import about
 from h2a_curation.videomae.loop.async_save import Saver
 from h2a_curation.videomae.loop.bad_clips import BadClipWatch
 from h2a_curation.videomae.loop.history import Step
@@ -27,12 +29,16 @@ def train(run: Run, watcher: Watcher) -> Speed:
     world = learner.world
     meter = Meter(task.step_flops, task.recipe, task.samples_per_clip, world)
     bad = BadClipWatch(task, world, watcher)
+    workers = run.runtime.workers or default_workers(world.device.type)
+    if world.first:
+        for line in about(run, meter.peak_flops_per_s, workers):
+            watcher.say(line)
     with (
         compiling(),
         stop_requests(watcher.say if world.first else _nobody) as stop,
         closing(run.records) if run.records else nullcontext(),
         Saver(task.out, run.runtime.keep) as saver,
-        prefetched(task.stream, _pieces(run), run.runtime.workers, pinned=world.device.type == "cuda") as batches,
+        prefetched(task.stream, _pieces(run), workers, pinned=world.device.type == "cuda") as batches,
     ):
         pieces = meter.waiting(placed(batches, world.device, task.place))
         savings = Savings(run, saver)

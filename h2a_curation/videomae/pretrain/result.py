@@ -48,13 +48,13 @@ class Result:
 
 
 def write_result(
-    out: Path, result: Result, settings: "DataclassInstance", lineage: Sequence[Mapping[str, Any]] = ()
+    out: Path, result: Result, settings: "DataclassInstance", ancestry: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     """Write `summary.json`: the result, with files by their names, the settings that it follows from, and how the run
     came about, where it was changed on the way or is a branch of another."""
     files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
     with replaced(out, out / "summary.json") as file:
-        about = {"settings": as_json(settings), **({"lineage": list(lineage)} if lineage else {})}
+        about = {"settings": as_json(settings), **({"ancestry": list(ancestry)} if ancestry else {})}
         file.write((json.dumps(asdict(result) | files | about, indent=2) + "\n").encode())
 
 
@@ -68,7 +68,7 @@ def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
         return None
     summary = json.loads(path.read_text(encoding="utf-8"))
     files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
-    summary.pop("lineage", None)
+    summary.pop("ancestry", None)
     if any(d.counts for d in differences(summary.pop("settings"), settings)) or not files["checkpoint"].exists():
         return None
     if summary.keys() != {f.name for f in fields(Result)}:

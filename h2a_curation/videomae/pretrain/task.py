@@ -13,6 +13,7 @@ from h2a_curation.videomae.data.bad_clips import BadClips
 from h2a_curation.videomae.data.shards import Version, read_clip
 from h2a_curation.videomae.hardware.devices import autocast, compile_blocks
 from h2a_curation.videomae.hardware.flops import step_flops
+from h2a_curation.videomae.hardware.memory import sample_bytes, state_bytes
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.loop.learner import Learner
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
@@ -45,6 +46,7 @@ class Pretraining:
             skipped=frozenset(settings.skipped),
             bad=BadClips(limit=preset.recipe.max_bad_clips),
         )
+        self._num_held_out = len(held_out)
         self._held_out = held_out_batches(held_out, read, preset, seed, world)
         """This process's share of the clips that are held out."""
         self._before: HeldOutLoss | None = None
@@ -71,6 +73,20 @@ class Pretraining:
         recipe = self.recipe
         samples = recipe.batch_clips * recipe.views
         return step_flops(self.preset.model, samples, recipe.encoder_mask, recipe.decoder_mask)
+
+    def about(self) -> list[str]:
+        """The version, and its clips."""
+        held_out = min(self._num_held_out, self.recipe.held_out_clips)
+        skipped = f", {len(self.settings.skipped):,} skipped" if self.settings.skipped else ""
+        clips = f"{len(self._stream.members):,} clips to train on{skipped}, {held_out:,} held out"
+        return [f"data: version {self.settings.version}, {clips}"]
+
+    def device_bytes(self, micro_clips: int, *, num_devices: int, sharded: bool) -> int:
+        """Memory of each device that so many clips at a time take, as `h2a plan` counts it."""
+        model, recipe = self.preset.model, self.recipe
+        state = state_bytes(model, recipe.dtype, num_devices=num_devices, sharded=sharded, recompute=recipe.recompute)
+        masks = recipe.encoder_mask, recipe.decoder_mask
+        return state + micro_clips * recipe.views * sample_bytes(model, recipe.dtype, *masks, recipe.recompute)
 
     def make_model(self) -> MaskedAutoencoder:
         """The whole autoencoder at its start."""

@@ -1,6 +1,5 @@
 """Pretraining, from finished shards to a checkpoint: seeded, and after any interruption the same run."""
 
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +9,10 @@ import torch
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.videomae.data.bad_clips import read_skip_list
 from h2a_curation.videomae.data.shards import open_version
+from h2a_curation.videomae.hardware.cores import cores_of_process, default_workers
 from h2a_curation.videomae.hardware.devices import uncompiled
 from h2a_curation.videomae.hardware.heap import keep_freed_memory
-from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined, num_local_processes
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined
 from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.rescue import Rescue
@@ -58,8 +58,8 @@ def pretrain(
     if device_kind(runtime.device) == "cpu":
         keep_freed_memory()
     with joined(runtime.device) as world:
-        num_cores = (os.cpu_count() or 1) // num_local_processes()
-        torch.set_num_threads(runtime.threads or max(1, num_cores - runtime.workers))
+        workers = runtime.workers or default_workers(world.device.type)
+        torch.set_num_threads(runtime.threads or max(1, cores_of_process() - workers))
         opened = open_version(lake, version, cache=runtime.cache)
         skipped = read_skip_list(rescue.skip_clips, split_members(opened)[0]) if rescue.skip_clips else ()
         settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256, skipped=skipped)
@@ -117,7 +117,7 @@ def _conclude(task: Pretraining, run: Run, speed: Speed, started_s: float) -> Re
             **metrics,
             **asdict(speed),
         )
-        write_result(task.out, result, task.settings, run.beginning.lineage)
+        write_result(task.out, result, task.settings, run.beginning.ancestry)
     result = world.agreed(result)
     assert result is not None
     return result

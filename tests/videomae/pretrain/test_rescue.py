@@ -98,7 +98,7 @@ def test_how_often_a_run_saves_may_change_at_any_time(lake, tmp_path):
         run(lake, tmp_path, killed_at(12))
     result = run(lake, tmp_path, settings=["save_steps=3", "save_epochs=1", "picture_epochs=7"])
     assert result.num_steps == STEPS
-    assert "lineage" not in json.loads((tmp_path / "summary.json").read_text())
+    assert "ancestry" not in json.loads((tmp_path / "summary.json").read_text())
 
 
 def test_a_loss_that_is_no_number_tells_what_is_known(lake, tmp_path):
@@ -142,7 +142,7 @@ def test_a_change_that_the_recipe_allows_is_told_and_kept(lake, tmp_path):
     said.clear()
     run(lake, tmp_path, settings=settings, say=said.append)
     assert said.count(told) == 1
-    [entry] = json.loads((tmp_path / "summary.json").read_text())["lineage"]
+    [entry] = json.loads((tmp_path / "summary.json").read_text())["ancestry"]
     assert entry == {"step": step, "changed": {"clip_grad": [None, 0.3], "learning_rate": [0.1, 0.05]}}
     rates = [row["learning_rate"] for row in rows(tmp_path / "steps.jsonl")]
     assert len(rates) == STEPS
@@ -178,7 +178,7 @@ def test_a_branch_says_of_what_it_is_and_leaves_that_alone(lake, tmp_path):
     assert sorted((p.name, p.stat().st_mtime_ns) for p in (tmp_path / "old").iterdir()) == before
     path = tmp_path / "old" / checkpoint.LAST
     assert f"branched from {path} after step {step}: learning_rate 0.05 in place of 0.1" in said
-    [entry] = json.loads((tmp_path / "new" / "summary.json").read_text())["lineage"]
+    [entry] = json.loads((tmp_path / "new" / "summary.json").read_text())["ancestry"]
     assert entry["from"] == str(path)
     assert [row["step"] for row in rows(tmp_path / "new" / "steps.jsonl")] == list(range(step, STEPS))
     with pytest.raises(ValueError, match="no run's folder and no checkpoint"):
