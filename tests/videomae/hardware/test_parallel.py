@@ -45,7 +45,7 @@ def together(lake, alone, tmp_path_factory):
         {"out": "ddp-micro", "micro_clips": 1},
         {"out": "fsdp-micro", "parallel": "fsdp", "micro_clips": 1, "recompute": True},
         {"out": "begun-alone"},
-        {"out": "stopped", "parallel": "fsdp", "send": signal.SIGTERM},
+        {"out": "stopped", "parallel": "fsdp", "micro_clips": 1, "send": signal.SIGTERM},
         {"out": "broken", "broken": 1},
         {"out": "stuck", "stuck_s": 9},
         {"out": "dead", "send": signal.SIGKILL},
