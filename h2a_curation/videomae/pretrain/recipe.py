@@ -82,7 +82,7 @@ def load(
     base = _base([*read, *said], named)
     options = [_options(given)] if (given := overrides.given(base.recipe)) else []
     own = [*read, *options, *said]
-    layers = [yaml_file.Layer(name=f"preset {base.name}", content=_content(_as_long(base, own))), *own]
+    layers = [yaml_file.Layer(name=f"preset {base.name}", content=_content(base)), *own, *_length(own)]
     whole = yaml_file.merged(layers, PretrainingRecipe)
     try:
         return whole.resolved()
@@ -128,10 +128,16 @@ def _content(chosen: Preset) -> dict[str, Any]:
     return content
 
 
-def _as_long(base: Preset, own: Sequence[yaml_file.Layer]) -> Preset:
-    """The preset without its fixed length, where somebody asks for epochs, which that would win over."""
-    lengths = [yaml_file.holds(layer.content, ("optimisation", "epochs")) for layer in own]
-    return dataclasses.replace(base, recipe=dataclasses.replace(base.recipe, steps=None)) if any(lengths) else base
+def _length(own: Sequence[yaml_file.Layer]) -> list[yaml_file.Layer]:
+    """A layer that takes away a fixed length, where the last word on it asks for epochs: steps would win over them."""
+
+    def last(name: str) -> int:
+        told = (i for i, layer in enumerate(own) if yaml_file.holds(layer.content, ("optimisation", name)))
+        return max(told, default=-1)
+
+    if last("epochs") <= last("steps"):
+        return []
+    return [yaml_file.Layer(name=own[last("epochs")].name, content={"optimisation": {"steps": None}})]
 
 
 def _options(given: Mapping[str, Any]) -> yaml_file.Layer:

@@ -40,7 +40,12 @@ def test_options_alone_change_a_preset_as_they_always_did():
     assert load() == preset("tiny")
 
 
-def test_asking_for_epochs_gives_up_a_fixed_length():
+def test_asking_for_epochs_gives_up_a_fixed_length(tmp_path):
+    file = tmp_path / "stored.yaml"
+    file.write_text(as_yaml(preset("tiny")))
+    assert load(file, settings=["epochs=40"]).recipe.steps is None
+    assert load(file, overrides=Overrides(epochs=40)).recipe.steps is None
+    assert load(file, settings=["epochs=40", "steps=7"]).recipe.steps == 7
     assert load(named="tiny", settings=["epochs=40"]).recipe.steps is None
     assert load(named="tiny", settings=["epochs=40", "steps=7"]).recipe.steps == 7
 
