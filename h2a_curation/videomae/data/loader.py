@@ -157,29 +157,31 @@ def prefetched(
     """
     steps = iter(pieces)
     waiting: deque[tuple[Making[B], list[Future[None]]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
 
-        def submit() -> None:
-            while len(waiting) < 2 or sum(len(clips) for _, clips in waiting) < _AHEAD * workers:
-                if (piece := next(steps, None)) is None:
-                    return
-                draws = stream.draws(*piece)
-                making = stream.begin(draws, pinned=pinned)
-                waiting.append((making, [pool.submit(making.make, i) for i in range(len(draws))]))
+    def submit() -> None:
+        while len(waiting) < 2 or sum(len(clips) for _, clips in waiting) < _AHEAD * workers:
+            if (piece := next(steps, None)) is None:
+                return
+            draws = stream.draws(*piece)
+            making = stream.begin(draws, pinned=pinned)
+            waiting.append((making, [pool.submit(making.make, i) for i in range(len(draws))]))
 
-        def in_order() -> Iterator[B]:
+    def in_order() -> Iterator[B]:
+        submit()
+        while waiting:
+            making, clips = waiting[0]
+            for clip in clips:
+                clip.result()
+            waiting.popleft()
             submit()
-            while waiting:
-                making, clips = waiting[0]
-                for clip in clips:
-                    clip.result()
-                waiting.popleft()
-                submit()
-                yield making.finished()
+            yield making.finished()
 
-        try:
-            yield in_order()
-        finally:
-            for _, clips in waiting:
-                for clip in clips:
-                    clip.cancel()
+    interrupted = False
+    try:
+        yield in_order()
+    except KeyboardInterrupt:
+        interrupted = True  # a thread may wait on a network for minutes, and nobody wants its clip
+        raise
+    finally:
+        pool.shutdown(wait=not interrupted, cancel_futures=True)

@@ -1,4 +1,6 @@
 import random
+import signal
+import threading
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -96,6 +98,29 @@ def test_a_thread_without_memory_ends_the_run_in_one_line(stream):
         prefetched(replace(stream, read=dies), ((step, 0, 1) for step in range(100)), workers=2) as batches,
     ):
         list(batches)
+
+
+def all_batches(stream, pieces):
+    with prefetched(stream, pieces, workers=1) as batches:
+        yield from batches
+
+
+def test_ctrl_c_waits_for_no_clip(stream):
+    go_on = threading.Event()
+
+    def stuck(member):
+        go_on.wait(60)
+        return stream.read(member)
+
+    main = threading.main_thread().ident
+    threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(all_batches(replace(stream, read=stuck), [(0, 0, 1), (1, 0, 1)]))
+        assert not go_on.is_set()
+        assert any(thread.name.startswith("loader") for thread in threading.enumerate())  # it waits, we do not
+    finally:
+        go_on.set()
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])

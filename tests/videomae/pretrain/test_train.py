@@ -240,7 +240,16 @@ def without(settings, *place):
     return settings
 
 
-@pytest.mark.parametrize("place", [("preset", "recipe", "exact_resize"), ("preset", "model", "layer_scale")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("preset", "recipe", "exact_resize"),
+        ("preset", "model", "layer_scale"),
+        ("preset", "recipe", "save_minutes"),
+        ("preset", "recipe", "max_bad_clips"),
+        ("skipped",),
+    ],
+)
 def test_a_run_begun_before_a_field_existed_goes_on_with_the_fields_default(lake, tmp_path, undisturbed, place):
     def kill(step, _num_steps, _live):
         if step == 12:
