@@ -56,7 +56,7 @@ def step_seconds(name: str, samples: int, device: torch.device, rounds: int = 10
     config, rng = preset(name).model, np.random.RandomState(0)
     torch.manual_seed(0)
     model = MaskedAutoencoder(config).to(device)
-    compile_blocks(model)
+    compile_blocks([model.encoder.patch_embed, *model.encoder.blocks, *model.decoder.blocks])
     optimizer = make_optimizer(model, 0.05, (0.9, 0.95))
     size = StepSize(learning_rate=1e-4, weight_decay=0.05, clip_grad=None)
     shape = (samples, config.num_frames, config.image_px, config.image_px, 3)

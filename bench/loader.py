@@ -30,10 +30,11 @@ from bench.loader_clips import Clips
 from bench.plain_loader import NUM_FRAMES, STRIDE, plain_batches
 from bench.report import Figure
 from h2a_curation.videomae.data.frames import sample_indices
-from h2a_curation.videomae.data.loader import Stream, prefetched
+from h2a_curation.videomae.data.loader import prefetched
 from h2a_curation.videomae.data.sampling import random_state
 from h2a_curation.videomae.data.shards import read_clip
 from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.pretrain.samples import MaskedStream
 
 SIZES = {"720p": (1280, 720), "256p": (340, 256)}
 GOALS = {"720p": ">= 3", "256p": ">= 1.5"}
@@ -48,7 +49,7 @@ def ours(clips: Clips) -> Iterator[object]:
     """Batches of the project's loader, as a run reads them."""
     base = preset("vit_b")
     recipe = replace(base.recipe, batch_clips=BATCH_CLIPS, views=1, stride=STRIDE)
-    stream = Stream(
+    stream = MaskedStream(
         members=clips.version.members,
         read=partial(read_clip, clips.version),
         preset=replace(base, recipe=recipe),

@@ -16,6 +16,7 @@ from h2a_curation.audit.draw import ALWAYS_LEFT, AuditRules
 from h2a_curation.decide.decision import DecideRules
 from h2a_curation.decide.minor import MinorWords
 from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.misfit import MisfitError
 from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.measure import sense
 from h2a_curation.measure.cut import CutRules
@@ -45,7 +46,7 @@ def _known_signals(rules: DecideRules) -> DecideRules:
             for name in _SIGNAL.findall(rule.value):
                 if name not in known:
                     text = f"rule '{rule.reason}' asks for the signal '{name}', which is not measured;"
-                    raise yaml_file.MisfitError((place, "extra", n, "value"), f"{text} {_nearest(name, known)}")
+                    raise MisfitError((place, "extra", n, "value"), f"{text} {_nearest(name, known)}")
     return rules
 
 

@@ -12,16 +12,20 @@ from h2a_curation.cli.options import (
     LeaveOutRisksOption,
     ModelOption,
     NewLakeOption,
+    OwnPresetOption,
     OwnRecipeOption,
     PresetOption,
     PretrainedOption,
     RoundsOption,
     SetOption,
+    TrainingRecipeOption,
+    TrainingSetOption,
     WorkersOption,
     with_options_of,
 )
+from h2a_curation.videomae.loop.rescue import Rescue
+from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
-from h2a_curation.videomae.pretrain.runtime import Runtime
 
 
 def quickstart(
@@ -130,30 +134,34 @@ def decide(
     show_changes(redecide(found, chosen))
 
 
-@with_options_of(overrides=Overrides, runtime=Runtime)
+@with_options_of(overrides=Overrides, runtime=Runtime, rescue=Rescue)
 def pretrain(
     lake: Annotated[str, typer.Option(help="Folder or address with versions and shards.")],
     version: Annotated[str, typer.Option(help="Name of a finished version.")],
-    preset: PresetOption = "tiny",
-    out: Annotated[Path | None, typer.Option(help="Default: build/pretrain/VERSION-PRESET.")] = None,
+    preset: OwnPresetOption = None,
+    recipe: TrainingRecipeOption = None,
+    settings: TrainingSetOption = None,
+    out: Annotated[Path | None, typer.Option(help="Default: build/pretrain/VERSION-PRESET, or -RECIPE.")] = None,
     *,
     overrides: Overrides,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks, crops and order.")] = 0,
     runtime: Runtime,
+    rescue: Rescue,
 ) -> None:
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
     import os
 
     from h2a_curation.cli.live import training_shown
+    from h2a_curation.videomae.loop.watch import Watcher
+    from h2a_curation.videomae.pretrain.recipe import load
     from h2a_curation.videomae.pretrain.train import pretrain as train
 
-    folder = out or Path("build") / "pretrain" / f"{version}-{preset}"
+    chosen = load(recipe, named=preset, overrides=overrides, settings=settings or ())
+    folder = out or Path("build") / "pretrain" / f"{version}-{recipe.stem if recipe else preset or chosen.name}"
     first = os.environ.get("RANK", "0") == "0"
-    with training_shown() if first else nullcontext() as progress:
-        result = train(
-            lake, version, preset, folder, overrides=overrides, seed=seed, runtime=runtime, progress=progress
-        )
+    with training_shown() if first else nullcontext(Watcher()) as watcher:
+        result = train(lake, version, chosen, folder, seed=seed, runtime=runtime, rescue=rescue, watcher=watcher)
     if not first:
         return
     typer.echo(f"checkpoint {result.checkpoint}")

@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from h2a_curation.videomae.pretrain.train import Live, Progress
+    from h2a_curation.videomae.loop.watch import Live, Progress, Watcher
 
 LINE_EVERY_S = 60.0
 """Longest time from one line to the next; each tenth of the run has a line too."""
 
 
 @contextmanager
-def training_shown() -> "Iterator[Progress]":
-    """A Progress that draws on stderr, so that stdout stays for results."""
+def training_shown() -> "Iterator[Watcher]":
+    """A Watcher that draws on stderr, so that stdout stays for results."""
+    from h2a_curation.videomae.loop.watch import Watcher
+
     if not sys.stderr.isatty():
-        yield _lines()
+        yield Watcher(progress=_lines(), say=_line)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -39,7 +41,7 @@ def training_shown() -> "Iterator[Progress]":
                 bars.reset(task, total=total, completed=done - 1)
             bars.update(task, completed=done, description=_said(live))
 
-        yield progress
+        yield Watcher(progress=progress, say=lambda line: bars.console.print(line, markup=False, highlight=False))
 
 
 def _lines() -> "Progress":
@@ -50,10 +52,14 @@ def _lines() -> "Progress":
         tenth = done * 10 // total != (done - 1) * 10 // total
         if tenth or done == total or time.monotonic() - said_s >= LINE_EVERY_S:
             said_s = time.monotonic()
-            sys.stderr.write(f"pretraining: {done} of {total}, {_said(live)}\n")
-            sys.stderr.flush()
+            _line(f"pretraining: {done} of {total}, {_said(live)}")
 
     return progress
+
+
+def _line(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _said(live: "Live") -> str:

@@ -61,6 +61,19 @@ RoundsOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", help="Processes that compute; 0: one a core.")]
 PresetOption = Annotated[str, typer.Option("--preset", help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g.")]
+OwnPresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g; default: the recipe's, else tiny."),
+]
+TrainingRecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", help="A YAML file with model, data, masking, optimisation and saving.")
+]
+TrainingSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any field of a recipe, such as lr=1e-3 or model.depth=6; goes before all."
+    ),
+]
 
 FactsOption = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.cli.options import FactsOption, PresetOption
+from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 
@@ -33,33 +33,51 @@ def convert(
 
 
 def plan(
-    preset: PresetOption,
+    preset: OwnPresetOption = None,
+    recipe: TrainingRecipeOption = None,
+    settings: TrainingSetOption = None,
     gpus: Annotated[int, typer.Option(help="Devices, over all machines.")] = 8,
     gpu: Annotated[str, typer.Option(help=f"One of {', '.join(DEVICES)}.")] = "h100",
     clips: Annotated[int, typer.Option(help="Clips in an epoch; default: those of the paper.")] = PAPER_CLIPS,
     mfu: Annotated[
         float, typer.Option(help="Share of the data sheet's peak that the model's operations reach.")
     ] = 0.45,
+    cores: Annotated[
+        int | None, typer.Option(help="Processor cores beside each device, which decode; default: as many as it takes.")
+    ] = None,
     price_per_hour: Annotated[
         float | None, typer.Option(help="Price of one device for an hour, in any currency.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers for a program, in bytes and seconds.")] = False,
 ) -> None:
-    """A pretraining run on paper: memory on each device, steps, hours and cost of a preset's recipe."""
+    """A pretraining run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe."""
     from dataclasses import asdict
     from json import dumps
 
-    from h2a_curation.videomae.presets import preset as named
+    from h2a_curation.videomae.pretrain.recipe import load
 
-    chosen = named(preset)
-    made = on_paper(chosen, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour)
+    if preset is None and recipe is None:
+        raise ValueError("plan what? give --preset or --recipe")
+    chosen = load(recipe, named=preset, settings=settings or ())
+    made = on_paper(
+        chosen, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
+    )
     if as_json:
-        asked = {"preset": chosen.name, "gpus": gpus, "gpu": gpu, "clips": clips, "mfu": mfu}
+        asked = {"preset": chosen.name, "gpus": gpus, "gpu": gpu, "clips": clips, "mfu": mfu, "cores": cores}
         typer.echo(dumps({**asked, **asdict(made)}, indent=2))
         return
     _show(
         made, f"{chosen.name} on {gpus} x {gpu}, {chosen.recipe.batch_clips} clips x {chosen.recipe.views} views a step"
     )
+
+
+def _loading(made: Plan) -> str:
+    needed = f"about {made.needed_cores:,} cores of 256p clips"
+    if made.loading_s is None:
+        return f"{needed}, else they are the limit"
+    if made.loading_s <= made.device_s:
+        return f"{needed}, and there are enough"
+    return f"{needed}; with fewer a step takes {made.loading_s:.2f} s, not {made.device_s:.2f} s, and devices wait"
 
 
 def _show(made: Plan, title: str) -> None:
@@ -89,7 +107,7 @@ def _show(made: Plan, title: str) -> None:
         "operations": f"{made.step_tflops:,.0f} TFLOP a step",
         "steps": f"{made.num_steps:,}, of which {made.steps_per_epoch:,} make an epoch",
         "time": f"{made.step_s:.2f} s a step, {made.hours:,.1f} h, {made.device_hours:,.0f} GPU hours",
-        "loader": f"must decode {made.clips_s:,.0f} clips a second for each device",
+        "loaders": f"must decode {made.clips_s:,.0f} clips a second for each device: {_loading(made)}",
     }
     if made.cost is not None:
         rows["cost"] = f"{made.cost:,.0f}"

@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from yaml.constructor import SafeConstructor
 
+from h2a_curation.foundation.misfit import MisfitError, Place
 from h2a_curation.foundation.plain_text import read_text
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -25,7 +26,6 @@ _MOST_LEVELS = 100
 _BRACKET = re.compile(r"[\[\]{}]")
 _DEEP_LINE = re.compile(rf"(?m)^[ \t?-]{{{_MOST_LEVELS}}}")
 T = TypeVar("T")
-Place = tuple[int | str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def merged(layers: Sequence[Layer], into: type[T]) -> T:
     try:
         return check(functools.reduce(_over, [layer.content for layer in layers]), into)
     except MisfitError as misfit:
-        told = next((layer for layer in reversed(layers) if _holds(layer.content, misfit.place)), layers[-1])
+        told = next((layer for layer in reversed(layers) if holds(layer.content, misfit.place)), layers[-1])
         raise ValueError(f"{told.where(misfit.place)}: {misfit}") from misfit
 
 
@@ -67,13 +67,13 @@ def _over(below: Any, above: Any) -> Any:
     return {**below, **{key: _over(below[key], value) if key in below else value for key, value in above.items()}}
 
 
-def _holds(content: Any, place: Place) -> bool:
-    """Whether the content says something at the place."""
+def holds(content: Any, place: Place) -> bool:
+    """Whether the content says something at the place; a list says all that lies in it, also what it lacks."""
     for step in place:
         try:
             content = content[step]
         except (KeyError, IndexError, TypeError):
-            return False
+            return isinstance(content, list)
     return True
 
 
@@ -169,14 +169,6 @@ def _inner(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [one for pair in node.value for one in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
-
-
-class MisfitError(ValueError):
-    """A value that does not fit, and its place in the content."""
-
-    def __init__(self, place: Place, text: str) -> None:
-        super().__init__(text)
-        self.place = place
 
 
 def check(content: Any, into: type[T]) -> T:

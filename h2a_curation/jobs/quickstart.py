@@ -196,11 +196,16 @@ def _summary(
 
 
 def _pretrain(lake: Lake, version: str, preset: str, out: Path) -> Any:
+    from h2a_curation.videomae.loop.watch import Watcher
     from h2a_curation.videomae.pretrain.train import pretrain
 
     with shown() as progress:
         return pretrain(
-            lake.path, version, preset, out, progress=lambda done, total, _: progress("pretrain", done, total)
+            lake.path,
+            version,
+            preset,
+            out,
+            watcher=Watcher(progress=lambda done, total, _: progress("pretrain", done, total)),
         )
 
 

@@ -1,9 +1,20 @@
 """Model sizes and training recipes by name: those of VideoMAE V2, and two small ones for the sample world."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
-Dtype = Literal["float32", "bfloat16"]
+from h2a_curation.foundation.misfit import MisfitError
+from h2a_curation.foundation.ranges import Range, check_ranges
+from h2a_curation.videomae.rules import Dtype as Dtype
+from h2a_curation.videomae.rules import NotNegative, Positive
+from h2a_curation.videomae.rules import TrainingRecipe as TrainingRecipe
+
+_Px = Annotated[int, Range(at_least=1, at_most=8192)]
+_Width = Annotated[int, Range(at_least=1, at_most=65_536)]
+_Depth = Annotated[int, Range(at_least=1, at_most=1024)]
+_DecoderWidth = Annotated[int, Range(at_least=0, at_most=65_536)]
+_DecoderDepth = Annotated[int, Range(at_least=0, at_most=1024)]
 
 TUBELET = 2
 """Frames in one token."""
@@ -13,26 +24,33 @@ TUBELET = 2
 class ModelConfig:
     """The shape of one pretraining model; the decoder has the encoder's mlp ratio."""
 
-    image_px: int = 224
-    patch_px: int = 16
-    num_frames: int = 16
-    width: int
-    depth: int
-    num_heads: int
-    mlp_ratio: float = 4.0
-    decoder_width: int
-    decoder_depth: int = 4
-    decoder_num_heads: int
+    image_px: _Px = 224
+    patch_px: _Px = 16
+    num_frames: _Depth = 16
+    width: _Width
+    depth: _Depth
+    num_heads: _Depth
+    mlp_ratio: Positive = 4.0
+    decoder_width: _DecoderWidth
+    """0, as its depth and heads, for a model without a decoder, which can be read but not pretrained."""
+    decoder_depth: _DecoderDepth = 4
+    decoder_num_heads: _DecoderDepth
     qkv_bias: bool = True
-    layer_scale: float = 0.0
+    layer_scale: NotNegative = 0.0
     """Start value of the branches' scales; 0 leaves them out."""
     cosine_attention: bool = False
-    image_width_px: int | None = None
+    image_width_px: _Px | None = None
     """Width of frames that are not square, whose height is `image_px`; None where they are."""
 
     def __post_init__(self) -> None:
-        if any(side % self.patch_px for side in self.frame_px) or self.num_frames % TUBELET:
-            raise ValueError(f"frames of {self.image_px} px do not divide into patches of {self.patch_px} px: {self}")
+        check_ranges(self)
+        if any(side % self.patch_px for side in self.frame_px):
+            height_px, width_px = self.frame_px
+            raise MisfitError(
+                ("image_px",), f"frames of {height_px} x {width_px} px do not divide into patches of {self.patch_px} px"
+            )
+        if self.num_frames % TUBELET:
+            raise MisfitError(("num_frames",), f"{self.num_frames} frames do not divide into pairs")
 
     @property
     def frame_px(self) -> tuple[int, int]:
@@ -55,59 +73,6 @@ class ModelConfig:
     def patch_dim(self) -> int:
         """Numbers in one token: 2 frames x patch x patch x RGB."""
         return TUBELET * self.patch_px**2 * 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRecipe:
-    """How a model is trained; defaults are those of the official pretraining scripts."""
-
-    batch_clips: int = 32 * 32
-    """Clips decoded for one step, over all devices, however they are divided; each gives `views` samples."""
-    views: int = 4
-    """Repeated augmentation: crops and masks made of one decode."""
-    stride: int = 4
-    """Frames from one sampled frame to the next."""
-    encoder_mask: float = 0.9
-    decoder_mask: float = 0.5
-    """0 decodes exactly the hidden tokens."""
-    class_balance: float = 0.0
-    """A class's share of the draws goes with its number of clips to the power 1 - this: 1 draws all classes alike."""
-    exact_resize: bool = False
-    """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
-    dtype: Dtype = "bfloat16"
-    """Number format of matrix products; weights, gradients and the loss are float32 in any case."""
-    learning_rate: float = 1e-3
-    """Rate for 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
-    min_learning_rate: float = 1e-5
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 0.05
-    epochs: int = 200
-    warmup_epochs: float = 20
-    steps: int | None = None
-    """A fixed length in place of `epochs`; the warm-up keeps its share."""
-    clip_grad: float | None = None
-    """Largest 2-norm of all gradients; None leaves them as they are."""
-    recompute: bool = False
-    """Activation checkpointing: a block's activations are computed again in the backward pass."""
-    neighbour_start: bool = False
-    """Decoder heads begin by looking at the patches around each: see model/neighbour_init.py."""
-    save_epochs: int = 20
-    """Epochs from one kept checkpoint to the next."""
-    save_steps: int = 1000
-    """Steps after which `checkpoint-last.pth` is written anew: what a kill costs at most."""
-    picture_epochs: int = 20
-    """Epochs from one picture of reconstructions to the next."""
-    held_out_clips: int = 64
-    """Clips on which the reconstruction loss is measured before and after."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.class_balance <= 1:
-            told = f"class_balance must lie between 0 (as the data are) and 1 (all alike), not {self.class_balance}"
-            raise ValueError(told)
-
-    def num_steps(self, steps_per_epoch: int) -> int:
-        """The length of a run on a set that gives so many steps an epoch."""
-        return self.steps or self.epochs * steps_per_epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +105,14 @@ class Overrides:
         if self.dtype is not None and self.dtype not in get_args(Dtype):
             raise ValueError(f"no dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
 
+    def given(self, recipe: TrainingRecipe) -> dict[str, Any]:
+        """What is said, as fields of a recipe that take the place of this one's."""
+        said: dict[str, Any] = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.epochs is not None:
+            # A preset's fixed length would win over epochs; the warm-up keeps its share of the run.
+            said |= {"steps": None, "warmup_epochs": recipe.warmup_epochs * self.epochs / recipe.epochs}
+        return said
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
@@ -149,14 +122,45 @@ class Preset:
     model: ModelConfig
     recipe: TrainingRecipe
 
+    def __post_init__(self) -> None:
+        for place, text in _unfit(self.model, self.recipe):
+            raise MisfitError(place, text)
+
     def adjusted(self, overrides: Overrides) -> "Preset":
         """The preset with what the overrides say in place of its own; ValueError for a balance outside 0 to 1."""
-        given: dict[str, Any] = {name: value for name, value in asdict(overrides).items() if value is not None}
-        if overrides.epochs is not None:
-            # A preset's fixed length would win over epochs; the warm-up keeps its share of the run.
-            warmup_epochs = self.recipe.warmup_epochs * overrides.epochs / self.recipe.epochs
-            given |= {"steps": None, "warmup_epochs": warmup_epochs}
-        return replace(self, recipe=replace(self.recipe, **given))
+        return replace(self, recipe=replace(self.recipe, **overrides.given(self.recipe)))
+
+
+def _unfit(model: ModelConfig, recipe: TrainingRecipe) -> Iterator[tuple[tuple[str, str], str]]:
+    """What keeps such a model from being pretrained so: the field's place in a recipe, and why."""
+    for name, width, heads in (
+        ("num_heads", model.width, model.num_heads),
+        ("decoder_num_heads", model.decoder_width, model.decoder_num_heads),
+    ):
+        if not width or not heads or width % heads:
+            yield ("model", name), f"{heads} heads do not divide a width of {width}"
+    if not model.decoder_depth:
+        yield ("model", "decoder_depth"), "a model is pretrained with a decoder: its depth starts at 1"
+    for name, width in (("width", model.width), ("decoder_width", model.decoder_width)):
+        if width % 2:
+            yield ("model", name), f"positions are pairs of sine and cosine: a width is even, not {width}"
+    _, rows, columns = model.window
+    hidden = int(recipe.encoder_mask * rows * columns)
+    if not 0 < hidden < rows * columns:
+        yield (
+            ("masking", "encoder_mask"),
+            f"an encoder mask of {recipe.encoder_mask:g} hides {hidden} of the {rows * columns} patches of a frame",
+        )
+    if recipe.decoder_mask and int(4 * recipe.decoder_mask) == 0:
+        yield (
+            ("masking", "decoder_mask"),
+            f"a decoder mask of {recipe.decoder_mask:g} masks no place of a cell of four: use 0, or 0.25 to below 1",
+        )
+    if recipe.decoder_mask and (rows % 2 or columns % 2):
+        yield (
+            ("masking", "decoder_mask"),
+            f"a decoder mask needs an even grid of patches, not {rows} x {columns}: use 0, or another image_px",
+        )
 
 
 def preset(name: str) -> Preset:

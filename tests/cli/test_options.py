@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import h2a_curation.cli
 from h2a_curation.cli import options
 from h2a_curation.cli.options import with_options_of
+from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
-from h2a_curation.videomae.pretrain.runtime import Runtime
 from tests.docs.cli_reference import commands
 
 FOLDER = Path(inspect.getfile(h2a_curation.cli)).parent

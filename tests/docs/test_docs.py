@@ -13,6 +13,8 @@ from h2a_curation.catalog.views import connect
 from h2a_curation.foundation import yaml_file
 from h2a_curation.lake import decisions
 from h2a_curation.taxonomy.load import load_classes
+from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.pretrain import recipe as training_recipe
 from tests.docs.cli_reference import PAGE, commands, reference
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +89,8 @@ def test_every_file_shown_loads(tmp_path, text):
     file.write_text(text)
     if text.startswith(("classes:", "group:")):
         assert load_classes(file)
+    elif text.startswith("preset:"):
+        assert training_recipe.load(file) != preset(training_recipe.load(file).name)
     else:
         assert yaml_file.load(file, recipes.RecipeFile)
 

@@ -21,7 +21,7 @@ PLANTED = [
     ("h2a_curation/measure/hash.py", "h2a_curation.catalog.views"),
     ("h2a_curation/explain/trace.py", "h2a_curation.pipeline.build"),
     ("h2a_curation/explain/funnel.py", "h2a_curation.lake.parts"),
-    ("h2a_curation/videomae/loop/schedule.py", "h2a_curation.videomae.pretrain.step"),
+    ("h2a_curation/videomae/loop/schedule.py", "h2a_curation.videomae.pretrain.task"),
     ("h2a_curation/audit/sheet.py", "h2a_curation.sample_world.world.truth"),
     ("h2a_curation/mining/arms.py", "logging"),
     ("schemas/table.py", "h2a_curation.recipes"),

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.hardware import parallel
-from h2a_curation.videomae.pretrain import run as run_module
-from h2a_curation.videomae.pretrain import step, train
-from h2a_curation.videomae.pretrain.runtime import Runtime
+from h2a_curation.videomae.loop.runtime import Runtime
+from h2a_curation.videomae.loop.watch import Watcher
+from h2a_curation.videomae.pretrain import task, train
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
+PATCH_ERRORS = task.patch_errors
 RUNTIME = Runtime(device="cpu", threads=1, workers=1)
 
 
@@ -28,9 +29,14 @@ def use_preset() -> None:
     presets.PRESETS["many"] = replace(micro, name="many", recipe=recipe)
 
 
-def run(lake: Path, out: Path, progress=None, **changed):
+def ignored(_done, _total, _live) -> None:
+    """What a run tells of its steps, for nobody."""
+
+
+def run(lake: Path, out: Path, progress=ignored, **changed):
     use_preset()
-    return pretrain(lake, "v1", "many", out, runtime=replace(RUNTIME, **changed), progress=progress)
+    watcher = Watcher(progress=progress)
+    return pretrain(lake, "v1", "many", out, runtime=replace(RUNTIME, **changed), watcher=watcher)
 
 
 def run_together(lake: Path, folder: Path, jobs: list[dict], limit_s: float = 300) -> list[list[dict]]:
@@ -75,12 +81,11 @@ def _do(
     use_preset()
     many = presets.PRESETS["many"]
     presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute))
-    run_module.patch_errors = (lambda *given: step.patch_errors(*given) * float("nan")) if broken == rank else (
-        step.patch_errors
-    )  # fmt: skip
+    task.patch_errors = (lambda *given: PATCH_ERRORS(*given) * float("nan")) if broken == rank else PATCH_ERRORS
     train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
     try:
-        result = pretrain(lake, "v1", "many", folder / out, runtime=replace(RUNTIME, **changed), progress=progress)
+        watcher = Watcher(progress=progress)
+        result = pretrain(lake, "v1", "many", folder / out, runtime=replace(RUNTIME, **changed), watcher=watcher)
     except (SystemExit, FloatingPointError, OSError, ValueError) as ended:
         return {"ended": type(ended).__name__, "says": str(ended)}
     return {"after": result.held_out_after, "devices": result.num_devices}

@@ -4,245 +4,184 @@ number of devices.
 Threads, not processes: reading, decoding and resizing all release Python's lock, and a thread starts at once.
 """
 
-import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
-
-from h2a_curation.videomae.data.augment import (
-    Box,
-    crop_and_resize,
-    fast_crop_and_resize,
-    multi_scale_box,
-    shrink_for,
-    surrounding,
-)
-from h2a_curation.videomae.data.frames import Frames, decode, decode_region, sample_indices
-from h2a_curation.videomae.data.masking import dual_masks
-from h2a_curation.videomae.data.sampling import epoch_order, random_state
-from h2a_curation.videomae.presets import Preset
+from h2a_curation.videomae.data.bad_clips import BadClips
+from h2a_curation.videomae.data.sampling import epoch_order
 from schemas import Member
 
 ReadClip = Callable[[Member], bytes]
 Piece = tuple[int, int, int]
 """(step, part, num_parts): one of equal parts of a step's clips."""
+B = TypeVar("B")
+Made = TypeVar("Made", covariant=True)
 
+_STAND_INS = 8
+"""Clips that are tried in turn for one that does not decode."""
 _AHEAD = 4
 """Clips that are made ahead for each thread, and at least one whole piece."""
-_PIL_BELOW_PX = 128
-"""Below this side in pixels PIL itself takes no time that one would notice, so its exact results are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Views of some clips, clip by clip; masks are given as the ascending indices of the tokens they leave."""
+class Draw:
+    """What is drawn at one place of an epoch."""
 
-    clip_ids: list[str]
-    video: Tensor
-    """[sample, frame, height, width, rgb], uint8."""
-    visible: Tensor
-    """[sample, n]"""
-    decoded: Tensor
-    """[sample, m]"""
-    was_hidden: Tensor
-    """[sample, m], of the decoded tokens: whether the encoder does not see it, so that it counts."""
+    key: str
+    """It decides all that is drawn for the clip: frames, crops, masks."""
+    member: Member
+    stand_ins: tuple[Member, ...] = ()
+    """Clips that take its place, in turn, where it cannot be decoded."""
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
-        tensors = (self.video, self.visible, self.decoded, self.was_hidden)
-        video, visible, decoded, was_hidden = (t.to(device, non_blocking=True) for t in tensors)
-        return Batch(clip_ids=self.clip_ids, video=video, visible=visible, decoded=decoded, was_hidden=was_hidden)
+
+class Making(Protocol[Made]):
+    """A batch whose clips are filled in one by one, in any order, by any threads."""
+
+    def make(self, i: int) -> None:
+        """Fill in all samples of the i-th clip; an error names the clip."""
+
+    def finished(self) -> Made:
+        """The batch, once all clips are in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """All batches of a run, by step."""
+class Stream(ABC, Generic[B]):
+    """All batches of a run, by step: which clips are drawn when. What is made of them, a task says in a subclass."""
 
     members: Sequence[Member]
-    read: ReadClip
-    preset: Preset
     seed: int
+    skipped: frozenset[str] = frozenset()
+    """Clips that are left out: where one is drawn, the next of the epoch that is not stands in, once more than else."""
+    bad: BadClips = field(default_factory=lambda: BadClips(limit=0))
+    """Clips that turn out not to decode, as far as the run bears them."""
     _orders: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The order of the epoch at hand."""
 
     @property
+    @abstractmethod
+    def batch_clips(self) -> int:
+        """Clips of a step, over all devices."""
+
+    @property
+    @abstractmethod
+    def class_balance(self) -> float:
+        """How far small classes are favoured: see sampling.py."""
+
+    @abstractmethod
+    def begin(self, draws: Sequence[Draw], *, pinned: bool) -> Making[B]:
+        """An empty batch of these draws; `pinned` puts it where a GPU fetches it without waiting."""
+
+    @property
     def steps_per_epoch(self) -> int:
         """What is left over of an epoch is dropped; fewer clips than a batch are repeated to fill one."""
-        return max(1, len(self.members) // self.preset.recipe.batch_clips)
+        return max(1, len(self.members) // self.batch_clips)
 
-    def batch(self, step: int, part: int = 0, num_parts: int = 1) -> Batch:
+    def batch(self, step: int, part: int = 0, num_parts: int = 1) -> B:
         """The part-th of `num_parts` equal, contiguous parts of a step's batch.
 
         ValueError where the batch does not divide into so many.
         """
-        making = self._making(step, part, num_parts)
-        for i in range(len(making.members)):
-            making.make(i)
-        return making.finished()
+        return made(self.draws(step, part, num_parts), self.begin)
 
-    def _making(self, step: int, part: int, num_parts: int, *, pinned: bool = False) -> "_Making":
+    def draws(self, step: int, part: int, num_parts: int) -> list[Draw]:
+        """What such a part consists of, in its order; raises as `batch`."""
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
         order = self._order(epoch)
-        batch_clips = self.preset.recipe.batch_clips
-        if batch_clips % num_parts:
+        if self.batch_clips % num_parts:
             raise ValueError(
-                f"a batch of {batch_clips} clips does not divide into {num_parts} parts (devices x micro-steps)"
+                f"a batch of {self.batch_clips} clips does not divide into {num_parts} parts (devices x micro-steps)"
             )
-        size = batch_clips // num_parts
-        first = step_in_epoch * batch_clips + part * size
-        places = range(first, first + size)
-        members = [self.members[order[place % len(order)]] for place in places]
-        keys = [f"{self.seed}/{epoch}/{place}" for place in places]
-        return _making(members, keys, self.read, self.preset, self.preset.recipe.views, pinned=pinned)
+        size = self.batch_clips // num_parts
+        first = step_in_epoch * self.batch_clips + part * size
+        return [self._draw(order, place, f"{self.seed}/{epoch}/{place}") for place in range(first, first + size)]
+
+    def _draw(self, order: Sequence[int], place: int, key: str) -> Draw:
+        if not self.skipped and not self.bad.limit:
+            return Draw(key=key, member=self.members[order[place % len(order)]])
+        following = (self.members[order[(place + i) % len(order)]] for i in range(len(order)))
+        usable = (member for member in following if member.clip_id not in self.skipped)
+        chosen = list(islice(usable, 1 + (_STAND_INS if self.bad.limit else 0)))
+        if not chosen:  # a balanced epoch may draw skipped clips alone
+            chosen = [next(member for member in self.members if member.clip_id not in self.skipped)]
+        return Draw(key=key, member=chosen[0], stand_ins=tuple(chosen[1:]))
 
     def _order(self, epoch: int) -> list[int]:
         if epoch not in self._orders:
             self._orders.clear()
             labels = [m.label for m in self.members]
-            self._orders[epoch] = epoch_order(labels, self.seed, epoch, self.preset.recipe.class_balance)
+            self._orders[epoch] = epoch_order(labels, self.seed, epoch, self.class_balance)
         return self._orders[epoch]
 
 
-def make_batch(members: Sequence[Member], keys: Sequence[str], read: ReadClip, preset: Preset, views: int) -> Batch:
-    """Decode each clip once and make `views` samples of it; a clip's key decides all that is drawn for it.
+def first_that_decodes(draw: Draw, fill: Callable[[Member], None], bad: BadClips) -> Member:
+    """Fill by the clip of a draw, or by a stand-in; returns the one. Those before it are noted as bad.
 
-    ValueError with the clip's id if its bytes are not those published or do not decode.
+    Which it is depends on the clips alone, so that a run which goes on makes the same of the same draw.
     """
-    making = _making(members, keys, read, preset, views)
-    for i in range(len(members)):
+    *before, last = (draw.member, *draw.stand_ins)
+    for member in before:
+        try:
+            fill(member)
+            return member
+        except ValueError as broken:
+            bad.note(member, str(broken))
+    fill(last)
+    return last
+
+
+class _Begin(Protocol[Made]):
+    def __call__(self, draws: Sequence[Draw], *, pinned: bool) -> Making[Made]: ...
+
+
+def made(draws: Sequence[Draw], begin: _Begin[B]) -> B:
+    """The batch of these draws, clip after clip, in this thread."""
+    making = begin(draws, pinned=False)
+    for i in range(len(draws)):
         making.make(i)
     return making.finished()
 
 
 @contextmanager
 def prefetched(
-    stream: Stream, pieces: Iterable[Piece], workers: int, *, pinned: bool = False
-) -> Iterator[Iterator[Batch]]:
+    stream: Stream[B], pieces: Iterable[Piece], workers: int, *, pinned: bool = False
+) -> Iterator[Iterator[B]]:
     """The batches of these pieces, in order, made ahead by threads: each thread makes a clip at a time.
 
     `pinned` puts them where a GPU fetches them without waiting.
     """
     steps = iter(pieces)
-    waiting: deque[tuple[_Making, list[Future[None]]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
+    waiting: deque[tuple[Making[B], list[Future[None]]]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
 
-        def submit() -> None:
-            while len(waiting) < 2 or sum(len(clips) for _, clips in waiting) < _AHEAD * workers:
-                if (piece := next(steps, None)) is None:
-                    return
-                making = stream._making(*piece, pinned=pinned)
-                waiting.append((making, [pool.submit(making.make, i) for i in range(len(making.members))]))
+    def submit() -> None:
+        while len(waiting) < 2 or sum(len(clips) for _, clips in waiting) < _AHEAD * workers:
+            if (piece := next(steps, None)) is None:
+                return
+            draws = stream.draws(*piece)
+            making = stream.begin(draws, pinned=pinned)
+            waiting.append((making, [pool.submit(making.make, i) for i in range(len(draws))]))
 
-        def in_order() -> Iterator[Batch]:
+    def in_order() -> Iterator[B]:
+        submit()
+        while waiting:
+            making, clips = waiting[0]
+            for clip in clips:
+                clip.result()
+            waiting.popleft()
             submit()
-            while waiting:
-                making, clips = waiting[0]
-                for clip in clips:
-                    clip.result()
-                waiting.popleft()
-                submit()
-                yield making.finished()
+            yield making.finished()
 
-        try:
-            yield in_order()
-        finally:
-            for _, clips in waiting:
-                for clip in clips:
-                    clip.cancel()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Making:
-    """A batch whose clips are filled in one by one, in any order, by any threads."""
-
-    members: Sequence[Member]
-    keys: Sequence[str]
-    read: ReadClip
-    preset: Preset
-    views: int
-    video: Tensor
-    hidden: NDArray[np.bool_]
-    """[sample, token]"""
-    not_decoded: NDArray[np.bool_]
-
-    def make(self, i: int) -> None:
-        """Fill in all views of the i-th clip; OSError with its name where memory does not suffice."""
-        try:
-            self._fill(i)
-        except MemoryError as full:
-            told = f"no memory left to decode clip {self.members[i].clip_id}"
-            raise OSError(f"{told}: fewer --workers or --micro-clips take less") from full
-
-    def _fill(self, i: int) -> None:
-        member, (model, recipe) = self.members[i], (self.preset.model, self.preset.recipe)
-        rng, box_rng = random_state(self.keys[i]), random.Random(self.keys[i])
-        indices = sample_indices(member.num_frames, model.num_frames, recipe.stride, rng)
-        shrink = shrink_for(member.width_px, member.height_px, model.image_px)
-        width_px, height_px = member.width_px // shrink, member.height_px // shrink
-        boxes = [multi_scale_box(width_px, height_px, model.image_px, box_rng) for _ in range(self.views)]
-        data, rows = self.read(member), slice(i * self.views, (i + 1) * self.views)
-        try:
-            _crop(data, indices, boxes, shrink, self.video.numpy()[rows], exact=recipe.exact_resize)
-        except ValueError as broken:
-            raise ValueError(f"clip {member.clip_id} in shard {member.shard}: {broken}") from broken
-        for row in range(rows.start, rows.stop):
-            masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
-            self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
-
-    def finished(self) -> Batch:
-        """The batch, once all clips are in."""
-        decoded = _indices(~self.not_decoded)
-        return Batch(
-            clip_ids=[m.clip_id for m in self.members],
-            video=self.video,
-            visible=torch.from_numpy(_indices(~self.hidden)),
-            decoded=torch.from_numpy(decoded),
-            was_hidden=torch.from_numpy(np.take_along_axis(self.hidden, decoded, axis=1)),
-        )
-
-
-def _making(
-    members: Sequence[Member], keys: Sequence[str], read: ReadClip, preset: Preset, views: int, *, pinned: bool = False
-) -> _Making:
-    assert len(members) == len(keys)
-    model, num_samples = preset.model, len(members) * views
-    shape = (num_samples, model.num_frames, model.image_px, model.image_px, 3)
-    return _Making(
-        members=members,
-        keys=keys,
-        read=read,
-        preset=preset,
-        views=views,
-        video=torch.empty(shape, dtype=torch.uint8, pin_memory=pinned),
-        hidden=np.empty((num_samples, model.num_tokens), np.bool_),
-        not_decoded=np.empty((num_samples, model.num_tokens), np.bool_),
-    )
-
-
-def _crop(
-    data: bytes, indices: Sequence[int], boxes: Sequence[Box], shrink: int, views: Frames, *, exact: bool
-) -> None:
-    """Decode once and fill each view [frame, height, width, rgb] with its box, resized."""
-    size_px = views.shape[-2]
-    if exact or size_px < _PIL_BELOW_PX or shrink > 1:
-        images = [Image.fromarray(frame) for frame in decode(data, indices, shrink=shrink)]
-        for box, view in zip(boxes, views, strict=True):
-            view[:] = crop_and_resize(images, box, size_px)
-        return
-    around = surrounding(boxes)
-    frames = decode_region(data, indices, around.edges)
-    for box, view in zip(boxes, views, strict=True):
-        fast_crop_and_resize(frames, box.within(around), view)
-
-
-def _indices(mask_BN: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Ascending indices of the True tokens, as many in each row: masks of one grid and ratio agree in that."""
-    return mask_BN.nonzero()[1].reshape(len(mask_BN), -1)
+    interrupted = False
+    try:
+        yield in_order()
+    except KeyboardInterrupt:
+        interrupted = True  # a thread may wait on a network for minutes, and nobody wants its clip
+        raise
+    finally:
+        pool.shutdown(wait=not interrupted, cancel_futures=True)

@@ -1,37 +1,34 @@
 """Pieces of a step on their way from the loader to the device."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from h2a_curation.videomae.data.loader import Batch
-from h2a_curation.videomae.model.loss import counted_places
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceBatch:
+class PieceOnDevice(Protocol):
     """Some of a step's clips, on the device."""
 
-    batch: Batch
-    counted: Tensor
-    """[sample, k] places in the rows of `decoded` that the loss counts: how many is not asked of the device."""
+    @property
+    def clip_ids(self) -> list[str]:
+        """The clips that it is made of."""
+
+    def tensors(self) -> Iterable[Tensor]:
+        """All that lies on the device."""
 
 
-def place(batch: Batch, device: torch.device) -> DeviceBatch:
-    """Put a batch on the device."""
-    counted = counted_places(batch.was_hidden)
-    return DeviceBatch(batch=batch.to(device), counted=counted.to(device, non_blocking=True))
+B = TypeVar("B")
+P = TypeVar("P", bound=PieceOnDevice)
 
 
-def placed(batches: Iterator[Batch], device: torch.device) -> Iterator[DeviceBatch]:
-    """The batches on a device; on a GPU each is copied while the one before it is computed on."""
+def placed(batches: Iterator[B], device: torch.device, place: Callable[[B, torch.device], P]) -> Iterator[P]:
+    """The batches on a device, put there by `place`; on a GPU each is copied while the one before it is computed on."""
     if device.type != "cuda":
         yield from (place(batch, device) for batch in batches)
         return
     copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    before: tuple[DeviceBatch, torch.cuda.Event] | None = None
+    before: tuple[P, torch.cuda.Event] | None = None
     for batch in batches:
         with torch.cuda.stream(copying):
             coming = place(batch, device), copying.record_event()
@@ -42,10 +39,10 @@ def placed(batches: Iterator[Batch], device: torch.device) -> Iterator[DeviceBat
         yield _arrived(*before)
 
 
-def _arrived(piece: DeviceBatch, copied: torch.cuda.Event) -> DeviceBatch:
+def _arrived(piece: P, copied: torch.cuda.Event) -> P:
     """Make what is computed next wait for the copy, and keep the memory until it is done with."""
-    current, batch = torch.cuda.current_stream(), piece.batch
+    current = torch.cuda.current_stream()
     current.wait_event(copied)
-    for tensor in (batch.video, batch.visible, batch.decoded, batch.was_hidden, piece.counted):
+    for tensor in piece.tensors():
         tensor.record_stream(current)
     return piece

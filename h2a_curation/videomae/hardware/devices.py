@@ -3,14 +3,14 @@
 import re
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from h2a_curation.videomae.hardware.precision import multiplies_bfloat16
-from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.presets import Dtype
 
 MICRO_CLIPS = {"cuda": 32, "cpu": 2}
@@ -41,13 +41,13 @@ def autocast(device: torch.device, dtype: Dtype) -> AbstractContextManager[objec
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
-def compile_blocks(model: MaskedAutoencoder) -> None:
-    """Compile what is called most: all blocks share the code of the first, so this takes seconds, not minutes.
+def compile_blocks(blocks: Iterable[nn.Module]) -> None:
+    """Compile what is called most: blocks of one kind share the code of the first, so it takes seconds, not minutes.
 
     Only their forward, so that the hooks of FSDP stay outside, and names and state of the model stay as they are.
     """
-    for part in (model.encoder.patch_embed, *model.encoder.blocks, *model.decoder.blocks):
-        part.forward = torch.compile(part.forward, dynamic=False)
+    for block in blocks:
+        block.forward = torch.compile(block.forward, dynamic=False)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import re
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,11 +15,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
-
 T = TypeVar("T")
 
-KINDS = ("ddp", "fsdp")
 PATIENCE_S = 600.0
 """How long a process waits for the others before it holds one of them for dead."""
 
@@ -43,13 +40,13 @@ class ProcessGroup:
             distributed.all_reduce(values)
         return values
 
-    def largest(self, number: int) -> int:
-        """The largest of all processes' numbers."""
+    def largest(self, *numbers: int) -> list[int]:
+        """The largest of all processes' numbers, each by its place."""
         if self.size == 1:
-            return number
-        box = torch.tensor(number)
+            return list(numbers)
+        box = torch.tensor(numbers)
         distributed.all_reduce(box, distributed.ReduceOp.MAX)
-        return int(box)
+        return [int(number) for number in box]
 
     def agreed(self, value: T) -> T:
         """What the first process has."""
@@ -118,14 +115,12 @@ def num_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def spread(model: MaskedAutoencoder, world: ProcessGroup, kind: str) -> nn.Module:
+def spread(model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, kind: str) -> nn.Module:
     """Put the model on the world's devices; returns what is to be called in training.
 
     `ddp` keeps all weights in each process, `fsdp` divides them and the optimiser's state: the model itself then holds
     shards, block by block. Both give each process the mean gradient.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no way {kind!r} to train in parallel; known: {', '.join(KINDS)}")
     if world.size == 1:
         return model.to(world.device)
     if kind == "fsdp":
@@ -134,7 +129,7 @@ def spread(model: MaskedAutoencoder, world: ProcessGroup, kind: str) -> nn.Modul
 
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing is done to it in place
         mesh = init_device_mesh(world.device.type, (world.size,))
-        for part in (*model.encoder.blocks, *model.decoder.blocks, model):
+        for part in (*blocks, model):
             fully_shard(part, mesh=mesh)
         return model.to(world.device)
     return DistributedDataParallel(model.to(world.device), forward_sync_buffers=False, gradient_as_bucket_view=True)

@@ -1,7 +1,10 @@
 """A training run on paper: what fits on which devices, how long it takes, what it costs."""
 
+import math
 from dataclasses import dataclass
 
+from h2a_curation.foundation.ranges import Range
+from h2a_curation.videomae.hardware.cores import loader_s
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.memory import CHECKPOINT_BYTES, num_parameters, sample_bytes, state_bytes
 from h2a_curation.videomae.presets import Preset
@@ -70,6 +73,13 @@ class Plan:
     steps_per_epoch: int
     num_steps: int
     step_s: float
+    """Seconds of a step: of its loaders or its device, whichever takes longer."""
+    device_s: float
+    """Seconds that the devices need for a step."""
+    loading_s: float | None
+    """Seconds that the cores need for a step; None where nobody says how many there are."""
+    needed_cores: int
+    """Cores beside each device with which loaders keep up."""
     hours: float
     device_hours: float
     clips_s: float
@@ -87,15 +97,24 @@ def plan(
     num_clips: int = PAPER_CLIPS,
     mfu: float = 0.45,
     price_per_hour: float | None = None,
+    cores: int | None = None,
 ) -> Plan:
     """Of that preset's recipe. `mfu` is the share of a device's peak that the model's own operations reach, and
-    `price_per_hour` that of one device.
+    `price_per_hour` that of one device. `cores` are those beside each device: a step then takes as long as its loaders
+    or its device, whichever is slower; without them, loaders are taken to keep up.
 
     ValueError in one line for devices among which the batch does not divide, or numbers that make no run.
     """
     recipe, config = preset.recipe, preset.model
-    if num_devices < 1 or num_clips < 1 or not 0 < mfu <= 1:
-        raise ValueError(f"no run: {num_devices} devices, {num_clips} clips and an MFU of {mfu}, which is from 0 to 1")
+    for what, number, allowed in (
+        ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
+        ("the number of clips", num_clips, Range(at_least=1, at_most=10**12)),
+        ("the MFU", mfu, Range(above=0, at_most=1)),
+        ("the number of cores", 1 if cores is None else cores, Range(at_least=1, at_most=10**6)),
+        ("the price of an hour", 0 if price_per_hour is None else price_per_hour, Range(at_least=0)),
+    ):
+        if not allowed.fits(number):
+            raise ValueError(f"{what} must be {allowed}, not {number}")
     share, rest = divmod(recipe.batch_clips, num_devices)
     if rest:
         raise ValueError(f"{recipe.batch_clips} clips a step cannot be divided among {num_devices} devices alike")
@@ -108,7 +127,10 @@ def plan(
     chosen = next((layout for layout in layouts if layout.micro_clips and layout.recompute == recipe.recompute), None)
     flops = step_flops(config, recipe.batch_clips * recipe.views, recipe.encoder_mask, recipe.decoder_mask)
     peak = 1e12 * (device.bfloat16_tflops if recipe.dtype == "bfloat16" else device.float32_tflops)
-    step_s = flops / (num_devices * peak * mfu)
+    device_s = flops / (num_devices * peak * mfu)
+    clip_s = loader_s(config, recipe.views)
+    loading_s = None if cores is None else share * clip_s / cores
+    step_s = max(device_s, loading_s or 0.0)
     steps_per_epoch = max(1, num_clips // recipe.batch_clips)
     num_steps = recipe.num_steps(steps_per_epoch)
     hours = num_steps * step_s / 3600
@@ -122,9 +144,12 @@ def plan(
         steps_per_epoch=steps_per_epoch,
         num_steps=num_steps,
         step_s=step_s,
+        device_s=device_s,
+        loading_s=loading_s,
+        needed_cores=math.ceil(share * clip_s / device_s),
         hours=hours,
         device_hours=hours * num_devices,
-        clips_s=share / step_s,
+        clips_s=share / device_s,
         checkpoint_bytes=CHECKPOINT_BYTES * num_parameters(config),
         kept_checkpoints=-(-num_steps // (steps_per_epoch * recipe.save_epochs)),
         cost=None if price_per_hour is None else price_per_hour * hours * num_devices,

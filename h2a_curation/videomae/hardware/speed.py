@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from h2a_curation.videomae.hardware.devices import matmul_flops_per_s, peak_memory_bytes, used_dtype
-from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
-from h2a_curation.videomae.presets import Preset
+from h2a_curation.videomae.presets import TrainingRecipe
 
 T = TypeVar("T")
 
@@ -40,15 +39,18 @@ class Speed:
 class Meter:
     """Times the steps of one process."""
 
-    def __init__(self, preset: Preset, world: ProcessGroup) -> None:
-        recipe = preset.recipe
-        samples = recipe.batch_clips * recipe.views
-        self._recipe, self._device = recipe, world.device
-        self._flops = step_flops(preset.model, samples, recipe.encoder_mask, recipe.decoder_mask)
+    def __init__(self, step_flops: float, recipe: TrainingRecipe, samples_per_clip: int, world: ProcessGroup) -> None:
+        self._batch_clips, self._samples_per_clip = recipe.batch_clips, samples_per_clip
+        self._flops, self._device = step_flops, world.device
         self._peak_flops_per_s = world.size * matmul_flops_per_s(world.device, used_dtype(world.device, recipe.dtype))
         self._num_steps, self._counted_s, self._counted_waits_s = 0, 0.0, 0.0
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS)
         self._waited_s, self._began_s = 0.0, time.monotonic()
+
+    @property
+    def peak_flops_per_s(self) -> float:
+        """What plain matrix products reach on all devices together."""
+        return self._peak_flops_per_s
 
     def waiting(self, batches: Iterator[T]) -> Iterator[T]:
         """The batches; the time that each takes to come is time waited."""
@@ -85,8 +87,8 @@ class Meter:
         steps_per_s = num_steps / seconds
         return Speed(
             step_s=seconds / num_steps if num_steps else 0.0,
-            clips_s=self._recipe.batch_clips * steps_per_s,
-            samples_s=self._recipe.batch_clips * self._recipe.views * steps_per_s,
+            clips_s=self._batch_clips * steps_per_s,
+            samples_s=self._batch_clips * self._samples_per_clip * steps_per_s,
             mfu=self._flops * steps_per_s / self._peak_flops_per_s,
             loader_share=waited_s / seconds,
             peak_memory_bytes=peak_memory_bytes(self._device),

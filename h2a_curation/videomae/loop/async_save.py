@@ -6,13 +6,15 @@ from typing import Any
 
 from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.signals import LeaveNowError
 
 
 class Saver:
     """Writes states that nobody changes any more, in a thread of its own.
 
     A write that fails, as on a full disk, leaves the files before it as they are and is told at the next call: OSError
-    in one line. Leaving the `with` waits for the last write, also after a fault elsewhere.
+    in one line. Leaving the `with` waits for the last write, also after a fault elsewhere; but not
+    after a second Ctrl-C, which leaves the name to the file before.
     """
 
     def __init__(self, folder: Path, keep: int | None) -> None:
@@ -24,7 +26,7 @@ class Saver:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._thread.shutdown(wait=True)
+        self._thread.shutdown(wait=kind is None or not issubclass(kind, LeaveNowError))
         if kind is None:
             self.wait()
 

@@ -1,13 +1,11 @@
 """What a training step works on: the model, its optimiser, and the processes that share the work."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
-from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.presets import Dtype
 
 
@@ -15,7 +13,7 @@ from h2a_curation.videomae.presets import Dtype
 class Learner:
     """A model in training, and the processes that train it together."""
 
-    model: MaskedAutoencoder
+    model: nn.Module
     called: nn.Module
     """The model itself, or the wrapper that exchanges gradients between processes."""
     optimizer: torch.optim.Optimizer
@@ -23,5 +21,4 @@ class Learner:
     dtype: Dtype
     num_micro_steps: int = 1
     """Backward passes of each process for one step."""
-    errors: Callable[[Tensor, Tensor], Tensor]
-    """`errors(predicted, patches)` gives the error of each token; the task brings it, plain or compiled."""
+    compiled: bool = False

@@ -13,9 +13,9 @@ from h2a_curation.videomae.loop.tensorboard import Board
 class Records:
     """Opening them at a step drops what a killed run wrote beyond it."""
 
-    def __init__(self, out: Path, first_step: int, steps_per_epoch: int, num_parameters: int) -> None:
+    def __init__(self, out: Path, first_step: int, first_epoch: int, num_parameters: int) -> None:
         self._out = out
-        self._history = History(out, first_step, first_step // steps_per_epoch, num_parameters)
+        self._history = History(out, first_step, first_epoch, num_parameters)
         self._board = Board(out, first_step)
 
     @property

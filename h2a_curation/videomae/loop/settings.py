@@ -21,12 +21,35 @@ class Difference:
 
     place: tuple[str, ...]
     """Names from the outermost field inwards."""
-    says: str
+    stored: Any
+    asked: Any
+    metadata: Mapping[str, Any]
+    """What the field is marked with: see rules.py."""
 
     @property
     def field(self) -> str:
         """The outermost field, such as `preset` or `seed`."""
         return self.place[0]
+
+    @property
+    def name(self) -> str:
+        """The innermost field, such as `learning_rate`."""
+        return self.place[-1]
+
+    @property
+    def says(self) -> str:
+        """Its place, and both values."""
+        return f"{'.'.join(self.place)} is {_shown(self.stored)} there and {_shown(self.asked)} here"
+
+    def allowed(self, changeable: tuple[str, ...]) -> bool:
+        """Whether a run may go on with it, when its recipe names these fields as changeable."""
+        may_change = "may_change" in self.metadata and self.name in changeable
+        return may_change or "free" in self.metadata or "always" in self.metadata
+
+    @property
+    def counts(self) -> bool:
+        """Whether it decides numbers of the run."""
+        return "free" not in self.metadata
 
 
 def as_json(settings: "DataclassInstance") -> dict[str, Any]:
@@ -38,7 +61,8 @@ def as_json(settings: "DataclassInstance") -> dict[str, Any]:
 def differences(stored: Any, asked: "DataclassInstance") -> list[Difference]:
     """What a stored run's settings, as JSON holds them, say otherwise than those that are asked for."""
     filled = _with_defaults(stored if isinstance(stored, dict) else {}, type(asked))
-    return list(_differences((), filled, as_json(asked)))
+    marks = dict(_marks((), type(asked)))
+    return list(_differences((), filled, as_json(asked), marks))
 
 
 def _with_defaults(stored: Mapping[str, Any], kind: "type[DataclassInstance]") -> dict[str, Any]:
@@ -54,12 +78,25 @@ def _with_defaults(stored: Mapping[str, Any], kind: "type[DataclassInstance]") -
     return filled
 
 
-def _differences(place: tuple[str, ...], stored: Any, asked: Any) -> Iterator[Difference]:
+def _marks(
+    place: tuple[str, ...], kind: "type[DataclassInstance]"
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The metadata of each field, those of inner dataclasses too."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        yield (*place, field.name), field.metadata
+        if is_dataclass(hints[field.name]):
+            yield from _marks((*place, field.name), hints[field.name])
+
+
+def _differences(
+    place: tuple[str, ...], stored: Any, asked: Any, marks: Mapping[tuple[str, ...], Mapping[str, Any]]
+) -> Iterator[Difference]:
     if isinstance(stored, dict) and isinstance(asked, dict):
         for key in sorted(stored.keys() | asked.keys()):
-            yield from _differences((*place, key), stored.get(key, _ABSENT), asked.get(key, _ABSENT))
+            yield from _differences((*place, key), stored.get(key, _ABSENT), asked.get(key, _ABSENT), marks)
     elif stored != asked:
-        yield Difference(place=place, says=f"{'.'.join(place)} is {_shown(stored)} there and {_shown(asked)} here")
+        yield Difference(place=place, stored=stored, asked=asked, metadata=marks.get(place, {}))
 
 
 def _shown(value: Any) -> str:

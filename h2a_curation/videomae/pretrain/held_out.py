@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from h2a_curation.videomae.data.loader import Batch, ReadClip, make_batch
+from h2a_curation.videomae.data.loader import Draw, ReadClip
 from h2a_curation.videomae.data.shards import Version
+from h2a_curation.videomae.hardware.devices import autocast
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
-from h2a_curation.videomae.model.loss import token_errors
+from h2a_curation.videomae.model.loss import take_tokens, targets, token_errors
 from h2a_curation.videomae.presets import Dtype, Preset
-from h2a_curation.videomae.pretrain.step import predict
+from h2a_curation.videomae.pretrain.samples import Batch, single_views
 from schemas import Member
 
 PICTURE_CLIPS = 3
@@ -66,8 +68,8 @@ def held_out_batches(
     batches = []
     for first in range(0, size, _BATCH_CLIPS):
         part = places[first : first + _BATCH_CLIPS]
-        keys = [f"{seed}/held out/{place}" for place in part]
-        batch = make_batch([chosen[place] for place in part], keys, read, preset, views=1)
+        draws = [Draw(key=f"{seed}/held out/{place}", member=chosen[place]) for place in part]
+        batch = single_views(draws, read, preset)
         batch.was_hidden[max(0, len(own) - first) :] = False
         batches.append(batch)
     return batches
@@ -78,9 +80,17 @@ def measure(model: MaskedAutoencoder, batches: Sequence[Batch], world: ProcessGr
     """The loss of the model as it is over the batches of all processes, which must call this together."""
     sums = torch.zeros(3, dtype=torch.float64)
     for batch in (b.to(world.device) for b in batches):
-        predicted, target = predict(model, batch, dtype)
+        predicted, target = _predict(model, batch, dtype)
         weight = batch.was_hidden.float()
         errors = (token_errors(predicted, target), token_errors(torch.zeros_like(target), target))
         sums += torch.stack([*((e * weight).sum() for e in errors), weight.sum()]).double().cpu()
     by_model, by_mean, count = world.total(sums).tolist()
     return HeldOutLoss(model=by_model / count, mean_predictor=by_mean / count)
+
+
+def _predict(model: MaskedAutoencoder, batch: Batch, dtype: Dtype) -> tuple[Tensor, Tensor]:
+    """Predictions and targets at all of the batch's decoded tokens."""
+    patches = model.patchify(batch.video)
+    with autocast(batch.video.device, dtype):
+        predicted = model(patches, batch.visible, batch.decoded)
+    return predicted, targets(take_tokens(patches, batch.decoded))

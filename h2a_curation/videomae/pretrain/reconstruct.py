@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from h2a_curation.videomae.data.loader import Batch
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder, token_indices
 from h2a_curation.videomae.model.loss import take_tokens
 from h2a_curation.videomae.presets import TUBELET, ModelConfig
 from h2a_curation.videomae.pretrain.held_out import PICTURE_CLIPS
+from h2a_curation.videomae.pretrain.samples import Batch
 
 GREY = 128
 _FRAMES = 4

@@ -1,12 +1,15 @@
 """What a finished run has to show, and `summary.json`, by which the same run is known again."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from h2a_curation.foundation.atomic_files import plain_name, replaced
 from h2a_curation.videomae.loop.settings import as_json, differences
+
+PICTURE = "reconstruction.png"
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -44,11 +47,15 @@ class Result:
     """Part of the steps' time spent waiting for batches."""
 
 
-def write_result(out: Path, result: Result, settings: "DataclassInstance") -> None:
-    """Write `summary.json`: the result, with files by their names, and the settings that it follows from."""
+def write_result(
+    out: Path, result: Result, settings: "DataclassInstance", ancestry: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Write `summary.json`: the result, with files by their names, the settings that it follows from, and how the run
+    came about, where it was changed on the way or is a branch of another."""
     files = {"checkpoint": result.checkpoint.name, "picture": result.picture.name}
     with replaced(out, out / "summary.json") as file:
-        file.write((json.dumps(asdict(result) | files | {"settings": as_json(settings)}, indent=2) + "\n").encode())
+        about = {"settings": as_json(settings), **({"ancestry": list(ancestry)} if ancestry else {})}
+        file.write((json.dumps(asdict(result) | files | about, indent=2) + "\n").encode())
 
 
 def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
@@ -61,7 +68,8 @@ def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
         return None
     summary = json.loads(path.read_text(encoding="utf-8"))
     files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
-    if differences(summary.pop("settings"), settings) or not files["checkpoint"].exists():
+    summary.pop("ancestry", None)
+    if any(d.counts for d in differences(summary.pop("settings"), settings)) or not files["checkpoint"].exists():
         return None
     if summary.keys() != {f.name for f in fields(Result)}:
         return None

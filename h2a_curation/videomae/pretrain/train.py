@@ -1,210 +1,123 @@
 """Pretraining, from finished shards to a checkpoint: seeded, and after any interruption the same run."""
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from h2a_curation.foundation.atomic_files import replaced
-from h2a_curation.videomae.data.loader import prefetched
+from h2a_curation.videomae.data.bad_clips import read_skip_list
 from h2a_curation.videomae.data.shards import open_version
-from h2a_curation.videomae.data.to_device import placed
-from h2a_curation.videomae.hardware.devices import compiling, uncompiled
+from h2a_curation.videomae.hardware.cores import cores_of_process, default_workers
+from h2a_curation.videomae.hardware.devices import uncompiled
 from h2a_curation.videomae.hardware.heap import keep_freed_memory
-from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined, num_local_processes
-from h2a_curation.videomae.hardware.speed import Meter, Speed
+from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined
+from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
-from h2a_curation.videomae.loop.async_save import Saver
-from h2a_curation.videomae.loop.history import Step
-from h2a_curation.videomae.loop.optim import StepSize
-from h2a_curation.videomae.loop.resume import state_of
-from h2a_curation.videomae.loop.schedule import learning_rates
-from h2a_curation.videomae.loop.signals import obey, stop_requests
-from h2a_curation.videomae.presets import Overrides, preset
-from h2a_curation.videomae.pretrain.held_out import HeldOutLoss, measure
-from h2a_curation.videomae.pretrain.reconstruct import picture
-from h2a_curation.videomae.pretrain.result import Result, finished_result, write_result
-from h2a_curation.videomae.pretrain.run import Run, TrainingJob, start
-from h2a_curation.videomae.pretrain.runtime import Runtime
-from h2a_curation.videomae.pretrain.step import train_step
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
-    """How a run is doing after its last step."""
-
-    loss: float
-    """Loss of the last step."""
-    speed: Speed
-    """Speed over the last few steps."""
-
-
-Progress = Callable[[int, int, Live], None]
-"""`progress(steps done, steps in all, how it is doing)`."""
+from h2a_curation.videomae.loop.rescue import Rescue
+from h2a_curation.videomae.loop.resume import say_beginning
+from h2a_curation.videomae.loop.run import Run, num_parameters, start
+from h2a_curation.videomae.loop.runtime import Runtime
+from h2a_curation.videomae.loop.train import picture_now, train
+from h2a_curation.videomae.loop.watch import Watcher
+from h2a_curation.videomae.presets import Preset, preset
+from h2a_curation.videomae.pretrain.held_out import split_members
+from h2a_curation.videomae.pretrain.recipe import as_yaml
+from h2a_curation.videomae.pretrain.result import PICTURE, Result, finished_result, write_result
+from h2a_curation.videomae.pretrain.settings import Settings
+from h2a_curation.videomae.pretrain.task import Pretraining
 
 
 def pretrain(
     lake: Path | str,
     version: str,
-    preset_name: str,
+    chosen: Preset | str,
     out: Path,
     *,
-    overrides: Overrides = Overrides(),
     seed: int = 0,
     runtime: Runtime = Runtime(),
-    progress: Progress | None = None,
+    rescue: Rescue = Rescue(),
+    watcher: Watcher = Watcher(),
 ) -> Result:
-    """Train a preset on the train split of a published version, in the folder `out`.
+    """Train a preset, or what a recipe makes of one, on the train split of a published version, in the folder `out`.
 
     Under torchrun this is one of its processes.
 
     Called again with the same arguments, but with any runtime, it goes on from the newest checkpoint with the losses
     that an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the
-    step at hand, saved.
+    pass at hand, saved; a second Ctrl-C leaves at once. `rescue` gets a run past clips that fail, or begins one as a
+    branch of another.
 
     In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
     cannot be written or another process is lost.
     """
     started_s = time.monotonic()
-    chosen = preset(preset_name).adjusted(overrides)
+    named = preset(chosen) if isinstance(chosen, str) else chosen
     if device_kind(runtime.device) == "cpu":
         keep_freed_memory()
     with joined(runtime.device) as world:
-        num_cores = (os.cpu_count() or 1) // num_local_processes()
-        torch.set_num_threads(runtime.threads or max(1, num_cores - runtime.workers))
+        workers = runtime.workers or default_workers(world.device.type)
+        torch.set_num_threads(runtime.threads or max(1, cores_of_process() - workers))
         opened = open_version(lake, version, cache=runtime.cache)
-        job = TrainingJob(out=out, version=opened, preset=chosen, seed=seed)
-        finished = world.agreed(finished_result(out, job.settings))
-        return finished or _train(job, world, runtime, progress, started_s)
+        skipped = read_skip_list(rescue.skip_clips, split_members(opened)[0]) if rescue.skip_clips else ()
+        settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256, skipped=skipped)
+        finished = world.agreed(finished_result(out, settings))
+        if finished is not None:
+            return finished
+        task = Pretraining(out, opened, settings, world)
+        return _train(task, world, runtime, rescue, watcher, started_s)
 
 
 def _train(
-    job: TrainingJob, world: ProcessGroup, runtime: Runtime, progress: Progress | None, started_s: float
+    task: Pretraining, world: ProcessGroup, runtime: Runtime, rescue: Rescue, watcher: Watcher, started_s: float
 ) -> Result:
     """A function of its own, so that nothing of the model is left when the processes part (see `joined`)."""
-    run = start(job, world, runtime)
-    return _conclude(run, _loop(run, progress), started_s)
+    run = start(task, world, runtime, rescue.branch_from)
+    if world.first:
+        stored = _store_recipe(task.out, task.preset)
+        watcher.say(f"the recipe, kept in {stored}:\n{as_yaml(task.preset).rstrip()}")
+        say_beginning(run.beginning, run.num_steps, watcher.say)
+    return _conclude(task, run, train(run, watcher), started_s)
 
 
-def _loop(run: Run, progress: Progress | None) -> Speed:
-    """Take all steps that are left."""
-    recipe, per_epoch, world = run.stream.preset.recipe, run.stream.steps_per_epoch, run.learner.world
-    rates = learning_rates(recipe, run.num_steps)
-    meter = Meter(run.stream.preset, world)
-    with (
-        compiling(),
-        stop_requests() as stop,
-        closing(run.records) if run.records else nullcontext(),
-        Saver(run.job.out, run.runtime.keep) as saver,
-        prefetched(run.stream, _pieces(run), run.runtime.workers, pinned=world.device.type == "cuda") as batches,
-    ):
-        pieces = meter.waiting(placed(batches, world.device))
-        for step in range(run.first_step, run.num_steps):
-            size = StepSize(
-                learning_rate=float(rates[step]), weight_decay=recipe.weight_decay, clip_grad=recipe.clip_grad
-            )
-            loss, norm = train_step(run.learner, pieces, size)
-            meter.end_step()
-            ends_epoch = (step + 1) % per_epoch == 0 or step + 1 == run.num_steps
-            _record(run, step, loss, norm, size, meter.recent(), ends_epoch=ends_epoch)
-            if progress is not None and world.first:
-                progress(step + 1, run.num_steps, Live(loss=loss, speed=meter.recent()))
-            stopped_by = world.largest(stop.signal or 0)
-            _save_if_due(run, saver, step + 1, stopping=stopped_by > 0)
-            if stopped_by:
-                saver.wait()
-                obey(stopped_by)
-    return meter.overall()
+def _store_recipe(out: Path, chosen: Preset) -> Path:
+    """Write the run's recipe, every field of it; `h2a pretrain --recipe` takes the file."""
+    path = out / "recipe.yaml"
+    with replaced(out, path) as file:
+        file.write(as_yaml(chosen).encode())
+    return path
 
 
-def _pieces(run: Run) -> Iterator[tuple[int, int, int]]:
-    """(step, part, num_parts): this process's parts of every step are neighbours."""
-    world, num_micro_steps = run.learner.world, run.learner.num_micro_steps
-    first, num_parts = world.rank * num_micro_steps, world.size * num_micro_steps
-    for step in range(run.first_step, run.num_steps):
-        yield from ((step, part, num_parts) for part in range(first, first + num_micro_steps))
-
-
-def _record(run: Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed, *, ends_epoch: bool) -> None:
-    """Write one step into the records, and now and then a picture."""
-    epoch = step // run.stream.steps_per_epoch
-    line = Step(
-        step=step,
-        epoch=epoch,
-        loss=loss,
-        learning_rate=size.learning_rate,
-        weight_decay=size.weight_decay,
-        grad_norm=norm,
-    )
-    if run.records is not None:
-        run.records.add(line, speed, ends_epoch=ends_epoch)
-    if ends_epoch and (epoch + 1) % run.stream.preset.recipe.picture_epochs == 0:
-        shown = _picture(run)
-        if run.records is not None:
-            run.records.show(shown, epoch, step)
-
-
-def _picture(run: Run) -> Image.Image:
-    """All processes must call this: with FSDP each has a part of the weights."""
-    with uncompiled(run.compiled):
-        return picture(run.learner.model, run.held_out[0])
-
-
-def _save_if_due(run: Run, saver: Saver, num_done: int, *, stopping: bool) -> None:
-    """Keep one every few epochs and at the end, in the official name; between those, replace `checkpoint-last.pth`."""
-    saver.check()
-    recipe, per_epoch = run.stream.preset.recipe, run.stream.steps_per_epoch
-    epoch = (num_done - 1) // per_epoch
-    ends_epoch = num_done % per_epoch == 0
-    keep = num_done == run.num_steps or (ends_epoch and (epoch + 1) % recipe.save_epochs == 0)
-    if not (keep or stopping or num_done % recipe.save_steps == 0):
-        return
-    state = state_of(run.learner, num_done, epoch if keep or ends_epoch else epoch - 1, run.job.settings)
-    if run.learner.world.first:
-        saver.save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, state)
-
-
-def _conclude(run: Run, speed: Speed, started_s: float) -> Result:
+def _conclude(task: Pretraining, run: Run, speed: Speed, started_s: float) -> Result:
     """Measure the trained model, draw what it makes of clips, and write `summary.json`; all processes call this."""
     world = run.learner.world
-    with uncompiled(run.compiled):
-        after = measure(run.learner.model, run.held_out, world, run.learner.dtype)
-    shown = _picture(run)
+    with uncompiled(run.learner.compiled):
+        metrics = task.metrics(run.learner)
+    shown = picture_now(run)
     if run.records is None:
         result = None
     else:
-        with replaced(run.job.out, run.job.out / "reconstruction.png") as file:
+        with replaced(task.out, task.out / PICTURE) as file:
             shown.save(file, "PNG")
-        result = _result(run, run.records.losses, after, speed, time.monotonic() - started_s)
-        write_result(run.job.out, result, run.job.settings)
+        path = checkpoint.newest(task.out)
+        assert path is not None
+        result = Result(
+            checkpoint=path,
+            picture=task.out / PICTURE,
+            num_steps=run.num_steps,
+            num_clips=len(task.stream.members),
+            num_parameters=num_parameters(run.learner),
+            first_loss=run.records.losses[0],
+            final_loss=run.records.losses[-1],
+            device=world.device.type,
+            num_devices=world.size,
+            wall_s=time.monotonic() - started_s,
+            **metrics,
+            **asdict(speed),
+        )
+        write_result(task.out, result, task.settings, run.beginning.ancestry)
     result = world.agreed(result)
     assert result is not None
     return result
-
-
-def _result(run: Run, losses: list[float], after: HeldOutLoss, speed: Speed, wall_s: float) -> Result:
-    path = checkpoint.newest(run.job.out)
-    assert path is not None
-    return Result(
-        checkpoint=path,
-        picture=run.job.out / "reconstruction.png",
-        num_steps=run.num_steps,
-        num_clips=len(run.stream.members),
-        num_parameters=sum(p.numel() for p in run.learner.model.parameters()),
-        first_loss=losses[0],
-        final_loss=losses[-1],
-        held_out_before=run.held_out_before.model,
-        held_out_after=after.model,
-        held_out_mean_predictor=after.mean_predictor,
-        held_out_ratio=after.ratio,
-        device=run.learner.world.device.type,
-        num_devices=run.learner.world.size,
-        wall_s=wall_s,
-        **asdict(speed),
-    )

@@ -1,4 +1,6 @@
 import random
+import signal
+import threading
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -10,10 +12,11 @@ from PIL import Image
 
 from h2a_curation.videomae.data.augment import crop_and_resize, multi_scale_box
 from h2a_curation.videomae.data.frames import decode, sample_indices
-from h2a_curation.videomae.data.loader import Stream, prefetched
+from h2a_curation.videomae.data.loader import prefetched
 from h2a_curation.videomae.data.sampling import random_state
 from h2a_curation.videomae.data.shards import open_version, read_clip
 from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.pretrain.samples import MaskedStream
 
 FIELDS = ("video", "visible", "decoded", "was_hidden")
 
@@ -21,7 +24,9 @@ FIELDS = ("video", "visible", "decoded", "was_hidden")
 @pytest.fixture
 def stream(lake):
     version = open_version(lake, "v1")
-    return Stream(members=version.split("train"), read=partial(read_clip, version), preset=preset("micro"), seed=3)
+    return MaskedStream(
+        members=version.split("train"), read=partial(read_clip, version), preset=preset("micro"), seed=3
+    )
 
 
 def same(a, b):
@@ -93,6 +98,29 @@ def test_a_thread_without_memory_ends_the_run_in_one_line(stream):
         prefetched(replace(stream, read=dies), ((step, 0, 1) for step in range(100)), workers=2) as batches,
     ):
         list(batches)
+
+
+def all_batches(stream, pieces):
+    with prefetched(stream, pieces, workers=1) as batches:
+        yield from batches
+
+
+def test_ctrl_c_waits_for_no_clip(stream):
+    go_on = threading.Event()
+
+    def stuck(member):
+        go_on.wait(60)
+        return stream.read(member)
+
+    main = threading.main_thread().ident
+    threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(all_batches(replace(stream, read=stuck), [(0, 0, 1), (1, 0, 1)]))
+        assert not go_on.is_set()
+        assert any(thread.name.startswith("loader") for thread in threading.enumerate())  # it waits, we do not
+    finally:
+        go_on.set()
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])

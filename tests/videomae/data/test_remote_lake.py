@@ -13,9 +13,9 @@ import fsspec
 import pytest
 import torch
 
-from h2a_curation.videomae.data.loader import Stream
 from h2a_curation.videomae.data.shards import open_version, read_clip
 from h2a_curation.videomae.presets import preset
+from h2a_curation.videomae.pretrain.samples import MaskedStream
 
 
 class Server:
@@ -78,7 +78,7 @@ def memory(lake: Path) -> Iterator[str]:
 def test_a_bucket_gives_the_batches_of_the_folder(lake, memory, tmp_path):
     local, far = open_version(lake, "v1"), open_version(memory, "v1", cache=tmp_path)
     near, other = (
-        Stream(members=v.split("train"), read=partial(read_clip, v), preset=preset("micro"), seed=3)
+        MaskedStream(members=v.split("train"), read=partial(read_clip, v), preset=preset("micro"), seed=3)
         for v in (local, far)
     )
     assert torch.equal(near.batch(1).video, other.batch(1).video)

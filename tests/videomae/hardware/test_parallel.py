@@ -45,7 +45,7 @@ def together(lake, alone, tmp_path_factory):
         {"out": "ddp-micro", "micro_clips": 1},
         {"out": "fsdp-micro", "parallel": "fsdp", "micro_clips": 1, "recompute": True},
         {"out": "begun-alone"},
-        {"out": "stopped", "parallel": "fsdp", "send": signal.SIGTERM},
+        {"out": "stopped", "parallel": "fsdp", "micro_clips": 1, "send": signal.SIGTERM},
         {"out": "broken", "broken": 1},
         {"out": "stuck", "stuck_s": 9},
         {"out": "dead", "send": signal.SIGKILL},
@@ -93,10 +93,11 @@ def test_a_signal_to_one_process_ends_both_and_one_alone_goes_on(lake, alone, to
 
 def test_clips_of_another_process_are_named(together):
     first, second = (lines["broken"] for lines in together[1:])
-    assert first["ended"] == second["ended"] == "FloatingPointError"
-    assert first["says"].startswith("the loss is nan; clips of the batch: ")
-    assert len(first["says"].split(", ")) == many.CLIPS // 2
-    assert second["says"] == "the loss is nan; the first process names the clips"
+    assert first["ended"] == second["ended"] == "NotFiniteError"
+    assert first["says"].startswith("step 0: the loss is nan; clips of the batch: ")
+    named = first["says"].partition("clips of the batch: ")[2].partition("; ")[0]
+    assert len(named.split(", ")) == many.CLIPS // 2
+    assert second["says"].startswith("step 0: the loss is nan; the first process names the clips; the learning rate")
 
 
 def test_nobody_waits_for_ever(together):

@@ -41,8 +41,19 @@ def test_giant_fits_no_small_device_whole():
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"num_devices": 60}, "60 devices"), ({"num_devices": 0}, "0 devices"), ({"mfu": 1.5}, "MFU of 1.5")],
+    [({"num_devices": 60}, "60 devices"), ({"num_devices": 0}, "devices must be"), ({"mfu": 1.5}, "MFU must be")],
 )
 def test_what_makes_no_run_is_refused(arguments, word):
     with pytest.raises(ValueError, match=word):
         plan(preset("vit_g"), DEVICES["h100"], **{"num_devices": 64, **arguments})
+
+
+def test_a_step_takes_as_long_as_its_loaders_where_cores_are_few():
+    free, few = (plan(preset("vit_b"), DEVICES["h200"], 8, cores=cores) for cores in (None, 4))
+    assert free.step_s == free.device_s
+    assert free.loading_s is None
+    assert few.step_s == few.loading_s > few.device_s == free.device_s
+    assert few.hours == pytest.approx(free.hours * few.loading_s / few.device_s)
+    enough = plan(preset("vit_b"), DEVICES["h200"], 8, cores=free.needed_cores)
+    assert enough.step_s == enough.device_s >= enough.loading_s
+    assert plan(preset("vit_b"), DEVICES["h200"], 8, cores=free.needed_cores - 1).step_s > free.device_s

@@ -14,8 +14,10 @@ import torch
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.runtime import Runtime
+from h2a_curation.videomae.loop.watch import Watcher
 from h2a_curation.videomae.presets import Overrides
-from h2a_curation.videomae.pretrain.runtime import Runtime
+from h2a_curation.videomae.pretrain.recipe import load
 from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 14
@@ -36,12 +38,13 @@ class Killed(BaseException):
     """What nothing in a run catches, as SIGKILL."""
 
 
-def run(lake, out, progress=None, **changed):
+def run(lake, out, progress=lambda *_: None, **changed):
     overrides = Overrides(
         **{"steps": STEPS} | {f.name: changed.pop(f.name) for f in fields(Overrides) if f.name in changed}
     )
-    options = {"seed": 0, "runtime": CPU, "progress": progress} | changed
-    return pretrain(lake, "v1", "micro", out, overrides=overrides, **options)
+    watcher = Watcher(progress=progress, say=changed.pop("say", print))
+    chosen = load(named="micro", overrides=overrides, settings=changed.pop("settings", ()))
+    return pretrain(lake, "v1", chosen, out, watcher=watcher, **{"seed": 0, "runtime": CPU} | changed)
 
 
 def rows(path):
@@ -59,6 +62,7 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     assert sorted(p.name for p in out.iterdir() if p.name != "tensorboard") == [
         "checkpoint-4.pth",
         "log.txt",
+        "recipe.yaml",
         "reconstruction.png",
         "steps.jsonl",
         "summary.json",
@@ -236,7 +240,16 @@ def without(settings, *place):
     return settings
 
 
-@pytest.mark.parametrize("place", [("preset", "recipe", "exact_resize"), ("preset", "model", "layer_scale")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("preset", "recipe", "exact_resize"),
+        ("preset", "model", "layer_scale"),
+        ("preset", "recipe", "save_minutes"),
+        ("preset", "recipe", "max_bad_clips"),
+        ("skipped",),
+    ],
+)
 def test_a_run_begun_before_a_field_existed_goes_on_with_the_fields_default(lake, tmp_path, undisturbed, place):
     def kill(step, _num_steps, _live):
         if step == 12:

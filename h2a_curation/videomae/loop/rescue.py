@@ -1,0 +1,17 @@
+"""What gets a run past a place where it cannot go on as it is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue:
+    """Where a run begins, and what it leaves out. Each field is an option of `h2a pretrain`."""
+
+    skip_clips: Path | None = field(
+        default=None,
+        metadata={"help": "A file of clip ids, one a line; the next clip of the epoch stands in for each."},
+    )
+    branch_from: Path | None = field(
+        default=None, metadata={"help": "A run's folder or checkpoint, of which a run in a new folder is to go on."}
+    )

@@ -1,0 +1,143 @@
+"""All that a training run may be told, by sections; a recipe for a task is made of those that it needs.
+
+A new field's default must be what was done before the field was there: a run that was begun then goes on with it.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+from h2a_curation.foundation.misfit import MisfitError
+from h2a_curation.foundation.ranges import Range, check_ranges
+
+Dtype = Literal["float32", "bfloat16"]
+
+Count = Annotated[int, Range(at_least=1, at_most=10**9)]
+NotNegativeCount = Annotated[int, Range(at_least=0, at_most=10**9)]
+Positive = Annotated[float, Range(above=0)]
+NotNegative = Annotated[float, Range(at_least=0)]
+_Beta = Annotated[float, Range(at_least=0, below=1)]
+
+MAY_CHANGE: dict[str, Any] = {"may_change": True}
+"""A field that a run may change when it goes on, if `changeable` in its recipe names it."""
+ALWAYS: dict[str, Any] = {"always": True}
+"""A field that a run may change whenever it goes on: the change is told and kept."""
+FREE: dict[str, Any] = {"free": True}
+"""A field that decides no number of a run, so that it may change whenever the run goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRules:
+    """Which clips a step has, and what is made of them."""
+
+    batch_clips: Count = field(default=32 * 32, metadata=MAY_CHANGE)
+    """Clips decoded for one step, over all devices, however they are divided; each gives `views` samples."""
+    views: Annotated[int, Range(at_least=1, at_most=1000)] = 4
+    """Repeated augmentation: crops and masks made of one decode."""
+    stride: Annotated[int, Range(at_least=1, at_most=1000)] = 4
+    """Frames from one sampled frame to the next."""
+    class_balance: Annotated[float, Range(at_least=0, at_most=1)] = field(default=0.0, metadata=MAY_CHANGE)
+    """A class's share of the draws goes with its number of clips to the power 1 - this: 1 draws all classes alike."""
+    exact_resize: bool = field(default=False, metadata=MAY_CHANGE)
+    """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
+    held_out_clips: Count = 64
+    """Clips on which the reconstruction loss is measured before and after."""
+    max_bad_clips: NotNegativeCount = field(default=0, metadata=ALWAYS)
+    """Clips that may turn out not to decode: each is told, and the next of the epoch stands in; 0 stops at once."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskingRules:
+    """What the encoder does not see, and what of it is predicted."""
+
+    encoder_mask: Annotated[float, Range(above=0, below=1)] = 0.9
+    """Share of the tokens that the encoder does not see."""
+    decoder_mask: Annotated[float, Range(at_least=0, below=1)] = 0.5
+    """Share of the tokens that is not predicted, in quarters; 0 predicts exactly the hidden tokens."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimisationRules:
+    """How the weights are changed, and for how long."""
+
+    dtype: Dtype = field(default="bfloat16", metadata=MAY_CHANGE)
+    """Number format of matrix products; weights, gradients and the loss are float32 in any case."""
+    learning_rate: Positive = field(default=1e-3, metadata=MAY_CHANGE)
+    """Rate for 256 clips a step; scaled by clips / 256, like `min_learning_rate`."""
+    min_learning_rate: NotNegative = field(default=1e-5, metadata=MAY_CHANGE)
+    betas: tuple[_Beta, _Beta] = (0.9, 0.95)
+    weight_decay: NotNegative = field(default=0.05, metadata=MAY_CHANGE)
+    epochs: Count = 200
+    warmup_epochs: NotNegative = 20
+    steps: Annotated[int | None, Range(at_least=1, at_most=10**9)] = None
+    """A fixed length in place of `epochs`; the warm-up keeps its share."""
+    clip_grad: Annotated[float | None, Range(above=0)] = field(default=None, metadata=MAY_CHANGE)
+    """Largest 2-norm of all gradients; None leaves them as they are."""
+    recompute: bool = field(default=False, metadata=MAY_CHANGE)
+    """Activation checkpointing: a block's activations are computed again in the backward pass."""
+    neighbour_start: bool = False
+    """Decoder heads begin by looking at the patches around each: see model/neighbour_init.py."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name, fits, text in (
+            ("warmup_epochs", self.warmup_epochs <= self.epochs, f"longer than all {self.epochs} epochs: set both"),
+            (
+                "min_learning_rate",
+                self.min_learning_rate <= self.learning_rate,
+                f"above {self.learning_rate:g}, the rate",
+            ),
+        ):
+            if not fits:
+                raise MisfitError((name,), f"{name} is {getattr(self, name):g}, {text}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingRules:
+    """What a run leaves behind and when, and what may change when it goes on."""
+
+    save_epochs: Count = field(default=20, metadata=FREE)
+    """Epochs from one kept checkpoint to the next."""
+    save_steps: Count = field(default=1000, metadata=FREE)
+    """Steps after which `checkpoint-last.pth` is written anew."""
+    save_minutes: Annotated[float | None, Range(above=0)] = field(default=15.0, metadata=FREE)
+    """Minutes after which it is written anew, if fewer steps than `save_steps` were done: what a kill costs at most."""
+    picture_epochs: Count = field(default=20, metadata=FREE)
+    """Epochs from one picture of reconstructions to the next."""
+    changeable: tuple[str, ...] = field(default=(), metadata=FREE)
+    """Names of fields, such as learning_rate, which the run may have otherwise when it goes on."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecipe(DataRules, OptimisationRules, SavingRules):
+    """How a model is trained, whatever for: what the training room reads."""
+
+    def __post_init__(self) -> None:
+        OptimisationRules.__post_init__(self)
+        known = [f.name for f in fields(self) if f.metadata.get("may_change")]
+        if unknown := sorted({*self.changeable} - {*known}):
+            raise MisfitError(
+                ("changeable",), f"changeable names '{unknown[0]}'; what a run may change is {', '.join(known)}"
+            )
+
+    def num_steps(self, steps_per_epoch: int) -> int:
+        """The length of a run on a set that gives so many steps an epoch."""
+        return self.steps or self.epochs * steps_per_epoch
+
+    @property
+    def scaled_rate(self) -> float:
+        """The highest learning rate of a run, for its batch."""
+        return self.learning_rate * (self.batch_clips / 256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe(TaskRecipe, MaskingRules):
+    """How a model is pretrained; defaults are those of the official pretraining scripts."""
