@@ -145,6 +145,9 @@ def pretrain(
     *,
     overrides: Overrides,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks, crops and order.")] = 0,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="A checkpoint of any layout to begin with; else weights are drawn.")
+    ] = None,
     runtime: Runtime,
     rescue: Rescue,
 ) -> None:
@@ -161,7 +164,17 @@ def pretrain(
     folder = out or Path("build") / "pretrain" / f"{version}-{recipe.stem if recipe else preset or chosen.name}"
     first = os.environ.get("RANK", "0") == "0"
     with training_shown() if first else nullcontext(Watcher()) as watcher:
-        result = train(lake, version, chosen, folder, seed=seed, runtime=runtime, rescue=rescue, watcher=watcher)
+        result = train(
+            lake,
+            version,
+            chosen,
+            folder,
+            seed=seed,
+            start_from=start_from,
+            runtime=runtime,
+            rescue=rescue,
+            watcher=watcher,
+        )
     if not first:
         return
     typer.echo(f"checkpoint {result.checkpoint}")

@@ -89,12 +89,24 @@ def classifier_from(
 
 def hash_of_weights(model: nn.Module) -> str:
     """A hash of names, weights and the norms' epsilon, the same whatever layout they lay in."""
-    digest = blake2b(digest_size=16)
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    digest = _digest_of(model.state_dict())
     digest.update(repr([norm.eps for _, norm in _norms(model)]).encode())
     return digest.hexdigest()
+
+
+def hash_of_found(found: files.Found) -> str:
+    """A hash of a checkpoint's names and weights, the same whatever layout they lay in."""
+    return _digest_of(dict(sorted(found.tensors.items()))).hexdigest()
+
+
+def _digest_of(tensors: Mapping[str, Tensor]) -> blake2b:
+    digest = blake2b(digest_size=16)
+    for name, tensor in tensors.items():
+        digest.update(name.encode())
+        # NumPy has no bfloat16, and every one of them is a float32 as well.
+        whole = tensor.detach().cpu().contiguous()
+        digest.update((whole.float() if whole.dtype is torch.bfloat16 else whole).numpy().tobytes())
+    return digest
 
 
 def _norms(model: nn.Module) -> list[tuple[str, nn.LayerNorm]]:

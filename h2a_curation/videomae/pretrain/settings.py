@@ -16,5 +16,7 @@ class Settings:
     """Name of the version that is trained on."""
     clips: str
     """SHA-256 of that version's table of clips."""
+    weights: str | None = None
+    """Hash of the weights that it began with; None: they were drawn by the seed."""
     skipped: tuple[str, ...] = field(default=(), metadata=ALWAYS)
     """Clips that are left out, by id."""

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from h2a_curation.videomae.convert.start import StartWeights
 from h2a_curation.videomae.data.bad_clips import BadClips
 from h2a_curation.videomae.data.shards import Version, read_clip
 from h2a_curation.videomae.hardware.devices import autocast, compile_blocks
@@ -34,7 +35,9 @@ def patch_errors(predicted_BkP: Tensor, patches_BkP: Tensor) -> Tensor:
 class Pretraining:
     """Pretraining a preset on the train split of a version; this process's part of it."""
 
-    def __init__(self, out: Path, version: Version, settings: Settings, world: ProcessGroup) -> None:
+    def __init__(
+        self, out: Path, version: Version, settings: Settings, world: ProcessGroup, weights: StartWeights | None = None
+    ) -> None:
         members, held_out = split_members(version)
         read, preset, seed = partial(read_clip, version), settings.preset, settings.seed
         self.out, self.seed, self.preset, self.settings = out, seed, preset, settings
@@ -46,6 +49,7 @@ class Pretraining:
             skipped=frozenset(settings.skipped),
             bad=BadClips(limit=preset.recipe.max_bad_clips),
         )
+        self._weights = weights
         self._num_held_out = len(held_out)
         self._held_out = held_out_batches(held_out, read, preset, seed, world)
         """This process's share of the clips that are held out."""
@@ -75,11 +79,12 @@ class Pretraining:
         return step_flops(self.preset.model, samples, recipe.encoder_mask, recipe.decoder_mask)
 
     def about(self) -> list[str]:
-        """The version, and its clips."""
+        """The version, its clips, and what became of the weights that it began with."""
         held_out = min(self._num_held_out, self.recipe.held_out_clips)
         skipped = f", {len(self.settings.skipped):,} skipped" if self.settings.skipped else ""
         clips = f"{len(self._stream.members):,} clips to train on{skipped}, {held_out:,} held out"
-        return [f"data: version {self.settings.version}, {clips}"]
+        begun = [self._weights.about()] if self._weights else []
+        return [f"data: version {self.settings.version}, {clips}", *begun]
 
     def device_bytes(self, micro_clips: int, *, num_devices: int, sharded: bool) -> int:
         """Memory of each device that so many clips at a time take, as `h2a plan` counts it."""
@@ -93,6 +98,8 @@ class Pretraining:
         model = MaskedAutoencoder(self.preset.model, recompute=self.recipe.recompute)
         if self.recipe.neighbour_start:
             look_at_neighbours(model)
+        if self._weights is not None:
+            self._weights.into(model)
         return model
 
     def blocks(self, model: nn.Module) -> Sequence[nn.Module]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.videomae.convert.start import StartWeights
 from h2a_curation.videomae.data.bad_clips import read_skip_list
 from h2a_curation.videomae.data.shards import open_version
 from h2a_curation.videomae.hardware.cores import cores_of_process, default_workers
@@ -36,6 +37,7 @@ def pretrain(
     out: Path,
     *,
     seed: int = 0,
+    start_from: Path | None = None,
     runtime: Runtime = Runtime(),
     rescue: Rescue = Rescue(),
     watcher: Watcher = Watcher(),
@@ -46,8 +48,9 @@ def pretrain(
 
     Called again with the same arguments, but with any runtime, it goes on from the newest checkpoint with the losses
     that an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the
-    pass at hand, saved; a second Ctrl-C leaves at once. `rescue` gets a run past clips that fail, or begins one as a
-    branch of another.
+    pass at hand, saved; a second Ctrl-C leaves at once. `start_from` is a checkpoint of any layout that `h2a convert`
+    reads: what of it has a place in the model is what the run begins with, the rest is drawn. `rescue` gets a run past
+    clips that fail, or begins one as a branch of another.
 
     In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
@@ -62,11 +65,19 @@ def pretrain(
         torch.set_num_threads(runtime.threads or max(1, cores_of_process() - workers))
         opened = open_version(lake, version, cache=runtime.cache)
         skipped = read_skip_list(rescue.skip_clips, split_members(opened)[0]) if rescue.skip_clips else ()
-        settings = Settings(preset=named, seed=seed, version=opened.name, clips=opened.clips_sha256, skipped=skipped)
+        weights = StartWeights.read(start_from) if start_from else None
+        settings = Settings(
+            preset=named,
+            seed=seed,
+            version=opened.name,
+            clips=opened.clips_sha256,
+            weights=weights.hash if weights else None,
+            skipped=skipped,
+        )
         finished = world.agreed(finished_result(out, settings))
         if finished is not None:
             return finished
-        task = Pretraining(out, opened, settings, world)
+        task = Pretraining(out, opened, settings, world, weights)
         return _train(task, world, runtime, rescue, watcher, started_s)
 
 
