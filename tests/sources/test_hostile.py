@@ -1,15 +1,12 @@
 """Whatever the other side does, every kind that talks to one ends within its limits, with the word that fits."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources import KINDS
-from tests.loopback import serving
 from tests.sources.fixtures import CASES, made, ruled
 from tests.sources.hostile import FAULTS, standing_before
 from tests.sources.platform import VIDEO
@@ -45,8 +42,6 @@ WORDS: dict[str, set[ErrorKind]] = {
 }
 MAY_COME = {"JSON of another shape"}
 """What yt-dlp may take for a file, since it believes an address that ends in .mp4."""
-SLOW = sorted(fault for fault in FAULTS if "drip" in fault or fault == "silence")
-"""Each is left when a limit of a second is over, so that they are waited for side by side."""
 ONLINE = sorted(kind for kind in KINDS if not getattr(CASES[kind], "IS_OFFLINE", False))
 
 
@@ -55,8 +50,8 @@ def kind(request):
     return request.param
 
 
-@contextmanager
-def fronted(kind, site, folder):
+@pytest.fixture
+def hostile(kind, site, tmp_path):
     """What makes a source of this kind, and the front through which it talks."""
     good = []
 
@@ -64,15 +59,9 @@ def fronted(kind, site, folder):
         good.append(address)
         return front.url
 
-    with standing_before(lambda: good[0]) as front, ruled(kind, site, folder, through) as rules:
+    with standing_before(lambda: good[0]) as front, ruled(kind, site, tmp_path, through) as rules:
         assert good, f"the case of {kind} never calls through(address): what is tested here?"
-        yield lambda: made(rules, folder, LIMITS), front
-
-
-@pytest.fixture
-def hostile(kind, site, tmp_path):
-    with fronted(kind, site, tmp_path) as found:
-        yield found
+        yield lambda: made(rules, tmp_path, LIMITS), front
 
 
 def calls(source, kind, folder):
@@ -124,26 +113,11 @@ def test_every_fault_has_its_words():
     assert set(WORDS) == set(FAULTS)
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - set(SLOW)))
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_hostile_site_is_left_in_time_with_the_word_that_fits(hostile, kind, tmp_path, fault):
-    left_in_time(hostile, kind, tmp_path, fault)
-
-
-def test_a_site_that_answers_too_slowly_is_left_in_time_with_the_word_that_fits(kind, tmp_path):
-    def left(fault):
-        folder = tmp_path / fault
-        folder.mkdir()
-        with serving() as site, fronted(kind, site, folder) as found:
-            left_in_time(found, kind, folder, fault)
-
-    with ThreadPoolExecutor(len(SLOW)) as pool:
-        assert [*pool.map(left, SLOW)] == [None] * len(SLOW)
-
-
-def left_in_time(found, kind, folder, fault):
-    make, front = found
+    make, front = hostile
     source = make()
-    ready = dict(spoken(calls(source, kind, folder), front))
+    ready = dict(spoken(calls(source, kind, tmp_path), front))
     assert ready, "no call of this kind goes to the site"
     for name, call in ready.items():
         front.fault, front.num_faults = FAULTS[fault], -1
