@@ -9,7 +9,7 @@ quickstart: .venv/.base  ## the whole job on the built-in sample world: no netwo
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
 
 # A file's tests stay in one process, with what they share; two processes, since many tests wait for one that they started.
-test: .venv/.dev  ## the test suite, in at most 12 minutes on 2 cores
+test: .venv/.dev  ## the test suite, in at most 15 minutes on 2 cores
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.dev  ## style, types and who may import whom

@@ -114,8 +114,9 @@ class Rows:
 
 
 def mine(world: AnyWorld, miner: Miner, rules: MineRules, budget: int, quota: int | None, seed: int) -> Outcome:
-    """Spend `budget` pages in `rules.num_rounds` rounds; verdicts are asked for between rounds."""
-    rules = replace(rules, pages_per_round=ceil(budget / rules.num_rounds))
+    """Spend `budget` pages in `rules.num_rounds` rounds, or in one a page; verdicts are asked for between rounds."""
+    num_rounds = min(rules.num_rounds, budget)
+    rules = replace(rules, num_rounds=num_rounds, pages_per_round=ceil(budget / num_rounds))
     rows = Rows()
     seeds = [(t, c, "seed", n) for c in world.classes for n, t in enumerate(world.seed_tags(c))]
     curve: list[tuple[int, int]] = []

@@ -57,7 +57,7 @@ def _read(file: Path) -> ClassFile:
 
 
 def _digest(file: Path) -> str:
-    """Of its bytes; empty where there is no file."""
+    """Hash of the bytes of a file; empty where there is none."""
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 

@@ -85,8 +85,8 @@ def _must_show() -> dict[str, str]:
 
 
 def listings_of(labels: list[LabelledClip]) -> dict[str, tuple[str, ...]]:
-    """Each tag's clip ids. A file without an action stands under the tags of all actions that must show a person; of
-    all others where there are none such, since the model decides nothing here: what else would tell a cat from hands?
+    """Each tag's clip ids. A file without an action stands under all tags whose action must show a person, or under
+    every tag where no action must: the model decides nothing here, and nothing else tells a cat from hands.
     """
     tags = dict.fromkeys(normalise(label.action) for label in labels if label.action)
     shown = _must_show()
