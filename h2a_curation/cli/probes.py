@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.evaluation import SHOWN, EvaluationDtype, Sampling, read_views, told_progress
+from h2a_curation.cli.evaluation import SHOWN, EvaluationDtype, Sampling, read_views, show_figures, told_progress
 from h2a_curation.cli.options import FactsOption
 
 if TYPE_CHECKING:
@@ -96,3 +96,39 @@ def _show_features(done: "FeaturesMade") -> None:
     for note in done.notes:
         typer.echo(note)
     typer.echo(f"features {done.file}")
+
+
+def probe(
+    features: Annotated[Path, typer.Argument(help="A folder of h2a features, or its features.parquet.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Features to test on, of the same weights; default: other splits of the same.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Default: probe in the folder of the features.")] = None,
+    train_split: Annotated[str | None, typer.Option(help="The split to learn from; default: train.")] = None,
+    split: Annotated[str | None, typer.Option(help="The split to test on; default: all others.")] = None,
+    neighbours: Annotated[
+        int | None, typer.Option(min=1, help="Neighbours that vote; default: 20, or all where there are fewer.")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.01, max=100, help="A neighbour's vote weighs exp(cosine / temperature).")
+    ] = 0.07,
+    device: DeviceOption = None,
+) -> None:
+    """How well nearest neighbours and a linear classifier tell classes by features of a frozen encoder."""
+    from h2a_curation.jobs.probe import ProbeAsked
+    from h2a_curation.jobs.probe import probe as probed
+
+    asked = ProbeAsked(
+        features=features, test=test, train_split=train_split, split=split, num_neighbours=neighbours,
+        temperature=temperature,
+    )  # fmt: skip
+    done = probed(asked, out, device)
+    typer.echo(f"learnt from {done.learnt}")
+    for name, of_split in done.figures.items():
+        told = ", ".join(f"{key} {value:g}" for key, value in done.settings[name].items() if key != "converged")
+        typer.echo(f"{name}: {told.replace('_', ' ')}")
+        for tested, one in of_split.items():
+            show_figures(f"{name} {tested}", one)
+    for note in done.notes:
+        typer.echo(note)
+    typer.echo(f"rows and summary in {done.out}")
