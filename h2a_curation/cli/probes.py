@@ -11,6 +11,8 @@ from h2a_curation.cli.options import FactsOption
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Task
     from h2a_curation.jobs.features import FeaturesMade, VersionAsked
+    from h2a_curation.jobs.predict import TimedAnswers
+    from h2a_curation.videomae.evaluate.over_time import Answer
 
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu or cuda; default: cuda where there is one.")]
 
@@ -132,3 +134,41 @@ def probe(
     for note in done.notes:
         typer.echo(note)
     typer.echo(f"rows and summary in {done.out}")
+
+
+def predict(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    source: Annotated[Path, typer.Option("--from", help="A fine-tuned checkpoint of any layout.")],
+    task: Annotated[
+        str | None, typer.Option(help="k400, ucf101, hmdb51 or ssv2: names its classes where the checkpoint does not.")
+    ] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Frames from one to the next in a window.")] = 4,
+    facts: FactsOption = None,
+    dtype: Annotated[EvaluationDtype, typer.Option(help="Of matrix products.")] = EvaluationDtype.FLOAT32,
+    device: DeviceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it for a program, times in seconds.")] = False,
+) -> None:
+    """The five most probable classes of a video, over its time and in all, by a fine-tuned checkpoint."""
+    from dataclasses import asdict
+    from json import dumps
+
+    from h2a_curation.jobs.evaluate import Means
+    from h2a_curation.jobs.predict import predict as predicted
+    from h2a_curation.videomae.convert.shape import read_facts
+
+    def each(one: "TimedAnswers") -> None:
+        if not as_json:
+            typer.echo(f"{one.start_s:8.2f} to {one.end_s:.2f} s  {_in_words(one.top)}")
+
+    means = Means(device=device, dtype=dtype.value)
+    done = predicted(video, source, task, stride, means, read_facts(facts or []), each)
+    if as_json:
+        typer.echo(
+            dumps({"video": str(video), "checkpoint": str(source), **asdict(done)}, indent=2, ensure_ascii=False)
+        )
+    else:
+        typer.echo(f"whole video  {_in_words(done.whole)}")
+
+
+def _in_words(top: "list[Answer]") -> str:
+    return ", ".join(f"{one.name} {one.probability:.1%}" for one in top)

@@ -19,6 +19,8 @@ from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+_TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""FFmpeg shows files of text as films of a terminal."""
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -70,7 +72,7 @@ def count_frames(video: Path | bytes) -> int:
     """Packets of a video, each of which holds a frame; ValueError for what cannot be opened or holds none."""
     try:
         with opened(video) as container:
-            if not container.streams.video:
+            if not container.streams.video or container.format.name in _TEXT:
                 raise ValueError("it holds no video")
             packets = container.demux(container.streams.video[0])
             length = sum(packet.size > 0 for packet in packets)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from h2a_curation.foundation.machine import is_of_machine
 from h2a_curation.videomae.data.ahead import done_ahead
+from h2a_curation.videomae.data.frames import Frames
 from h2a_curation.videomae.data.videos import ViewedVideo, look
 from h2a_curation.videomae.data.views import Views
 from h2a_curation.videomae.evaluate.listed import Listed
@@ -98,13 +99,13 @@ def to_commit(made: Iterable[Made]) -> Iterator[list[Made]]:
 
 def logits_of(video: ViewedVideo, model: Classifier, looking: Looking) -> NDArray[np.float32]:
     """[view, class] in float32; RuntimeError where they are not finite."""
-    return numbers_of(video, model, looking)
+    return numbers_of(video.views(), model, looking)
 
 
 @torch.inference_mode()
-def numbers_of(video: ViewedVideo, model: Callable[[Tensor], Tensor], looking: Looking) -> NDArray[np.float32]:
-    """[view, number] in float32: what the model makes of each view; RuntimeError where a number is not finite."""
-    device, pixels = looking.world.device, torch.from_numpy(video.views())
+def numbers_of(views: Frames, model: Callable[[Tensor], Tensor], looking: Looking) -> NDArray[np.float32]:
+    """[view, number] in float32: what the model makes of uint8 views; RuntimeError where a number is not finite."""
+    device, pixels = looking.world.device, torch.from_numpy(views)
     found = []
     for some in torch.split(pixels, looking.views_at_once or len(pixels)):
         with autocast(device, looking.dtype):

@@ -56,7 +56,7 @@ def _row(one: Wanted, outcome: Outcome, model: Encoding, looking: Looking) -> Fe
     if isinstance(outcome, tuple):
         status, reason = outcome
     else:
-        views = numbers_of(outcome, model.features, looking)
+        views = numbers_of(outcome.views(), model.features, looking)
         vector = views.mean(axis=0, dtype=np.float64).astype(np.float16)
         num_frames = outcome.length
         if not np.isfinite(vector).all():
