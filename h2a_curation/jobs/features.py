@@ -119,7 +119,7 @@ def make_features(
         rows = features_of(wanted, model, looking, store, progress)
         if not world.first:
             return None
-        version = {} if isinstance(data, Task) else {"lake": data.lake, "version": data.version}
+        version = {} if isinstance(data, Task) else {"version": data.version, "indices": wanted.indices}
         file = store.finish(rows, {**asdict(settings), **version, "layout": found.layout, "checkpoint": source.name})
     return FeaturesMade(
         file=file,

@@ -59,6 +59,7 @@ def test_a_row_is_a_clip_and_the_file_says_what_it_is(h2a_here, lake, weights, t
     }
     about = json.loads(table.schema.metadata[b"h2a_features"])
     assert (about["version"], about["width"], about["layout"]) == ("v1", 24, "official pretraining")
+    assert about["indices"] == {"deadlift": 0, "squat": 1}
     assert about["feature"] == "mean over tokens behind the encoder's last norm, mean over views"
     assert (about["num_segments"], about["num_crops"], about["stride"]) == (1, 1, 4)
 

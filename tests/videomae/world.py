@@ -84,8 +84,10 @@ def write_version(lake: Path, members: list[Member]) -> None:
     folder = lake / layout.version("v1")
     pq.write_table(to_arrow(Member, members), folder / layout.MEMBERS)
     shards = [(path, path.read_bytes()) for path in sorted((lake / layout.SHARDS).iterdir())]
+    labels = {m.class_id: m.label for m in members}
     manifest = factories.manifest(
-        labels={m.class_id: m.label for m in members},
+        labels=labels,
+        indices=versions.dense_indices(labels),
         num_clips={name: sum(m.split == name for m in members) for name in ("train", "val", "test")},
         shards=[
             ShardEntry(

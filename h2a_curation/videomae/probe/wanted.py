@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from h2a_curation.videomae.data.shards import Version, read_clip
@@ -40,6 +40,8 @@ class WantedSet:
     sparse: bool = False
     from_folder: bool = False
     notes: Sequence[str] = ()
+    indices: Mapping[str, int] = field(default_factory=dict)
+    """A version's classes, numbered without gaps; a benchmark's labels have none."""
 
     @property
     def hash(self) -> str:
@@ -53,10 +55,7 @@ class WantedSet:
         if split not in there:
             raise ValueError(f"--split {split}: {self.name} has {', '.join(there)}")
         chosen = [one for one in self.videos if one.split == split]
-        return WantedSet(
-            name=self.name, videos=chosen, stride=self.stride, sparse=self.sparse, from_folder=self.from_folder,
-            notes=self.notes,
-        )  # fmt: skip
+        return replace(self, videos=chosen)
 
 
 def of_version(version: Version) -> WantedSet:
@@ -69,7 +68,7 @@ def of_version(version: Version) -> WantedSet:
         )
         for clip in clips
     ]  # fmt: skip
-    return WantedSet(name=f"version {version.name}", videos=videos, stride=CLIP_STRIDE)
+    return WantedSet(name=f"version {version.name}", videos=videos, stride=CLIP_STRIDE, indices=version.indices)
 
 
 def of_benchmark(benchmark: Benchmark) -> WantedSet:
