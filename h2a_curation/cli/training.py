@@ -8,6 +8,7 @@ import typer
 from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
+from h2a_curation.videomae.loop.runtime import KEPT
 
 
 def convert(
@@ -103,7 +104,7 @@ def _show(made: Plan, title: str) -> None:
     rows = {
         "a device may hold": f"{made.usable_bytes / gib:.0f} GiB, nine tenths of its memory",
         "weights": f"{made.num_parameters / 1e6:,.0f} million; a checkpoint is {made.checkpoint_bytes / 1e9:.1f} GB, "
-        f"{made.kept_checkpoints} are kept",
+        f"{made.kept_checkpoints} are written, of which the newest {KEPT} stay unless --keep says otherwise",
         "operations": f"{made.step_tflops:,.0f} TFLOP a step",
         "steps": f"{made.num_steps:,}, of which {made.steps_per_epoch:,} make an epoch",
         "time": f"{made.step_s:.2f} s a step, {made.hours:,.1f} h, {made.device_hours:,.0f} GPU hours",

@@ -1,10 +1,12 @@
 """Device memory of training, in bytes, from the shape of a model: what `h2a plan` adds up.
 
 P parameters take 16P: float32 weights, gradients and AdamW's two moments. DDP holds them all on each device; FSDP
-divides them, and holds whole the weights of the block at work and of the next, and the gradients of one.
+divides them, and holds whole the weights of the block at work and of the next, and the gradients of one, in the type
+that is computed in.
 
 bfloat16 is autocast's: each matrix product keeps a bfloat16 copy of its weights for the backward pass (2 bytes a
-parameter), the residual stream stays float32. A block of width d and hidden width h keeps, of each token,
+parameter; under FSDP the weights come as bfloat16 and go again), the residual stream stays float32. A block of width d
+and hidden width h keeps, of each token,
 
     bfloat16  20d + 4h     the inputs of both norms (8d), their outputs (4d), q, k, v (6d), what attention gives (2d),
                            the MLP's hidden layer before and after GELU (4h)
@@ -37,11 +39,11 @@ def num_parameters(config: ModelConfig) -> int:
 def state_bytes(config: ModelConfig, dtype: Dtype, *, num_devices: int, sharded: bool, recompute: bool) -> int:
     """Held by one device whatever the batch: weights, gradients, moments, and copies of weights."""
     count, block = num_parameters(config), _block_parameters(config, config.width)
-    copies = 0 if dtype == "float32" else 2 * (block if recompute else count)
     if not sharded or num_devices == 1:
+        copies = 0 if dtype == "float32" else 2 * (block if recompute else count)
         return STATE_BYTES * count + copies
-    whole = 4 * (2 * block + block)
-    return STATE_BYTES * count // num_devices + whole + copies
+    whole = (4 if dtype == "float32" else 2) * (2 * block + block)
+    return STATE_BYTES * count // num_devices + whole
 
 
 def sample_bytes(config: ModelConfig, dtype: Dtype, encoder_mask: float, decoder_mask: float, recompute: bool) -> int:
