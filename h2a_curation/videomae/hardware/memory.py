@@ -64,6 +64,19 @@ def sample_bytes(config: ModelConfig, dtype: Dtype, encoder_mask: float, decoder
     return blocks + ends + pixels + counted * config.patch_dim * (8 + (4 if dtype == "float32" else 6))
 
 
+def classifier_bytes(config: ModelConfig, num_classes: int) -> int:
+    """Weights of a fine-tuned encoder, in float32."""
+    embedding = (config.patch_dim + 1) * config.width
+    blocks = config.depth * _block_parameters(config, config.width)
+    return 4 * (embedding + blocks + 2 * config.width + (config.width + 1) * num_classes)
+
+
+def view_bytes(config: ModelConfig, dtype: Dtype) -> int:
+    """Held for one view while an encoder looks at all its tokens without a gradient: one block's, and the pixels."""
+    pixels = config.num_tokens * config.patch_dim * (1 + 4 + 4)  # bytes, floats, and those normalised
+    return config.num_tokens * _token_bytes(config, config.width, dtype) + pixels
+
+
 def _token_bytes(config: ModelConfig, width: int, dtype: Dtype) -> int:
     """Kept by one block for its backward pass, of one token."""
     hidden = int(width * config.mlp_ratio)
