@@ -26,5 +26,6 @@ def default_workers(device_type: str) -> int:
 
 def loader_s(config: ModelConfig, views: int) -> float:
     """Seconds of one core for a decoded clip with that many views."""
-    of_view = VIEW_S * (config.image_px / 224) ** 2
+    height_px, width_px = config.frame_px
+    of_view = VIEW_S * height_px * width_px / 224**2
     return (DECODE_S + views * of_view) * config.num_frames / 16
