@@ -168,6 +168,8 @@ def predict(
         )
     else:
         typer.echo(f"whole video  {_in_words(done.whole)}")
+        for note in done.notes:
+            typer.echo(note)
 
 
 def _in_words(top: "list[Answer]") -> str:

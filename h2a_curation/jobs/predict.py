@@ -33,6 +33,7 @@ class Prediction:
     windows: list[TimedAnswers]
     whole: list[Answer]
     """The classes by the mean of the windows' probabilities."""
+    notes: Sequence[str] = ()
 
 
 def predict(
@@ -49,7 +50,7 @@ def predict(
     model, fitting, found = classifier_from(source, asked)
     if fitting.fresh:
         raise ValueError(f"{source} lacks weights of a classifier: {fitting}")
-    names = _names(source, task, model.num_classes, found.class_names)
+    names, notes = _names(source, task, model.num_classes, found.class_names)
     views = Views(num_frames=model.config.num_frames, stride=stride, sparse=False, num_segments=1, num_crops=1)
     told, shares = [], []
     world = alone(means.device)
@@ -61,16 +62,16 @@ def predict(
             each(told[-1])
     except ValueError as broken:
         raise ValueError(f"{video}: {broken}") from broken
-    return Prediction(windows=told, whole=answers_of(np.mean(shares, axis=0), names))
+    return Prediction(windows=told, whole=answers_of(np.mean(shares, axis=0), names), notes=notes)
 
 
-def _names(source: Path, task: str | None, num_classes: int, own: Sequence[str]) -> Sequence[str]:
+def _names(source: Path, task: str | None, num_classes: int, own: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """Names of the classes by number, and what is to be said of those that the checkpoint gives."""
     if task is None:
-        return own
+        return own, []
     if task not in TASKS:
         raise ValueError(f"--task {task}: it is none of {', '.join(TASKS)}")
     classes = benchmark_classes(TASKS[task])
     if len(classes) != num_classes:
         raise ValueError(f"{source} tells {num_classes} classes, and {task} has {len(classes)}")
-    ClassNumbers(task, classes).said_by_model(own, source)
-    return own or classes
+    return own or classes, ClassNumbers(task, classes).said_by_model(own, source)

@@ -178,13 +178,16 @@ def test_a_clip_whose_bytes_are_not_those_published_stops(h2a_here, weights, tmp
     assert (done.code, "is changed: its sha256 differs" in done.err) == (2, True)
 
 
-def test_a_clip_that_does_not_decode_is_counted(h2a_here, weights, tmp_path):
+@pytest.mark.parametrize("kind", ["noise", "playlist"])
+def test_a_clip_that_does_not_decode_is_counted_and_one_that_names_a_file_reads_none(h2a_here, weights, tmp_path, kind):
+    other = miniature.video(tmp_path / "other.mp4", 1)
     write_lake(tmp_path / "lake", ["train"] * 2, num_frames=24)
     version = open_version(tmp_path / "lake", "v1")
     whole, hurt = version.members
     shard = tmp_path / "lake" / layout.shard("abc.tar")
     content = bytearray(shard.read_bytes())
-    noise = b"no mp4" * 20
+    playlist = f"ffconcat version 1.0\nfile '{other}'\n".encode()
+    noise = b"no mp4" * 20 if kind == "noise" else playlist
     content[hurt.offset : hurt.offset + len(noise)] = noise
     shard.write_bytes(content)
     cut = replace(hurt, num_bytes=len(noise), sha256=sha256(noise).hexdigest())

@@ -81,7 +81,14 @@ def test_names_are_the_checkpoints_or_the_tasks_or_numbers(h2a_here, video, weig
     config.write_text(config.read_text().replace('"num_labels": 2', '"id2label": {"0": "run", "1": "jump"}'))
     named = h2a_here("predict", video, "--from", tmp_path / "hf")
     assert {"run", "jump"} <= set(named.out.split())
-    ucf = h2a_here(*command(video, miniature.checkpoint(tmp_path / "ucf.pth", 101), "--task", "ucf101", "--json"))
+    names = {number: f"act {number}" for number in range(101)}
+    convert(miniature.checkpoint(tmp_path / "ucf.pth", 101), tmp_path / "own", asked=miniature.TOLD)
+    config = tmp_path / "own" / "config.json"
+    config.write_text(config.read_text().replace('"num_labels": 101', f'"id2label": {json.dumps(names)}'))
+    strange = h2a_here("predict", video, "--from", tmp_path / "own", "--task", "ucf101")
+    assert "101 class names of the checkpoint are none of ucf101's: 'act 0'" in strange.out
+    assert "whole video  act " in strange.out
+    ucf = h2a_here(*command(video, tmp_path / "ucf.pth", "--task", "ucf101", "--json"))
     best = json.loads(ucf.out)["whole"][0]
     assert best["name"] == benchmark_classes("ucf101")[best["number"]]
     best = json.loads(h2a_here(*command(video, weights, "--json")).out)["whole"][0]

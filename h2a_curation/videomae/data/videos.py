@@ -15,6 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
+from h2a_curation.foundation.media_formats import ONLY_ITSELF
 from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
@@ -64,8 +65,10 @@ def look(video: Path | bytes, views: Views, target: tuple[int, int], num_frames:
 
 
 def opened(video: Path | bytes) -> InputContainer:
-    """A file, or the bytes of one, to read from."""
-    return av.open(io.BytesIO(video) if isinstance(video, bytes) else str(video), "r")
+    """A file of the user's, of any format; or bytes out of a shard, which may come from strangers and read no file."""
+    if isinstance(video, bytes):
+        return av.open(io.BytesIO(video), "r", container_options=ONLY_ITSELF)
+    return av.open(str(video), "r")
 
 
 def count_frames(video: Path | bytes) -> int:
