@@ -116,8 +116,13 @@ def test_the_same_in_any_number_of_processes_and_threads(lake, weights, tmp_path
     program = [sys.executable, "-c", "from h2a_curation.cli import program; program()"]
     given = [str(word) for word in command(lake, weights, tmp_path / "two", "--device", "cpu")]
     shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    both = [subprocess.Popen([*program, *given], env={**shared, "RANK": str(rank)}) for rank in range(2)]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    both = [
+        subprocess.Popen([*program, *given], env={**shared, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert all("features: 2 of 2 videos" in text for text in said), "each has half of the four clips"
     given[given.index(str(tmp_path / "two"))] = str(tmp_path / "one")
     subprocess.run([*program, *given, "--workers", "1"], check=True, capture_output=True, timeout=120)
     one, two = (pq.read_table(tmp_path / name / "features.parquet") for name in ("one", "two"))

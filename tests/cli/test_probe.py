@@ -44,8 +44,17 @@ def test_classes_that_can_be_told_are_told_and_the_order_of_a_file_decides_nothi
     assert "linear test: top-1 100.00%" in done.out
     said = [line for line in done.out.splitlines() if not line.startswith("rows")]
     assert sorted(said) == sorted(line for line in again.out.splitlines() if not line.startswith("rows"))
+    for name in ("knn/videos.parquet", "linear/videos.parquet", "linear/confusion.parquet"):
+        assert pq.read_table(one / "probe" / name) == pq.read_table(other / "probe" / name)
     classes = pq.read_table(one / "probe" / "knn" / "classes.parquet").to_pylist()
     assert [(row["label"], row["name"]) for row in classes if row["split"] == "val"] == list(made.NAMES.items())
+
+
+def test_a_class_without_a_vote_is_no_answer(h2a_here, tmp_path):
+    folder = made.written(tmp_path / "a", made.blobs())
+    assert h2a_here("probe", folder, "--neighbours", "1", "--split", "val").code == 0
+    rows = pq.read_table(folder / "probe" / "knn" / "videos.parquet").to_pylist()
+    assert {(len(row["top"]), row["confidence"]) for row in rows} == {(1, 1.0)}
 
 
 def test_two_files_and_what_is_amiss_in_them_is_said(h2a_here, tmp_path):

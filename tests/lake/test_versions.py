@@ -39,8 +39,8 @@ def test_what_is_written_is_read_back_and_written_alike():
 
 
 def test_classes_are_numbered_without_gaps_also_in_versions_of_before_that_was_written():
-    labels = {"surf": 40, "squat": 7, "deadlift": 3}
-    expected = {"deadlift": 0, "squat": 1, "surf": 2}
+    labels = {"deadlift": 40, "squat": 7, "surf": 3}
+    expected = {"surf": 0, "squat": 1, "deadlift": 2}
     assert versions.dense_indices(labels) == expected
     old = {name: value for name, value in fields(labels=labels).items() if name != "indices"}
     assert versions.parse(json.dumps(old).encode(), WHERE).indices == expected

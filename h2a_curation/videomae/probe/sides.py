@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2a_curation.videomae.probe.store import Features
+from h2a_curation.videomae.probe.wanted import split_order
 from schemas import VideoFeature
 from schemas.evaluate import OK
 
@@ -70,11 +71,11 @@ def sides_of(learn: Features, test: Features | None, *, train_split: str | None,
 
 
 def _splits(features: Features) -> dict[str, list[int]]:
-    """Places of the rows of each split, in the order of the file."""
+    """Places of the rows of each split; the file's order of splits does not count."""
     found: dict[str, list[int]] = {}
     for place, row in enumerate(features.rows):
         found.setdefault(row.split, []).append(place)
-    return found
+    return dict(sorted(found.items(), key=lambda item: split_order(item[0])))
 
 
 def _chosen(tested: Features, others: Sequence[str], split: str | None, learnt: str | None) -> list[str]:

@@ -58,9 +58,19 @@ class WantedSet:
         return replace(self, videos=chosen)
 
 
+def split_order(split: str) -> tuple[int, str]:
+    """What splits are sorted by.
+
+    >>> sorted(["2", "test", "train", "1", "val"], key=split_order)
+    ['train', 'val', 'test', '1', '2']
+    """
+    usual = ("train", "val", "test")
+    return usual.index(split) if split in usual else len(usual), split
+
+
 def of_version(version: Version) -> WantedSet:
     """The clips of a published version, split by split; a class is named by its id, and has its stable label."""
-    clips = sorted(version.members, key=lambda clip: (_ORDER.get(clip.split, len(_ORDER)), clip.split, clip.clip_id))
+    clips = sorted(version.members, key=lambda clip: (split_order(clip.split), clip.clip_id))
     videos = [
         Wanted(
             split=clip.split, video_id=clip.clip_id, path=version.address(clip.shard), label=clip.label,
@@ -89,9 +99,6 @@ def of_benchmark(benchmark: Benchmark) -> WantedSet:
         from_folder=all(video.path.is_dir() for listed in benchmark.splits.values() for video in listed[:1]),
         notes=benchmark.notes,
     )
-
-
-_ORDER = {"train": 0, "val": 1, "test": 2}
 
 
 def _see_clip(version: Version, clip: Member, views: Views, target: tuple[int, int]) -> Outcome:
