@@ -11,13 +11,14 @@ from h2a_curation.jobs.evaluate import PATIENCE_S, Means, Task
 from h2a_curation.videomae.convert.fill import encoder_from, hash_of_weights
 from h2a_curation.videomae.data.shards import open_version
 from h2a_curation.videomae.data.views import Views
+from h2a_curation.videomae.evaluate.parts import Parts
 from h2a_curation.videomae.evaluate.run import Looking
 from h2a_curation.videomae.hardware.parallel import joined
 from h2a_curation.videomae.loop.settings import differences
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import ModelConfig
 from h2a_curation.videomae.probe.extract import Encoding, FeatureProgress, features_of
-from h2a_curation.videomae.probe.store import FeatureStore
+from h2a_curation.videomae.probe.store import FEATURES, FeatureStore
 from h2a_curation.videomae.probe.wanted import WantedSet, of_benchmark, of_version
 from schemas import VideoFeature
 from schemas.evaluate import OK
@@ -171,6 +172,8 @@ def _agree(out: Path, settings: FeatureSettings) -> None:
     """Write the settings; ValueError where the folder holds other features."""
     file = out / SETTINGS
     if not file.exists():
+        if Parts(out).files(FEATURES):
+            raise ValueError(f"{out} holds features without {SETTINGS}, which says of what: choose another --out")
         with replaced(out, file) as opened:
             opened.write((json.dumps(asdict(settings), indent=2) + "\n").encode())
         return

@@ -238,3 +238,7 @@ def test_features_of_something_else_in_the_folder_and_weights_without_a_last_nor
         assert (ran.code, ran.err.count("\n")) == (2, 1)
         assert says in ran.err
     assert not (tmp_path / "new").exists()
+    (out / "features.json").write_text("{")
+    assert "features.json is damaged" in h2a_here(*command(lake, weights, out)).err
+    (out / "features.json").unlink()
+    assert "holds features without features.json" in h2a_here(*command(lake, weights, out)).err

@@ -110,7 +110,9 @@ def test_a_video_that_breaks_off_says_where(h2a_here, weights, tmp_path):
 def test_what_is_no_video_or_no_classifier_is_one_line(h2a_here, video, weights, tmp_path):
     (tmp_path / "notes.txt").write_text("to be or not to be\n" * 40)
     sound = videos.make(tmp_path / "a.m4a", "-f", "lavfi", "-i", "sine=d=1")
+    nothing = videos.make(tmp_path / "none.avi", *videos.moving(1.0), *videos.H264, "-frames:v", "0")
     for given, says in (
+        (command(nothing, weights), "none.avi: it "),
         (command(tmp_path / "notes.txt", weights), "notes.txt: it holds no video"),
         (command(sound, weights), "it holds no video"),
         (command(tmp_path, weights), "is a folder: name a video in it"),

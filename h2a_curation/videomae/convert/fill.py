@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from h2a_curation.videomae.convert import files, shape
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.model.frozen import FrozenEncoder
-from h2a_curation.videomae.model.positions import resized_table
+from h2a_curation.videomae.model.positions import resized_table, sinusoid_table
 from h2a_curation.videomae.presets import ModelConfig
 
 _HEAD = ("head.weight", "head.bias")
@@ -120,8 +120,13 @@ def _frozen(model: nn.Module, found: files.Found) -> Fitting:
 
 
 def hash_of_weights(model: nn.Module) -> str:
-    """A hash of names, weights and the norms' epsilon, the same whatever layout they lay in."""
-    digest = _digest_of(model.state_dict())
+    """A hash of names, weights, learnt positions and the norms' epsilon, the same whatever layout they lay in."""
+    learnt = {
+        name: table
+        for name, table in model.named_buffers()
+        if name.endswith("positions") and not torch.equal(table.cpu(), sinusoid_table(*table.shape))
+    }
+    digest = _digest_of({**model.state_dict(), **learnt})
     digest.update(repr([norm.eps for _, norm in _norms(model)]).encode())
     return digest.hexdigest()
 

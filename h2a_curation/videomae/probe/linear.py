@@ -5,7 +5,7 @@ With x a feature less its mean and over its deviation, y its class, the probe mi
     mean of -log softmax(W x + b)[y]  +  l2 / 2 * sum of W^2.
 
 The l2 is the one of L2S whose probe, learnt from four fifths of each class, has the least log loss on the other fifth.
-It is convex, so there is one answer, wherever the solver begins.
+The problem is convex, so there is one answer, wherever the solver begins.
 So nothing that is tested on chooses anything.
 """
 

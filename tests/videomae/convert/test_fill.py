@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from h2a_curation.videomae.convert import files
-from h2a_curation.videomae.convert.fill import classifier_from, fill
+from h2a_curation.videomae.convert.fill import classifier_from, encoder_from, fill, hash_of_weights
 from h2a_curation.videomae.convert.run import convert
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.classifier import Classifier
@@ -206,3 +206,46 @@ def test_norms_are_as_hugging_face_has_them_where_its_own_folder_is_read(tmp_pat
     theirs, _, _ = classifier_from(tmp_path / "hf")
     assert theirs.get_submodule("fc_norm").eps == 1e-5
     assert theirs.get_submodule("blocks.0.norm1").eps == 1e-12
+
+
+def features_of(path, state):
+    torch.save({"model": state}, path)
+    return encoder_from(path, TOLD)[0]
+
+
+def test_features_are_what_a_head_would_see_with_and_without_one(tmp_path):
+    for pools, kind in ((True, "fc_norm"), (False, "norm")):
+        model = seeded(Classifier(CONFIG, 6, mean_pooling=pools))
+        state = model.state_dict()
+        whole = features_of(tmp_path / "a.pth", state)
+        assert torch.equal(whole.features(clips()), model.features(clips())), kind
+        other_head = features_of(tmp_path / "b.pth", {**state, "head.bias": state["head.bias"] + 1})
+        assert hash_of_weights(whole) == hash_of_weights(other_head)
+        norm = {f"{kind}.bias": state[f"{kind}.bias"] + 1}
+        assert hash_of_weights(whole) != hash_of_weights(features_of(tmp_path / "c.pth", {**state, **norm}))
+    headless = {name: weight for name, weight in state.items() if not name.startswith("head")}
+    mean = features_of(tmp_path / "d.pth", headless).features(clips())
+    assert mean.shape == (2, 48)
+    assert not torch.equal(mean, whole.features(clips())), "without a head, a last norm is that of pretraining"
+
+
+def test_the_encoder_of_pretraining_makes_features_also_alone(tmp_path):
+    model = seeded(MaskedAutoencoder(PRETRAINED))
+    state = model.state_dict()
+    whole = features_of(tmp_path / "a.pth", state)
+    alone = features_of(tmp_path / "b.pth", {k: v for k, v in state.items() if k.startswith("encoder.")})
+    patches = model.patchify(clips())
+    expected = model.encoder(patches, torch.arange(patches.shape[1]).expand(2, -1)).mean(dim=1)
+    for found in (whole, alone):
+        assert torch.equal(found.features(clips()), expected)
+    assert hash_of_weights(whole) == hash_of_weights(alone)
+
+
+def test_learnt_positions_count_in_the_hash_and_the_features(tmp_path):
+    state = seeded(MaskedAutoencoder(PRETRAINED)).state_dict()
+    plain = features_of(tmp_path / "a.pth", state)
+    tables = torch.randn(2, 1, 32, 48)
+    learnt = [features_of(tmp_path / "b.pth", {**state, "encoder.pos_embed": table}) for table in tables]
+    hashes = {hash_of_weights(one) for one in (plain, *learnt)}
+    assert len(hashes) == 3
+    assert not torch.allclose(learnt[0].features(clips()), learnt[1].features(clips()))
