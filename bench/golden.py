@@ -54,7 +54,7 @@ KINDS = [
     Kind("in0", data.check_interpolation),
     Kind("full_*x*", data.check_sinusoid),
     Kind("rows_*x*", data.check_sinusoid),
-    Kind("out.logits", classifier.check_model, ("out.logits_train_mode*", "drop_path*")),
+    Kind("out.logits", classifier.check_model),
     Kind("init.head.weight", None),
     Kind("head.weight", None),
     Kind("patch_embed.proj.weight", None),

@@ -78,6 +78,8 @@ class OptimisationRules:
     """A fixed length in place of `epochs`; the warm-up keeps its share."""
     clip_grad: Annotated[float | None, Range(above=0)] = field(default=None, metadata=MAY_CHANGE)
     """Largest 2-norm of all gradients; None leaves them as they are."""
+    drop_path: Annotated[float, Range(at_least=0, below=1)] = field(default=0.0, metadata=MAY_CHANGE)
+    """How often each branch of the last block is left out for a sample; blocks before it less, the first never."""
     recompute: bool = field(default=False, metadata=MAY_CHANGE)
     """Activation checkpointing: a block's activations are computed again in the backward pass."""
     neighbour_start: bool = False

@@ -125,7 +125,7 @@ class Pretraining:
         batch, counted = piece.batch, piece.counted
         patches = _autoencoder(learner.model).patchify(batch.video)
         with autocast(batch.video.device, learner.dtype):
-            predicted = learner.called(patches, batch.visible, batch.decoded, counted)
+            predicted = learner.called(patches, batch.visible, batch.decoded, counted, batch.kept)
         errors = self._errors(predicted, take_tokens(patches, batch.decoded.gather(1, counted)))
         return (errors * batch.was_hidden.gather(1, counted).to(errors.dtype)).sum()
 
