@@ -63,7 +63,7 @@ MISTAKES = [
     ("optimisation: {epochs: 5, warmup_epochs: 9}", ":1: optimisation.warmup_epochs: warmup_epochs is 9, longer than"),
     ("optimisation: {min_learning_rate: 5}", ":1: optimisation.min_learning_rate: min_learning_rate is 5, above"),
     ("model:\n  num_heads: 7", ":2: 7 heads do not divide a width of 64"),
-    ("model: {image_px: 65}", ":1: model.image_px: frames of 65 px do not divide"),
+    ("model: {image_px: 65}", ":1: model.image_px: frames of 65 x 65 px do not divide"),
     ("model: {num_frames: 3}", ":1: model.num_frames: 3 frames do not divide into pairs"),
     ("model: {decoder_depth: 0}", ":1: a model is pretrained with a decoder"),
     ("masking: {encoder_mask: 0.001}", ":1: an encoder mask of 0.001 hides 0 of the 64 patches"),
