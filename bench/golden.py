@@ -21,6 +21,7 @@ from typing import Any
 from bench import golden_classifier as classifier
 from bench import golden_data as data
 from bench import golden_file
+from bench import golden_finetune as finetune
 from bench import golden_pretrain as pretrain
 from bench.golden_claim import Claim
 from bench.golden_file import UNREADABLE, GoldenFile, Meta
@@ -55,12 +56,12 @@ KINDS = [
     Kind("full_*x*", data.check_sinusoid),
     Kind("rows_*x*", data.check_sinusoid),
     Kind("out.logits", classifier.check_model),
-    Kind("init.head.weight", None),
-    Kind("head.weight", None),
-    Kind("patch_embed.proj.weight", None),
-    Kind("x_0", None),
+    Kind("init.head.weight", finetune.check_steps),
+    Kind("head.weight", finetune.check_checkpoint),
+    Kind("patch_embed.proj.weight", finetune.check_checkpoint),
+    Kind("x_0", finetune.check_mixup),
     Kind("copied_into_finetune", classifier.check_load_mapping),
-    Kind("", None),  # layer_decay_groups.json is a list
+    Kind("", finetune.check_layer_decay),  # layer_decay_groups.json is a list
     Kind("expected.json", classifier.check_merge),
 ]
 

@@ -100,6 +100,30 @@ class OptimisationRules:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MixingRules:
+    """How clips are blended with each other, and how sure a classifier shall be."""
+
+    mixup: NotNegative = field(default=0.8, metadata=MAY_CHANGE)
+    """Alpha of the beta distribution by which two clips are blended; 0 blends none."""
+    cutmix: NotNegative = field(default=1.0, metadata=MAY_CHANGE)
+    """The same for clips of which a box comes from another one; 0 cuts none."""
+    mixup_probability: Annotated[float, Range(at_least=0, at_most=1)] = field(default=1.0, metadata=MAY_CHANGE)
+    """Share of the steps in which anything is blended or cut."""
+    switch_probability: Annotated[float, Range(at_least=0, at_most=1)] = field(default=0.5, metadata=MAY_CHANGE)
+    """Share of these steps in which it is cutmix, where both are on."""
+    label_smoothing: Annotated[float, Range(at_least=0, below=1)] = field(default=0.1, metadata=MAY_CHANGE)
+    """Share of each target that is divided among all classes alike."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether any step may blend clips, so that a sample comes with its partner."""
+        return bool((self.mixup or self.cutmix) and self.mixup_probability)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SavingRules:
     """What a run leaves behind and when, and what may change when it goes on."""
 
