@@ -1,23 +1,33 @@
 """What the golden files say of fine-tuning: rates by layer, blended clips, and a few steps of the optimiser."""
 
 import fnmatch
+import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from bench.golden_claim import Claim
 from bench.golden_file import GoldenFile
-from bench.golden_pretrain import check_settings, config_of
+from bench.golden_pretrain import FORWARD, check_settings, config_of
 from h2a_curation.videomae.convert import files
 from h2a_curation.videomae.convert.fill import fill
 from h2a_curation.videomae.convert.shape import shape_of
+from h2a_curation.videomae.finetune.augment import as_pictures, augmented
+from h2a_curation.videomae.finetune.generators import of_seed
 from h2a_curation.videomae.finetune.mixup import draw_mix, mixed_targets, mixed_videos, soft_target_errors
+from h2a_curation.videomae.finetune.rand_augment import operated, rand_augment
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, parameter_groups, update
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import preset
-from h2a_curation.videomae.rules import MixingRules
+from h2a_curation.videomae.rules import AugmentationRules, MixingRules
+
+TWO = 2
+"""Frames of each array of RandAugment."""
+PIXELS = (0.0, 1.0)
+"""One level, by which releases of Pillow differ."""
 
 
 def check_layer_decay(file: GoldenFile) -> Iterator[Claim]:
@@ -94,3 +104,26 @@ def check_steps(file: GoldenFile) -> Iterator[Claim]:
     yield Claim("names of weights", sorted(ours), sorted(golden.under("final.")))
     for name, weight in golden.under("final.").items():
         yield Claim(f"final {name}", ours[name], weight, (0.0, 1e-4))
+
+
+def check_augment(file: GoldenFile) -> Iterator[Claim]:
+    """The arrays of fine-tuning: each operation, RandAugment as a whole, and all that is done to a clip."""
+    golden, size = file.contents, file.meta["input_size"]
+    rules = AugmentationRules()
+    if not fnmatch.filter(golden, "ra_*") + fnmatch.filter(golden, "rapolicy_*") + fnmatch.filter(golden, "ftaug_*"):
+        return
+    frames = as_pictures(golden["frames_uint8"])
+    for name in fnmatch.filter(golden, "ra_*_*"):
+        _, operation, seed = name.split("_")
+        operation = operation.removesuffix("Increasing").removesuffix("Rel")
+        ours = operated(frames[:TWO], operation, rules, random.Random(int(seed)))
+        yield Claim(name, np.stack([np.asarray(frame) for frame in ours]), golden[name], PIXELS)
+    for name in fnmatch.filter(golden, "rapolicy_*"):
+        number = int(name.removeprefix("rapolicy_"))
+        ours = rand_augment(frames[:TWO], rules, random.Random(number), np.random.RandomState(number))
+        yield Claim(name, np.stack([np.asarray(frame) for frame in ours]), golden[name], PIXELS)
+    for name in fnmatch.filter(golden, "ftaug_*_*"):
+        _, kind, seed = name.split("_")
+        chosen = replace(rules, erase_probability=1.0 if kind == "erase" else 0.0)
+        pixels = augmented(frames, (size, size), chosen, of_seed(int(seed)))
+        yield Claim(name, pixels.permute(3, 0, 1, 2), golden[name], FORWARD)

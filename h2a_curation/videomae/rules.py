@@ -16,6 +16,7 @@ NotNegativeCount = Annotated[int, Range(at_least=0, at_most=10**9)]
 Positive = Annotated[float, Range(above=0)]
 NotNegative = Annotated[float, Range(at_least=0)]
 _Beta = Annotated[float, Range(at_least=0, below=1)]
+_Share = Annotated[float, Range(above=0, at_most=1)]
 
 MAY_CHANGE: dict[str, Any] = {"may_change": True}
 """A field that a run may change when it goes on, if `changeable` in its recipe names it."""
@@ -97,6 +98,33 @@ class OptimisationRules:
         ):
             if not fits:
                 raise MisfitError((name,), f"{name} is {getattr(self, name):g}, {text}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationRules:
+    """What is done to the frames of a clip before a classifier learns from it, the same to all of them."""
+
+    rand_operations: Annotated[int, Range(at_least=0, at_most=100)] = 4
+    """Operations of RandAugment that are drawn for a clip, of which half are left out; 0 turns it off."""
+    rand_magnitude: Annotated[float, Range(at_least=0, at_most=10)] = 7.0
+    """How far they go, of 10."""
+    rand_magnitude_std: NotNegative = 0.5
+    """Deviation of that from operation to operation."""
+    crop_area: tuple[_Share, _Share] = (0.08, 1.0)
+    """The least and the greatest share of a frame's area that a crop takes."""
+    crop_aspect: tuple[Positive, Positive] = (0.75, 1.3333)
+    """The least and the greatest ratio of a crop's width to its height."""
+    flip: bool = True
+    """Mirrors half of the clips; false where left and right tell classes apart, as in Something-Something."""
+    erase_probability: Annotated[float, Range(at_least=0, at_most=1)] = 0.25
+    """Share of the clips of which a box becomes noise."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name in ("crop_area", "crop_aspect"):
+            least, greatest = getattr(self, name)
+            if least > greatest:
+                raise MisfitError((name,), f"{name} is {least:g} to {greatest:g}: the least comes first")
 
 
 @dataclass(frozen=True, kw_only=True)
