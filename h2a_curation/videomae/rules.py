@@ -27,26 +27,32 @@ FREE: dict[str, Any] = {"free": True}
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataRules:
-    """Which clips a step has, and what is made of them."""
+class ClipRules:
+    """Which clips a step has, whatever is learnt of them."""
 
     batch_clips: Count = field(default=32 * 32, metadata=MAY_CHANGE)
     """Clips decoded for one step, over all devices, however they are divided; each gives `views` samples."""
     views: Annotated[int, Range(at_least=1, at_most=1000)] = 4
-    """Repeated augmentation: crops and masks made of one decode."""
+    """Repeated augmentation: samples made of one decode, each with crops of its own."""
     stride: Annotated[int, Range(at_least=1, at_most=1000)] = 4
     """Frames from one sampled frame to the next."""
     class_balance: Annotated[float, Range(at_least=0, at_most=1)] = field(default=0.0, metadata=MAY_CHANGE)
     """A class's share of the draws goes with its number of clips to the power 1 - this: 1 draws all classes alike."""
-    exact_resize: bool = field(default=False, metadata=MAY_CHANGE)
-    """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
-    held_out_clips: Count = 64
-    """Clips on which the reconstruction loss is measured before and after."""
     max_bad_clips: NotNegativeCount = field(default=0, metadata=ALWAYS)
     """Clips that may turn out not to decode: each is told, and the next of the epoch stands in; 0 stops at once."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRules(ClipRules):
+    """Which clips a step of pretraining has, and what is made of them."""
+
+    exact_resize: bool = field(default=False, metadata=MAY_CHANGE)
+    """Frames resized by PIL, bit for bit the official pixels; else from 128 px up by torch, within 2 levels of 255."""
+    held_out_clips: Count = 64
+    """Clips on which the reconstruction loss is measured before and after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,7 @@ class MaskingRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimisationRules:
+class LearningRules:
     """How the weights are changed, and for how long."""
 
     dtype: Dtype = field(default="bfloat16", metadata=MAY_CHANGE)
@@ -83,8 +89,6 @@ class OptimisationRules:
     """How often each branch of the last block is left out for a sample; blocks before it less, the first never."""
     recompute: bool = field(default=False, metadata=MAY_CHANGE)
     """Activation checkpointing: a block's activations are computed again in the backward pass."""
-    neighbour_start: bool = False
-    """Decoder heads begin by looking at the patches around each: see model/neighbour_init.py."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -98,6 +102,14 @@ class OptimisationRules:
         ):
             if not fits:
                 raise MisfitError((name,), f"{name} is {getattr(self, name):g}, {text}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimisationRules(LearningRules):
+    """How the weights of pretraining are changed, and for how long."""
+
+    neighbour_start: bool = False
+    """Decoder heads begin by looking at the patches around each: see model/neighbour_init.py."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +164,7 @@ class MixingRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SavingRules:
+class KeepingRules:
     """What a run leaves behind and when, and what may change when it goes on."""
 
     save_epochs: Count = field(default=20, metadata=FREE)
@@ -161,8 +173,6 @@ class SavingRules:
     """Steps after which `checkpoint-last.pth` is written anew."""
     save_minutes: Annotated[float | None, Range(above=0)] = field(default=15.0, metadata=FREE)
     """Minutes after which it is written anew, if fewer steps than `save_steps` were done: what a kill costs at most."""
-    picture_epochs: Count = field(default=20, metadata=FREE)
-    """Epochs from one picture of reconstructions to the next."""
     changeable: tuple[str, ...] = field(default=(), metadata=FREE)
     """Names of fields, such as learning_rate, which the run may have otherwise when it goes on."""
 
@@ -171,11 +181,19 @@ class SavingRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskRecipe(DataRules, OptimisationRules, SavingRules):
+class SavingRules(KeepingRules):
+    """What a run of pretraining leaves behind and when, and what may change when it goes on."""
+
+    picture_epochs: Count = field(default=20, metadata=FREE)
+    """Epochs from one picture of reconstructions to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecipe(ClipRules, LearningRules, KeepingRules):
     """How a model is trained, whatever for: what the training room reads."""
 
     def __post_init__(self) -> None:
-        OptimisationRules.__post_init__(self)
+        LearningRules.__post_init__(self)
         known = [f.name for f in fields(self) if f.metadata.get("may_change")]
         if unknown := sorted({*self.changeable} - {*known}):
             raise MisfitError(
@@ -193,5 +211,5 @@ class TaskRecipe(DataRules, OptimisationRules, SavingRules):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecipe(TaskRecipe, MaskingRules):
+class TrainingRecipe(TaskRecipe, DataRules, OptimisationRules, SavingRules, MaskingRules):
     """How a model is pretrained; defaults are those of the official pretraining scripts."""

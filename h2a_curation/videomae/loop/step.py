@@ -59,9 +59,12 @@ def train_step(
         raise NotFiniteError(f"the loss is {loss}; {_named(world, found)}")
     scale = float(share * world.size / weight_sum)
     try:
-        return loss, step_downhill(learner.model, learner.optimizer, size, scale)
+        norm = step_downhill(learner.model, learner.optimizer, size, scale)
     except FloatingPointError as broken:
         raise NotFiniteError(f"{broken}, and the loss is {loss:.6g}; {_named(world, clip_ids)}") from broken
+    if learner.average is not None:
+        learner.average.follow(learner.model)
+    return loss, norm
 
 
 def _backward(task: Task[object, PieceOnDevice], learner: Learner, piece: PieceOnDevice, share: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def place(batch: Batch, device: torch.device) -> DeviceBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedStream(Stream[Batch]):
+class MaskedStream(Stream[Member, Batch]):
     """All batches of a pretraining run, by step."""
 
     read: ReadClip
@@ -94,12 +94,12 @@ class MaskedStream(Stream[Batch]):
         """How far small classes are favoured: see data/sampling.py."""
         return self.preset.recipe.class_balance
 
-    def begin(self, draws: Sequence[Draw], *, pinned: bool) -> Making[Batch]:
+    def begin(self, draws: Sequence[Draw[Member]], *, pinned: bool) -> Making[Batch]:
         """An empty batch with as many views of each clip as the recipe says."""
         return _begin(draws, self, self.preset.recipe.views, pinned=pinned)
 
 
-def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch:
+def single_views(draws: Sequence[Draw[Member]], read: ReadClip, preset: Preset) -> Batch:
     """One view of each clip.
 
     ValueError with the clip's id if its bytes are not those published or do not decode.
@@ -112,7 +112,7 @@ def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch
 class _MakingViews:
     """A batch whose clips are filled in one by one, in any order, by any threads."""
 
-    draws: Sequence[Draw]
+    draws: Sequence[Draw[Member]]
     stream: MaskedStream
     views: int
     clip_ids: list[str]
@@ -165,7 +165,7 @@ def _drop_rates(preset: Preset) -> list[float]:
     return [*drop_rates(rate, model.depth), *drop_rates(rate, model.decoder_depth)]
 
 
-def _begin(draws: Sequence[Draw], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
+def _begin(draws: Sequence[Draw[Member]], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
     model, num_samples = stream.preset.model, len(draws) * views
     kept = (num_samples, model.depth + model.decoder_depth, BRANCHES) if stream.preset.recipe.drop_path else None
     shape = (num_samples, model.num_frames, model.image_px, model.image_px, 3)
