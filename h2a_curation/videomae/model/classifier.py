@@ -27,15 +27,19 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.width, num_classes)
         self.register_buffer("positions", sinusoid_table(config.num_tokens, config.width), persistent=False)
 
-    def features(self, video_BTHWC: Tensor) -> Tensor:
-        """[batch, width] of uint8 clips; ValueError if they are not of the model's size."""
-        x = through(self.blocks, self.patch_embed(patches_of(video_BTHWC, self.config)) + self.positions, False)
+    def features(self, video_BTHWC: Tensor, kept_BL2: Tensor | None = None) -> Tensor:
+        """[batch, width] of uint8 clips; ValueError if they are not of the model's size.
+
+        `kept_BL2` says in training how much of each block's branches stays: see drop_path.py.
+        """
+        embedded = self.patch_embed(patches_of(video_BTHWC, self.config)) + self.positions
+        x = through(self.blocks, embedded, False, kept_BL2=kept_BL2)
         pooled: Tensor = (
             self.get_submodule("fc_norm")(x.mean(dim=1)) if self.mean_pooling else self.get_submodule("norm")(x[:, 0])
         )
         return pooled
 
-    def forward(self, video_BTHWC: Tensor) -> Tensor:
+    def forward(self, video_BTHWC: Tensor, kept_BL2: Tensor | None = None) -> Tensor:
         """[batch, class] logits of uint8 clips."""
-        logits: Tensor = self.head(self.features(video_BTHWC))
+        logits: Tensor = self.head(self.features(video_BTHWC, kept_BL2))
         return logits
