@@ -3,6 +3,7 @@
 The frames that any view wants are resized as soon as they are decoded; the others are neither converted nor kept.
 """
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
+from h2a_curation.foundation.media_formats import ONLY_ITSELF
 from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+_TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""FFmpeg shows files of text as films of a terminal."""
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -36,19 +41,20 @@ class ViewedVideo:
         return np.stack([cropped(self.frames, places, region) for places in self.segments for region in self.regions])
 
 
-def look(path: Path, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
+def look(video: Path | bytes, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
     """Decode a video once for all its views, each `target` (height and width) in size.
 
-    `num_frames` is what a list says of a folder of frames. ValueError for what cannot be decoded, or is shorter.
+    It is a file, a folder with its frames, or the bytes of a file. `num_frames` is what a list says of a folder of
+    frames. ValueError for what cannot be decoded, or is shorter.
     """
-    if path.is_dir():
-        files = frame_files(path, num_frames)
+    if isinstance(video, Path) and video.is_dir():
+        files = frame_files(video, num_frames)
         wanted = sorted({i for segment in views.indices(len(files)) for i in segment})
         return _viewed(len(files), [resized(_image(files[i]), target) for i in wanted], wanted, views, target)
-    length = count_frames(path)
+    length = count_frames(video)
     for _ in range(2):
         wanted = sorted({i for segment in views.indices(length) for i in segment})
-        found, num_decoded = _decoded(path, wanted, target)
+        found, num_decoded = _decoded(video, wanted, target)
         if len(found) == len(wanted):
             return _viewed(length, found, wanted, views, target)
         # Some packets hold no frame, as with AVI's packed ones. The length is then that of the frames which came.
@@ -58,16 +64,23 @@ def look(path: Path, views: Views, target: tuple[int, int], num_frames: int | No
     raise ValueError("it holds no frame that can be decoded")
 
 
-def count_frames(path: Path) -> int:
+def opened(video: Path | bytes) -> InputContainer:
+    """A file of the user's, of any format; or bytes out of a shard, which may come from strangers and read no file."""
+    if isinstance(video, bytes):
+        return av.open(io.BytesIO(video), "r", container_options=ONLY_ITSELF)
+    return av.open(str(video), "r")
+
+
+def count_frames(video: Path | bytes) -> int:
     """Packets of a video, each of which holds a frame; ValueError for what cannot be opened or holds none."""
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
+        with opened(video) as container:
+            if not container.streams.video or container.format.name in _TEXT:
                 raise ValueError("it holds no video")
             packets = container.demux(container.streams.video[0])
             length = sum(packet.size > 0 for packet in packets)
     except (av.FFmpegError, OSError) as broken:
-        raise ValueError(f"it cannot be read: {_told(broken)}") from broken
+        raise ValueError(f"it cannot be read: {told(broken)}") from broken
     if not length:
         raise ValueError("it holds no frame")
     return length
@@ -94,14 +107,14 @@ def _viewed(length: int, found: list[Frames], wanted: list[int], views: Views, t
     return ViewedVideo(length=length, frames=frames, segments=segments, regions=regions)
 
 
-def _decoded(path: Path, wanted: Sequence[int], target: tuple[int, int]) -> tuple[list[Frames], int]:
+def _decoded(video: Path | bytes, wanted: Sequence[int], target: tuple[int, int]) -> tuple[list[Frames], int]:
     """The wanted frames, resized, as far as they come; and how many frames came before the last of them did."""
     kept: list[Frames] = []
     num_decoded = 0
     left = iter(wanted)
     following = next(left, None)
     try:
-        for frame in _frames(path):
+        for frame in decoded_frames(video):
             if num_decoded == following:
                 kept.append(resized(frame.to_ndarray(), target))
                 following = next(left, None)
@@ -109,22 +122,22 @@ def _decoded(path: Path, wanted: Sequence[int], target: tuple[int, int]) -> tupl
             if following is None:
                 break
     except (av.FFmpegError, OSError) as broken:
-        raise ValueError(f"frame {num_decoded} cannot be decoded: {_told(broken)}") from broken
+        raise ValueError(f"frame {num_decoded} cannot be decoded: {told(broken)}") from broken
     return kept, num_decoded
 
 
-def _frames(path: Path) -> Iterator["_Frame"]:
+def decoded_frames(video: Path | bytes) -> Iterator["DecodedFrame"]:
     """Frames in the order of showing, each converted when it is asked for."""
     reformatter = VideoReformatter()
-    with av.open(str(path)) as container:
+    with opened(video) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # videos are decoded beside each other
         for frame in container.decode(stream):
-            yield _Frame(frame, reformatter)
+            yield DecodedFrame(frame, reformatter)
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class DecodedFrame:
     """A decoded frame, not converted yet."""
 
     frame: av.VideoFrame
@@ -150,6 +163,6 @@ def _number(file: Path) -> int:
     return int(found[1]) if found else -1
 
 
-def _told(broken: Exception) -> str:
+def told(broken: Exception) -> str:
     """The first line of an error, without the path that FFmpeg repeats."""
     return str(getattr(broken, "strerror", None) or broken).splitlines()[0]

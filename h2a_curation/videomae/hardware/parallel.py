@@ -75,6 +75,11 @@ def device_kind(asked: str | None) -> str:
     return kind
 
 
+def alone(device: str | None) -> ProcessGroup:
+    """This process by itself, whatever torchrun says; ValueError as `device_kind`."""
+    return ProcessGroup(device=torch.device(device_kind(device)))
+
+
 @contextmanager
 def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[ProcessGroup]:
     """The world that torchrun's variables RANK, WORLD_SIZE and LOCAL_RANK describe; without them, this process alone.
