@@ -90,9 +90,9 @@ def evaluate(
     )
     means = Means(device=device, dtype=dtype.value, workers=workers, views_at_once=views_at_once)
     folder = out or Path("build") / "evaluate" / f"{Path(task).stem}-{source[0].stem}"
-    done = evaluated(asked, source, folder, sampled, means, _facts(facts or []), _progress(), typer.echo)
+    done = evaluated(asked, source, folder, sampled, means, _facts(facts or []), evaluation_progress(), typer.echo)
     if done is not None:
-        _show(done)
+        show_evaluation(done)
 
 
 def _views(text: str) -> tuple[int, int]:
@@ -108,7 +108,7 @@ def _facts(facts: list[str]) -> dict[str, int]:
     return read_facts(facts)
 
 
-def _progress() -> "Progress":
+def evaluation_progress() -> "Progress":
     """A line at each tenth of a split, and for each of the first videos that cannot be seen."""
     num_lost = 0
 
@@ -141,7 +141,8 @@ def _show_check(found: "Checked") -> None:
         typer.echo(f"and {len(found.lost) - _SHOWN} more")
 
 
-def _show(done: "Evaluation") -> None:
+def show_evaluation(done: "Evaluation") -> None:
+    """Print the figures of each split."""
     for name, one in done.figures.items():
         low, high = one.intervals["top1"]
         typer.echo(
