@@ -10,6 +10,7 @@ from h2a_curation.jobs.evaluate import Means, Sampled, Task, evaluate
 from h2a_curation.jobs.finetune import TEST
 from h2a_curation.videomae.convert.files import read
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.async_save import Saver
 from tests.videomae.finetune.colours import CPU, FEW, run, write_set
 
 KEYS = [
@@ -145,3 +146,18 @@ def test_the_weights_of_pretraining_are_taken_and_the_rest_is_fresh(listing, tmp
     theirs = checkpoint.load(tmp_path / "pretrained.pth")["model"]
     assert torch.allclose(ours["blocks.1.mlp.fc1.weight"], theirs["encoder.blocks.1.mlp.fc1.weight"], atol=1e-6)
     assert ours["head.weight"].std() < 1e-4
+
+
+@pytest.mark.parametrize("setting", ["drop_path=0.5", "head_dropout=0.5"])
+def test_what_is_dropped_makes_another_run(listing, tmp_path, setting):
+    settings = ("epochs=1", "batch_clips=6", "warmup=0", "lr=0.05", "head_scale=1")
+    for name, more in (("plain", ()), ("dropping", (setting,))):
+        run(listing, tmp_path / name, settings=(*settings, *more))
+    assert losses(tmp_path / "plain")[0] != losses(tmp_path / "dropping")[0]
+
+
+def test_a_best_checkpoint_takes_the_place_of_no_other(tmp_path):
+    with Saver(tmp_path, keep=1) as saver:
+        for name in ("checkpoint-0.pth", checkpoint.LAST, checkpoint.BEST):
+            saver.save(name, {"step": 1})
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-0.pth", checkpoint.LAST, checkpoint.BEST}
