@@ -140,6 +140,33 @@ class AugmentationRules:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampledRules(ClipRules):
+    """Which videos a step of fine-tuning has, and which frames are taken of them, in a test too."""
+
+    sparse: bool = False
+    """A frame from each of equal parts of the whole video, in place of a clip with a stride."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRules:
+    """What is put on top of a pretrained model, and how far what is below may change."""
+
+    layer_decay: Annotated[float, Range(above=0, at_most=1)] = field(default=0.75, metadata=MAY_CHANGE)
+    """Rate of each layer over that of the one above it; 1 has one rate for all."""
+    head_scale: NotNegative = 0.001
+    """What the drawn weights of a fresh head are multiplied by."""
+    head_dropout: Annotated[float, Range(at_least=0, below=1)] = field(default=0.0, metadata=MAY_CHANGE)
+    """Share of the features that the head does not see of a sample."""
+    mean_pooling: bool = True
+    """The mean over all tokens is classified; false takes the first token."""
+    average_decay: Annotated[float | None, Range(above=0, below=1)] = None
+    """How much stays of a running average of the weights, kept as `model_ema`; None keeps none."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MixingRules:
     """How clips are blended with each other, and how sure a classifier shall be."""
 
@@ -213,3 +240,18 @@ class TaskRecipe(ClipRules, LearningRules, KeepingRules):
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe(TaskRecipe, DataRules, OptimisationRules, SavingRules, MaskingRules):
     """How a model is pretrained; defaults are those of the official pretraining scripts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuningRecipe(TaskRecipe, SampledRules, AugmentationRules, MixingRules, ClassifierRules):
+    """How a classifier is fine-tuned."""
+
+    def __post_init__(self) -> None:
+        TaskRecipe.__post_init__(self)
+        AugmentationRules.__post_init__(self)
+        if self.mixes and self.batch_clips * self.views % 2:
+            raise MisfitError(
+                ("batch_clips",),
+                f"mixup pairs the samples of a step, and {self.batch_clips} clips with {self.views} views each are odd "
+                "in number: use an even batch_clips, or mixup 0 and cutmix 0",
+            )

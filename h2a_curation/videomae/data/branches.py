@@ -1,4 +1,4 @@
-"""Which branches of a model are left out for a sample: by (seed, epoch, place) alone, as all that is drawn for it."""
+"""Which branches and features of a model are left out for a sample: decided by (seed, epoch, place) alone."""
 
 from collections.abc import Sequence
 
@@ -17,3 +17,9 @@ def draw_branches(key: str, num_samples: int, rates: Sequence[float]) -> Tensor:
     """
     drawn = random_state(f"{key}/branches").random_sample((num_samples, len(rates), BRANCHES))
     return kept_branches(torch.from_numpy(drawn.astype(np.float32)), rates)
+
+
+def draw_features(key: str, num_samples: int, width: int, rate: float) -> Tensor:
+    """[sample, feature] for the samples of one clip: 0 for a share of `rate`, and what makes up for it for the rest."""
+    drawn = random_state(f"{key}/features").random_sample((num_samples, width))
+    return torch.from_numpy((drawn >= rate).astype(np.float32) / np.float32(1 - rate))

@@ -132,9 +132,11 @@ class PatchEmbed(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD), persistent=False)
 
     def forward(self, patches_BnP: Tensor) -> Tensor:
-        """[batch, n, width] of uint8 patches."""
-        pixels = patches_BnP.view(*patches_BnP.shape[:-1], -1, 3).float() / 255
-        normalised = ((pixels - self.mean) / self.std).flatten(-2)
+        """[batch, n, width] of uint8 patches, or of floats that are normalised already."""
+        normalised = patches_BnP
+        if not patches_BnP.is_floating_point():
+            pixels = patches_BnP.view(*patches_BnP.shape[:-1], -1, 3).float() / 255
+            normalised = ((pixels - self.mean) / self.std).flatten(-2)
         weight = self.proj.weight.permute(0, 2, 3, 4, 1).flatten(1)
         return functional.linear(normalised, weight, self.proj.bias)
 
