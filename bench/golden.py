@@ -5,8 +5,7 @@
 prints one line for each file of the folder's manifest.json: the value that is farthest off, and how far. Exit 1 when
 one is out of tolerance, damaged, missing, or of a kind that nothing here checks. Settings come from the manifest and
 kinds from what is in the files, so that folders with other names, seeds and models are checked too. A setting that
-nothing here reads fails its file. What needs fine-tuning's steps prints `pending`, whole files and single arrays, and
-counts as neither.
+nothing here reads fails its file.
 """
 
 import argparse
@@ -21,6 +20,7 @@ from typing import Any
 from bench import golden_classifier as classifier
 from bench import golden_data as data
 from bench import golden_file
+from bench import golden_finetune as finetune
 from bench import golden_pretrain as pretrain
 from bench.golden_claim import Claim
 from bench.golden_file import UNREADABLE, GoldenFile, Meta
@@ -34,10 +34,13 @@ class Kind:
 
     known_by: str
     """Pattern of a name that each holds."""
-    check: Check | None
-    """None where nothing does yet."""
-    pending: tuple[str, ...] = ()
-    """Patterns of arrays that nothing checks yet, and of settings that only they need."""
+    check: Check
+
+
+def check_augment(file: GoldenFile) -> Iterator[Claim]:
+    """What pretraining, tests and fine-tuning make of frames."""
+    yield from data.check_augment(file)
+    yield from finetune.check_augment(file)
 
 
 KINDS = [
@@ -49,18 +52,18 @@ KINDS = [
     Kind("pre0_frame_ids", data.check_frame_indices),
     Kind("ft0_test", data.check_frame_indices),
     Kind("raw0_test", data.check_frame_indices),
-    Kind("pretrain0_clip", data.check_augment, ("ra_*", "rapolicy_*", "ftaug_*")),
+    Kind("pretrain0_clip", check_augment),
     Kind("v0", data.check_schedules),
     Kind("in0", data.check_interpolation),
     Kind("full_*x*", data.check_sinusoid),
     Kind("rows_*x*", data.check_sinusoid),
-    Kind("out.logits", classifier.check_model, ("out.logits_train_mode*", "drop_path*")),
-    Kind("init.head.weight", None),
-    Kind("head.weight", None),
-    Kind("patch_embed.proj.weight", None),
-    Kind("x_0", None),
+    Kind("out.logits", classifier.check_model),
+    Kind("init.head.weight", finetune.check_steps),
+    Kind("head.weight", finetune.check_checkpoint),
+    Kind("patch_embed.proj.weight", finetune.check_checkpoint),
+    Kind("x_0", finetune.check_mixup),
     Kind("copied_into_finetune", classifier.check_load_mapping),
-    Kind("", None),  # layer_decay_groups.json is a list
+    Kind("", finetune.check_layer_decay),  # layer_decay_groups.json is a list
     Kind("expected.json", classifier.check_merge),
 ]
 
@@ -88,17 +91,11 @@ def kind_of(file: GoldenFile) -> Kind:
 
 
 def claims_of(file: GoldenFile, kind: Kind) -> list[Claim]:
-    """All values that the file tells of; ValueError for arrays and settings that nobody looks at and that are not
-    pending."""
-    assert kind.check is not None
+    """All values that the file tells of; ValueError for arrays and settings that nobody looks at."""
     claims = list(kind.check(file))
-    left, unknown = (
-        [name for name in values.unasked() if not any(fnmatch(name, p) for p in kind.pending)]
-        for values in (file.contents, file.meta)
-    )
-    if left or not claims:
+    if (left := file.contents.unasked()) or not claims:
         raise ValueError(f"nothing here checks {', '.join(left) or 'it'}")
-    if unknown:
+    if unknown := file.meta.unasked():
         raise ValueError(f"nothing here knows the setting {', '.join(unknown)}")
     return claims
 
@@ -109,19 +106,13 @@ def line_for(path: Path, entry: Meta) -> tuple[str, bool]:
     try:
         file = golden_file.read(path, entry.get("meta", {}))
         golden_file.check_complete(file, entry)
-        kind = kind_of(file)
-        if kind.check is None:
-            return f"pending  {name}", True
-        claims = claims_of(file, kind)
+        claims = claims_of(file, kind_of(file))
     except UNREADABLE as broken:
         reason = " ".join(f"{type(broken).__name__ if isinstance(broken, KeyError) else ''} {broken}".split())
         return f"FAILED   {name}: {reason}", False
     worst = max(claims, key=Claim.error)
     passed = worst.error() <= 1
-    left = {p: [n for n in file.contents.unasked() if fnmatch(n, p)] for p in kind.pending}
-    named = ", ".join(p if len(found) > 1 else found[0] for p, found in left.items() if found)
-    pending = f"; pending: {named}" if named else ""
-    return f"{'ok    ' if passed else 'FAILED'}   {name}: {len(claims)} values, {worst.said()}{pending}", passed
+    return f"{'ok    ' if passed else 'FAILED'}   {name}: {len(claims)} values, {worst.said()}", passed
 
 
 def report(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """What the golden files say of classifiers: their forward, what they take from a checkpoint, and merged views."""
 
+import fnmatch
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from bench.golden_claim import Claim
-from bench.golden_file import GoldenFile
+from bench.golden_file import Contents, GoldenFile, Meta
 from bench.golden_pretrain import FORWARD, GRADIENT, check_settings, config_of
 from h2a_curation.videomae.convert.files import Found
 from h2a_curation.videomae.convert.fill import fill
@@ -18,6 +19,7 @@ from h2a_curation.videomae.convert.shape import shape_of
 from h2a_curation.videomae.evaluate.merge import Merge, merged, ranked
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.model.classifier import Classifier
+from h2a_curation.videomae.model.drop_path import BRANCHES, drop_rates, kept_branches
 
 
 def check_model(file: GoldenFile) -> Iterator[Claim]:
@@ -32,6 +34,8 @@ def check_model(file: GoldenFile) -> Iterator[Claim]:
         yield Claim("features", model.features(video).detach(), golden["out.features"], FORWARD)
     logits = model(video)
     yield Claim("logits", logits.detach(), golden["out.logits"], FORWARD)
+    for name in fnmatch.filter(golden, "out.logits_train_mode_torchseed_*"):
+        yield from _check_dropping(model, video, golden, meta, int(name.rpartition("_")[2]))
     loss = cross_entropy(logits, golden["in.soft_target"])
     if "loss.soft_target_ce" in golden:
         yield Claim("loss", loss.detach().view(1), golden["loss.soft_target_ce"].view(1), FORWARD)
@@ -42,6 +46,19 @@ def check_model(file: GoldenFile) -> Iterator[Claim]:
     ours = {name: p.grad for name, p in model.named_parameters()}
     for name, gradient in golden.under("grad.").items():
         yield Claim(f"gradient of {name}", ours[name], gradient, GRADIENT)
+
+
+def _check_dropping(model: Classifier, video: torch.Tensor, golden: Contents, meta: Meta, seed: int) -> Iterator[Claim]:
+    """Logits of a model that drops branches as torch's generator of this seed says: none in blocks of rate 0."""
+    rates = drop_rates(meta["drop_path"], model.config.depth)
+    yield Claim("drop path rates", rates, golden["drop_path_rates"], (0.0, 1e-7))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.zeros(len(video), len(rates), BRANCHES)
+    for block, rate in enumerate(rates):
+        for branch in range(BRANCHES if rate else 0):
+            drawn[:, block, branch] = torch.rand(len(video), generator=generator)
+    logits = model(video, kept_branches(drawn, rates)).detach()
+    yield Claim("logits in training", logits, golden[f"out.logits_train_mode_torchseed_{seed}"], FORWARD)
 
 
 def check_load_mapping(file: GoldenFile) -> Iterator[Claim]:

@@ -95,7 +95,7 @@ def evaluate(
         asked, source, folder, sampled, means, _facts(facts or []), told_progress("evaluate", of_split=True), typer.echo
     )
     if done is not None:
-        _show(done)
+        show_evaluation(done)
 
 
 def read_views(text: str) -> tuple[int, int]:
@@ -146,7 +146,8 @@ def _show_check(found: "Checked") -> None:
         typer.echo(f"and {len(found.lost) - SHOWN} more")
 
 
-def _show(done: "Evaluation") -> None:
+def show_evaluation(done: "Evaluation") -> None:
+    """Print the figures of each split."""
     for name, one in done.figures.items():
         show_figures(name, one)
     for note in done.notes:

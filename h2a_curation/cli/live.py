@@ -14,19 +14,19 @@ LINE_EVERY_S = 60.0
 
 
 @contextmanager
-def training_shown() -> "Iterator[Watcher]":
-    """A Watcher that draws on stderr, so that stdout stays for results."""
+def training_shown(name: str = "pretraining") -> "Iterator[Watcher]":
+    """A Watcher that draws on stderr, so that stdout stays for results; `name` is what the training is called."""
     from h2a_curation.videomae.loop.watch import Watcher
 
     if not sys.stderr.isatty():
-        yield Watcher(progress=_lines(), say=_line)
+        yield Watcher(progress=_lines(name), say=_line)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("pretraining"),
+        TextColumn(name),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -44,7 +44,7 @@ def training_shown() -> "Iterator[Watcher]":
         yield Watcher(progress=progress, say=lambda line: bars.console.print(line, markup=False, highlight=False))
 
 
-def _lines() -> "Progress":
+def _lines(name: str) -> "Progress":
     said_s = time.monotonic()
 
     def progress(done: int, total: int, live: "Live") -> None:
@@ -52,7 +52,7 @@ def _lines() -> "Progress":
         tenth = done * 10 // total != (done - 1) * 10 // total
         if tenth or done == total or time.monotonic() - said_s >= LINE_EVERY_S:
             said_s = time.monotonic()
-            _line(f"pretraining: {done} of {total}, {_said(live)}")
+            _line(f"{name}: {done} of {total}, {_said(live)}")
 
     return progress
 

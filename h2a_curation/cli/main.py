@@ -14,7 +14,19 @@ import typer
 from typer.exceptions import TyperException
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.cli import audit, catalog, classes, evaluation, jobs, mining, models, probes, single, training
+from h2a_curation.cli import (
+    audit,
+    catalog,
+    classes,
+    evaluation,
+    finetuning,
+    jobs,
+    mining,
+    models,
+    probes,
+    single,
+    training,
+)
 from h2a_curation.foundation import child_processes
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
@@ -48,6 +60,7 @@ app.command()(jobs.build)
 app.command()(mining.mine)
 app.command()(jobs.decide)
 app.command()(jobs.pretrain)
+app.command()(finetuning.finetune)
 app.command()(evaluation.evaluate)
 app.command()(probes.features)
 app.command()(probes.probe)

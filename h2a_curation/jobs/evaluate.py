@@ -162,13 +162,14 @@ def evaluate(
         told = f"once for each of {len(benchmark.splits)} splits, not {len(sources)} times"
         raise ValueError(f"give --from once, or {told}")
     with joined(means.device, patience_s=PATIENCE_S) as world:
-        return _evaluated(benchmark, sources, out, sampled, means, asked, (progress, say), world)
+        return evaluated_by(benchmark, sources, out, sampled, means, asked, (progress, say), world)
 
 
-def _evaluated(
+def evaluated_by(
     benchmark: Benchmark, sources: Sequence[Path], out: Path, sampled: Sampled, means: Means, asked: Mapping[str, int],
     told: tuple[Progress, Say], world: ProcessGroup,
 ) -> Evaluation | None:  # fmt: skip
+    """The evaluation by processes that are together already: see `evaluate`."""
     progress, say = told
     splits, notes = list(benchmark.splits), list(benchmark.notes)
     if len(splits) > 1 and len(sources) == 1:

@@ -76,7 +76,7 @@ def classifier_from(
     """
     found = files.read(source)
     try:
-        config = _config(found, asked or {})
+        config = encoder_config(found, asked or {})
         if num_classes is None and any(name not in found.tensors for name in _HEAD):
             told = "its weights end without a head; h2a features takes it as it is"
             raise ValueError(f"it holds no classifier ({found.layout}): {told}")
@@ -96,7 +96,7 @@ def encoder_from(
     """
     found = files.read(source)
     try:
-        config = _config(found, asked or {})
+        config = encoder_config(found, asked or {})
         model: FrozenEncoder | Classifier
         if "fc_norm.weight" in found.tensors or all(name in found.tensors for name in _HEAD):
             model = Classifier(config, 1, mean_pooling=_pools(found))
@@ -150,8 +150,11 @@ def _norms(model: nn.Module) -> list[tuple[str, nn.LayerNorm]]:
     return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.LayerNorm)]
 
 
-def _config(found: files.Found, asked: Mapping[str, int]) -> ModelConfig:
-    """The encoder's shape alone: nobody need tell of a decoder what a classifier does without."""
+def encoder_config(found: files.Found, asked: Mapping[str, int]) -> ModelConfig:
+    """The encoder's shape alone: nobody need tell of a decoder what a classifier does without.
+
+    ValueError where neither the weights nor `asked` tell all of it.
+    """
     encoder = {name: tensor for name, tensor in found.tensors.items() if name.startswith("encoder.")}
     config, untold = shape.shape_of(encoder, found.said, asked)
     if untold:

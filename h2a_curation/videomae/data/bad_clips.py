@@ -7,7 +7,7 @@ from pathlib import Path
 
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.foundation.plain_text import read_text
-from schemas import Member
+from h2a_curation.videomae.data.item import Item
 
 FILE = "bad-clips.txt"
 """A run's list of the clips that it could not decode, in the form that `--skip-clips` takes."""
@@ -22,10 +22,10 @@ class BadClips:
     _found: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
-    def note(self, member: Member, reason: str) -> None:
+    def note(self, item: Item, reason: str) -> None:
         """Remember a clip, and why it cannot be used."""
         with self._lock:
-            self._found.setdefault(member.clip_id, reason)
+            self._found.setdefault(item.clip_id, reason)
 
     def beyond(self, known: Mapping[str, str]) -> list[tuple[str, str]]:
         """The clips found that are not among those known, each with its reason."""
@@ -46,7 +46,7 @@ def known_list(folder: Path) -> dict[str, str]:
     return {clip_id.strip(): reason.strip() for clip_id, _, reason in (line.partition("#") for line in lines)}
 
 
-def read_skip_list(path: Path, members: Sequence[Member]) -> tuple[str, ...]:
+def read_skip_list(path: Path, members: Sequence[Item]) -> tuple[str, ...]:
     """The clips that a file names, one a line, `#` beginning a comment; in the order of their ids.
 
     ValueError with file and line for what is no clip of these, or where none of them would be left.

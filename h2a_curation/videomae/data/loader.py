@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from h2a_curation.videomae.data.bad_clips import BadClips
+from h2a_curation.videomae.data.item import Item
 from h2a_curation.videomae.data.sampling import epoch_order
 from schemas import Member
 
@@ -21,7 +22,9 @@ ReadClip = Callable[[Member], bytes]
 Piece = tuple[int, int, int]
 """(step, part, num_parts): one of equal parts of a step's clips."""
 B = TypeVar("B")
+M = TypeVar("M", bound=Item)
 Made = TypeVar("Made", covariant=True)
+Drawn = TypeVar("Drawn", bound=Item)
 
 _STAND_INS = 8
 """Clips that are tried in turn for one that does not decode."""
@@ -34,14 +37,16 @@ PINNED_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class Draw(Generic[M]):
     """What is drawn at one place of an epoch."""
 
     key: str
     """It decides all that is drawn for the clip: frames, crops, masks."""
-    member: Member
-    stand_ins: tuple[Member, ...] = ()
+    member: M
+    stand_ins: tuple[M, ...] = ()
     """Clips that take its place, in turn, where it cannot be decoded."""
+    step_key: str = ""
+    """It decides all that is drawn for the whole step."""
 
 
 class Making(Protocol[Made]):
@@ -55,10 +60,10 @@ class Making(Protocol[Made]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream(ABC, Generic[B]):
+class Stream(ABC, Generic[M, B]):
     """All batches of a run, by step: which clips are drawn when. What is made of them, a task says in a subclass."""
 
-    members: Sequence[Member]
+    members: Sequence[M]
     seed: int
     skipped: frozenset[str] = frozenset()
     """Clips that are left out: where one is drawn, the next of the epoch that is not stands in, once more than else."""
@@ -83,7 +88,7 @@ class Stream(ABC, Generic[B]):
         """Memory of all samples of one clip."""
 
     @abstractmethod
-    def begin(self, draws: Sequence[Draw], *, pinned: bool) -> Making[B]:
+    def begin(self, draws: Sequence[Draw[M]], *, pinned: bool) -> Making[B]:
         """An empty batch of these draws; `pinned` puts it where a GPU fetches it without waiting."""
 
     @property
@@ -92,13 +97,13 @@ class Stream(ABC, Generic[B]):
         return max(1, len(self.members) // self.batch_clips)
 
     def batch(self, step: int, part: int = 0, num_parts: int = 1) -> B:
-        """The part-th of `num_parts` equal, contiguous parts of a step's batch.
+        """The part-th of `num_parts` equal parts of a step's batch.
 
         ValueError where the batch does not divide into so many.
         """
         return made(self.draws(step, part, num_parts), self.begin)
 
-    def draws(self, step: int, part: int, num_parts: int) -> list[Draw]:
+    def draws(self, step: int, part: int, num_parts: int) -> list[Draw[M]]:
         """What such a part consists of, in its order; raises as `batch`."""
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
         order = self._order(epoch)
@@ -106,19 +111,25 @@ class Stream(ABC, Generic[B]):
             raise ValueError(
                 f"a batch of {self.batch_clips} clips does not divide into {num_parts} parts (devices x micro-steps)"
             )
-        size = self.batch_clips // num_parts
-        first = step_in_epoch * self.batch_clips + part * size
-        return [self._draw(order, place, f"{self.seed}/{epoch}/{place}") for place in range(first, first + size)]
+        first = step_in_epoch * self.batch_clips
+        step_key = f"{self.seed}/{epoch}/step {step_in_epoch}"
+        places = (first + place for place in self.places(part, num_parts))
+        return [self._draw(order, place, f"{self.seed}/{epoch}/{place}", step_key) for place in places]
 
-    def _draw(self, order: Sequence[int], place: int, key: str) -> Draw:
+    def places(self, part: int, num_parts: int) -> Sequence[int]:
+        """Places in a step's batch that make up a part: neighbours, unless a task needs others together."""
+        size = self.batch_clips // num_parts
+        return range(part * size, (part + 1) * size)
+
+    def _draw(self, order: Sequence[int], place: int, key: str, step_key: str) -> Draw[M]:
         if not self.skipped and not self.bad.limit:
-            return Draw(key=key, member=self.members[order[place % len(order)]])
+            return Draw(key=key, member=self.members[order[place % len(order)]], step_key=step_key)
         following = (self.members[order[(place + i) % len(order)]] for i in range(len(order)))
         usable = (member for member in following if member.clip_id not in self.skipped)
         chosen = list(islice(usable, 1 + (_STAND_INS if self.bad.limit else 0)))
         if not chosen:  # a balanced epoch may draw skipped clips alone
             chosen = [next(member for member in self.members if member.clip_id not in self.skipped)]
-        return Draw(key=key, member=chosen[0], stand_ins=tuple(chosen[1:]))
+        return Draw(key=key, member=chosen[0], stand_ins=tuple(chosen[1:]), step_key=step_key)
 
     def _order(self, epoch: int) -> list[int]:
         if epoch not in self._orders:
@@ -128,7 +139,7 @@ class Stream(ABC, Generic[B]):
         return self._orders[epoch]
 
 
-def first_that_decodes(draw: Draw, fill: Callable[[Member], None], bad: BadClips) -> Member:
+def first_that_decodes(draw: Draw[M], fill: Callable[[M], None], bad: BadClips) -> M:
     """Fill by the clip of a draw, or by a stand-in; returns the one. Those before it are noted as bad.
 
     Which it is depends on the clips alone, so that a run which goes on makes the same of the same draw.
@@ -144,11 +155,11 @@ def first_that_decodes(draw: Draw, fill: Callable[[Member], None], bad: BadClips
     return last
 
 
-class _Begin(Protocol[Made]):
-    def __call__(self, draws: Sequence[Draw], *, pinned: bool) -> Making[Made]: ...
+class _Begin(Protocol[Drawn, Made]):
+    def __call__(self, draws: Sequence[Draw[Drawn]], *, pinned: bool) -> Making[Made]: ...
 
 
-def made(draws: Sequence[Draw], begin: _Begin[B]) -> B:
+def made(draws: Sequence[Draw[M]], begin: _Begin[M, B]) -> B:
     """The batch of these draws, clip after clip, in this thread."""
     making = begin(draws, pinned=False)
     for i in range(len(draws)):
@@ -164,7 +175,7 @@ def pinned_bytes(clip_bytes: int, piece_clips: int, workers: int) -> int:
 
 @contextmanager
 def prefetched(
-    stream: Stream[B], pieces: Iterable[Piece], workers: int, *, pinned: bool = False
+    stream: Stream[M, B], pieces: Iterable[Piece], workers: int, *, pinned: bool = False
 ) -> Iterator[Iterator[B]]:
     """The batches of these pieces, in order, made ahead by threads: each thread makes a clip at a time.
 

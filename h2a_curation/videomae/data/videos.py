@@ -1,11 +1,11 @@
-"""All views of one video from one decode, of a file or of a folder with its frames.
+"""The frames of one video that are wanted, from one decode of a file, of a folder with its frames or of bytes.
 
-The frames that any view wants are resized as soon as they are decoded; the others are neither converted nor kept.
+The views of a test are resized as soon as they are decoded; frames that nobody wants are neither converted nor kept.
 """
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
-_TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-"""FFmpeg shows files of text as films of a terminal."""
+Source = Path | bytes
+"""A video's file, the folder of its frames, or the bytes of a file."""
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -41,22 +41,49 @@ class ViewedVideo:
         return np.stack([cropped(self.frames, places, region) for places in self.segments for region in self.regions])
 
 
-def look(video: Path | bytes, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
+def look(source: Source, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
     """Decode a video once for all its views, each `target` (height and width) in size.
 
     It is a file, a folder with its frames, or the bytes of a file. `num_frames` is what a list says of a folder of
     frames. ValueError for what cannot be decoded, or is shorter.
     """
-    if isinstance(video, Path) and video.is_dir():
-        files = frame_files(video, num_frames)
-        wanted = sorted({i for segment in views.indices(len(files)) for i in segment})
-        return _viewed(len(files), [resized(_image(files[i]), target) for i in wanted], wanted, views, target)
-    length = count_frames(video)
+
+    def wanted_of(length: int) -> list[int]:
+        return sorted({i for segment in views.indices(length) for i in segment})
+
+    length, found, wanted = _found(source, wanted_of, num_frames, lambda frame: resized(frame, target))
+    return _viewed(length, found, wanted, views, target)
+
+
+def take(source: Source, choose: Callable[[int], Sequence[int]], num_frames: int | None = None) -> Frames:
+    """[frame, height, width, rgb]: the frames that are chosen of a video of so many, in that order, as they are.
+
+    It may be asked twice, with another length, as containers do not always tell it. Raises as `look`.
+    """
+    length, found, wanted = _found(source, lambda length: sorted({*choose(length)}), num_frames, lambda frame: frame)
+    places = {index: place for place, index in enumerate(wanted)}
+    if len({frame.shape for frame in found}) > 1:
+        raise ValueError("its frames are of several sizes")
+    return np.stack([found[places[index]] for index in choose(length)])
+
+
+def _found(
+    source: Source,
+    wanted_of: Callable[[int], list[int]],
+    num_frames: int | None,
+    made: Callable[[Frames], Frames],
+) -> tuple[int, list[Frames], list[int]]:
+    """The video's length, the wanted frames as `made` leaves them, and which they are."""
+    if isinstance(source, Path) and source.is_dir():
+        files = frame_files(source, num_frames)
+        wanted = wanted_of(len(files))
+        return len(files), [made(_image(files[i])) for i in wanted], wanted
+    length = count_frames(source)
     for _ in range(2):
-        wanted = sorted({i for segment in views.indices(length) for i in segment})
-        found, num_decoded = _decoded(video, wanted, target)
+        wanted = wanted_of(length)
+        found, num_decoded = _decoded(source, wanted, made)
         if len(found) == len(wanted):
-            return _viewed(length, found, wanted, views, target)
+            return length, found, wanted
         # Some packets hold no frame, as with AVI's packed ones. The length is then that of the frames which came.
         if not num_decoded:
             break
@@ -64,18 +91,16 @@ def look(video: Path | bytes, views: Views, target: tuple[int, int], num_frames:
     raise ValueError("it holds no frame that can be decoded")
 
 
-def opened(video: Path | bytes) -> InputContainer:
-    """A file of the user's, of any format; or bytes out of a shard, which may come from strangers and read no file."""
-    if isinstance(video, bytes):
-        return av.open(io.BytesIO(video), "r", container_options=ONLY_ITSELF)
-    return av.open(str(video), "r")
+def opened(source: Source) -> InputContainer:
+    """The container of a file, or of its bytes, which may come from strangers: it reads no other file."""
+    return av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r", container_options=ONLY_ITSELF)
 
 
-def count_frames(video: Path | bytes) -> int:
+def count_frames(source: Source) -> int:
     """Packets of a video, each of which holds a frame; ValueError for what cannot be opened or holds none."""
     try:
-        with opened(video) as container:
-            if not container.streams.video or container.format.name in _TEXT:
+        with opened(source) as container:
+            if not container.streams.video:
                 raise ValueError("it holds no video")
             packets = container.demux(container.streams.video[0])
             length = sum(packet.size > 0 for packet in packets)
@@ -107,16 +132,16 @@ def _viewed(length: int, found: list[Frames], wanted: list[int], views: Views, t
     return ViewedVideo(length=length, frames=frames, segments=segments, regions=regions)
 
 
-def _decoded(video: Path | bytes, wanted: Sequence[int], target: tuple[int, int]) -> tuple[list[Frames], int]:
-    """The wanted frames, resized, as far as they come; and how many frames came before the last of them did."""
+def _decoded(source: Source, wanted: Sequence[int], made: Callable[[Frames], Frames]) -> tuple[list[Frames], int]:
+    """The wanted frames, as `made` leaves them, as far as they come; and how many came before the last of them did."""
     kept: list[Frames] = []
     num_decoded = 0
     left = iter(wanted)
     following = next(left, None)
     try:
-        for frame in decoded_frames(video):
+        for frame in decoded_frames(source):
             if num_decoded == following:
-                kept.append(resized(frame.to_ndarray(), target))
+                kept.append(made(frame.to_ndarray()))
                 following = next(left, None)
             num_decoded += 1
             if following is None:
@@ -126,10 +151,10 @@ def _decoded(video: Path | bytes, wanted: Sequence[int], target: tuple[int, int]
     return kept, num_decoded
 
 
-def decoded_frames(video: Path | bytes) -> Iterator["DecodedFrame"]:
+def decoded_frames(source: Source) -> Iterator["DecodedFrame"]:
     """Frames in the order of showing, each converted when it is asked for."""
     reformatter = VideoReformatter()
-    with opened(video) as container:
+    with opened(source) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # videos are decoded beside each other
         for frame in container.decode(stream):

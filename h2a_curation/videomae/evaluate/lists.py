@@ -6,29 +6,32 @@ from typing import Any
 
 from h2a_curation.videomae.evaluate.classes import ClassNumbers, plain
 from h2a_curation.videomae.evaluate.listed import Benchmark, Listed, line_of, lines, without_repeats
-from h2a_curation.videomae.evaluate.owners_lists import KINETICS, READERS
+from h2a_curation.videomae.evaluate.owners_lists import KINETICS, READERS, Purpose
 from h2a_curation.videomae.evaluate.places import Places
 
 TASKS = {"k400": "kinetics400", "ucf101": "ucf101", "hmdb51": "hmdb51", "ssv2": "ssv2"}
 """Names of tasks, and what their class lists are called in `data/benchmarks`."""
 
 
-def read(task: str, data: Path, classes: Sequence[str], listing: Path | None = None) -> Benchmark:
+def read(
+    task: str, data: Path, classes: Sequence[str], listing: Path | None = None, purpose: Purpose = "test"
+) -> Benchmark:
     """The videos of a benchmark below `data`; of a list of the official code, where `task` is none of TASKS.
 
     `classes` are the benchmark's, in its order. `listing` is the list to read in place of the one that lies in `data`.
+    `purpose` says whether videos to test on or to learn from are wanted.
     ValueError in one line, with file and line, for a list that cannot be read or is of other classes.
     """
     places = Places(data)
     if task not in TASKS:
         if not Path(task).is_file():
             raise ValueError(f"--task {task} is neither a file nor one of {', '.join(TASKS)}")
-        return _official("list", Path(task), data, classes)
-    found = listing if listing is not None else _own_list(task, places)
+        return _official("list", Path(task), data, classes, purpose)
+    found = listing if listing is not None else _own_list(task, places, purpose)
     if found is not None and found.is_file() and _is_official(found):
-        return _official(task, found, data, classes)
+        return _official(task, found, data, classes, purpose)
     splits, notes = {}, []
-    for split, videos in READERS[task](places, ClassNumbers(task, classes), listing).items():
+    for split, videos in READERS[task](places, ClassNumbers(task, classes), listing, purpose).items():
         splits[split], said = without_repeats(videos, split)
         notes += said
     return Benchmark(task=task, classes=classes, splits=splits, notes=notes, **_looked_at(task))
@@ -41,10 +44,10 @@ def _looked_at(task: str) -> dict[str, Any]:
     return {"stride": 2 if task == "hmdb51" else 4}
 
 
-def _own_list(task: str, places: Places) -> Path | None:
+def _own_list(task: str, places: Places, purpose: Purpose) -> Path | None:
     if task == "k400":
-        return places.file(KINETICS, "list of Kinetics-400")
-    names = ("val.csv", "test.csv")
+        return places.file(KINETICS[purpose], "list of Kinetics-400")
+    names = ("val.csv", "test.csv") if purpose == "test" else ("train.csv",)
     folder = next((folder for name in names if (folder := places.folder_of(name)) is not None), None)
     return next((folder / name for name in names if (folder / name).is_file()), None) if folder is not None else None
 
@@ -57,7 +60,7 @@ def _is_official(file: Path) -> bool:
     return "," not in first and first.rpartition(" ")[2].lstrip("-").isdigit()
 
 
-def _official(task: str, file: Path, data: Path, classes: Sequence[str]) -> Benchmark:
+def _official(task: str, file: Path, data: Path, classes: Sequence[str], purpose: Purpose) -> Benchmark:
     """A list of the official code; a path may hold blanks, and one that is relative lies in `data`."""
     numbers = {plain(name): number for number, name in enumerate(classes)}
     videos = []
@@ -79,9 +82,17 @@ def _official(task: str, file: Path, data: Path, classes: Sequence[str]) -> Benc
             )
         )
     videos, notes = without_repeats(videos, file.name)
-    named = classes or [str(number) for number in range(1 + max(video.label for video in videos))]
+    highest = max(video.label for video in videos)
+    if purpose == "train" and task in TASKS and highest + 1 < len(classes):
+        told = f"{file} has labels up to {highest}, and {task} has {len(classes)} classes"
+        raise ValueError(
+            f"{told}: it is another benchmark's list, or a part of this one's, which goes by --task {file}"
+        )
+    named = classes or [str(number) for number in range(1 + highest)]
     looked_at = _looked_at("ssv2" if all(video.num_frames is not None for video in videos) else task)
-    return Benchmark(task=task, classes=named, splits={"val": videos}, notes=notes, **looked_at)
+    return Benchmark(
+        task=task, classes=named, splits={"train" if purpose == "train" else "val": videos}, notes=notes, **looked_at
+    )
 
 
 def _check_folder(path: str, label: int, numbers: Mapping[str, int], where: str) -> None:

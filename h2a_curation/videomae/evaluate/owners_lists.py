@@ -1,26 +1,33 @@
-"""The lists of four benchmarks as their owners give them."""
+"""The lists of four benchmarks as their owners give them: of the videos to test on, or to learn from."""
 
 import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from h2a_curation.videomae.evaluate.classes import ClassNumbers, without_brackets
 from h2a_curation.videomae.evaluate.listed import Listed, line_of, lines
 from h2a_curation.videomae.evaluate.places import Places
 
 Splits = dict[str, list[Listed]]
-KINETICS = ("validate.csv", "val.csv", "validation.csv")
-_SSV2 = ("validation.json", "something-something-v2-validation.json")
+Purpose = Literal["test", "train"]
+KINETICS: dict[Purpose, tuple[str, ...]] = {
+    "test": ("validate.csv", "val.csv", "validation.csv"),
+    "train": ("train.csv", "training.csv"),
+}
+_SSV2: dict[Purpose, tuple[str, ...]] = {
+    "test": ("validation.json", "something-something-v2-validation.json"),
+    "train": ("train.json", "something-something-v2-train.json"),
+}
 _SSV2_CLASSES = ("labels.json", "something-something-v2-labels.json")
-_TEST = "2"
-"""HMDB51's mark of a video to test on; 1 is to train on, 0 neither."""
+_MARKS: dict[Purpose, str] = {"test": "2", "train": "1"}
+"""HMDB51's marks of videos to test on and to learn from; 0 is neither."""
 
 
-def _kinetics(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+def _kinetics(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: Purpose) -> Splits:
     """`label,youtube_id,time_start,time_end,split`, as DeepMind and CVDF give it."""
-    file = listing or places.file(KINETICS, "list of Kinetics-400")
+    file = listing or places.file(KINETICS[purpose], "list of Kinetics-400")
     with file.open(encoding="utf-8-sig", newline="") as opened:
         rows = csv.DictReader(opened)
         missing = [
@@ -33,7 +40,12 @@ def _kinetics(places: Places, numbers: ClassNumbers, listing: Path | None) -> Sp
         videos = [_kinetics_video(row, places, numbers, line_of(file, rows.line_num)) for row in rows]
     if not videos:
         raise ValueError(f"{file} holds no video")
-    return {"val": videos}
+    return {_split_of(purpose): videos}
+
+
+def _split_of(purpose: Purpose) -> str:
+    """What the one split of a benchmark is called."""
+    return "train" if purpose == "train" else "val"
 
 
 def _kinetics_video(row: dict[str, str], places: Places, numbers: ClassNumbers, where: str) -> Listed:
@@ -47,10 +59,10 @@ def _kinetics_video(row: dict[str, str], places: Places, numbers: ClassNumbers, 
     return Listed(video_id=stem, path=places.video((stem, video), folders), label=number)
 
 
-def _ucf101(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
-    """`classInd.txt` and `testlist01.txt` to `testlist03.txt`."""
+def _ucf101(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: Purpose) -> Splits:
+    """`classInd.txt` and `testlist01.txt` to `testlist03.txt`, or `trainlist01.txt` and so on."""
     if listing is not None:
-        return {"test": _ucf101_split(listing, places, numbers)}
+        return {purpose: _ucf101_split(listing, places, numbers)}
     file = places.file(("classInd.txt",), "classInd.txt of UCF101")
     told = {}
     for number, line in lines(file):
@@ -59,7 +71,7 @@ def _ucf101(places: Places, numbers: ClassNumbers, listing: Path | None) -> Spli
             raise ValueError(f"{line_of(file, number)}: {line!r} is no number and class")
         told[name] = int(place) - 1
     numbers.check_order(told, str(file))
-    found = {split: file.parent / f"testlist0{split}.txt" for split in "123"}
+    found = {split: file.parent / f"{purpose}list0{split}.txt" for split in "123"}
     if absent := [path.name for path in found.values() if not path.is_file()]:
         raise ValueError(f"{file.parent} holds no {', '.join(absent)}: UCF101 has three splits")
     return {split: _ucf101_split(path, places, numbers) for split, path in found.items()}
@@ -75,7 +87,7 @@ def _ucf101_split(file: Path, places: Places, numbers: ClassNumbers) -> list[Lis
     return videos
 
 
-def _hmdb51(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
+def _hmdb51(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: Purpose) -> Splits:
     """`CLASS_test_split1.txt` to 3 of each class, in one folder."""
     if listing is not None and not listing.is_dir():
         raise ValueError(f"--list {listing}: HMDB51's splits are a folder of files, three a class")
@@ -83,10 +95,10 @@ def _hmdb51(places: Places, numbers: ClassNumbers, listing: Path | None) -> Spli
     folder = listing if listing is not None else places.folder_of(first)
     if folder is None:
         raise ValueError(f"{places.roots[0]} holds no splits of HMDB51: neither it nor a folder in it has {first}")
-    return {split: _hmdb51_split(folder, split, places, numbers) for split in "123"}
+    return {split: _hmdb51_split(folder, split, places, numbers, _MARKS[purpose]) for split in "123"}
 
 
-def _hmdb51_split(folder: Path, split: str, places: Places, numbers: ClassNumbers) -> list[Listed]:
+def _hmdb51_split(folder: Path, split: str, places: Places, numbers: ClassNumbers, wanted: str) -> list[Listed]:
     videos = []
     for label in range(len(numbers)):
         name = numbers.name(label)
@@ -95,18 +107,18 @@ def _hmdb51_split(folder: Path, split: str, places: Places, numbers: ClassNumber
             raise ValueError(f"{folder} holds no {file.name}: HMDB51 has three files for each of its classes")
         for number, line in lines(file):
             video, _, mark = line.rpartition(" ")
-            if mark not in ("0", "1", _TEST):
+            if mark not in ("0", *_MARKS.values()):
                 raise ValueError(f"{line_of(file, number)}: {line!r} does not end with 0, 1 or 2")
-            if mark == _TEST:
+            if mark == wanted:
                 video = video.strip()
                 path = places.video((video, Path(video).stem), (name,))
                 videos.append(Listed(video_id=f"{name}/{video}", path=path, label=label))
     return videos
 
 
-def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits:
-    """`validation.json` and, where it lies there, `labels.json` to check the order of classes."""
-    file = listing or places.file(_SSV2, "validation list of Something-Something V2")
+def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: Purpose) -> Splits:
+    """`validation.json` or `train.json`, and, where it lies there, `labels.json` to check the order of classes."""
+    file = listing or places.file(_SSV2[purpose], "list of Something-Something V2")
     for name in _SSV2_CLASSES:
         if (folder := places.folder_of(name)) is not None:
             told = _json(folder / name, dict)
@@ -119,7 +131,7 @@ def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None) -> Splits
         label = numbers.number(without_brackets(str(row.get("template") or row["label"])), where)
         name = str(row["id"])
         videos.append(Listed(video_id=name, path=places.video((name,)), label=label))
-    return {"val": videos}
+    return {_split_of(purpose): videos}
 
 
 def _json(file: Path, kind: type) -> Any:
@@ -132,7 +144,7 @@ def _json(file: Path, kind: type) -> Any:
     return content
 
 
-READERS: dict[str, Callable[[Places, ClassNumbers, Path | None], Splits]] = {
+READERS: dict[str, Callable[[Places, ClassNumbers, Path | None, Purpose], Splits]] = {
     "k400": _kinetics,
     "ucf101": _ucf101,
     "hmdb51": _hmdb51,

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from h2a_curation.videomae.hardware.devices import matmul_flops_per_s, peak_memory_bytes, used_dtype
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
-from h2a_curation.videomae.presets import TrainingRecipe
+from h2a_curation.videomae.rules import TaskRecipe
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Speed:
 class Meter:
     """Times the steps of one process."""
 
-    def __init__(self, step_flops: float, recipe: TrainingRecipe, samples_per_clip: int, world: ProcessGroup) -> None:
+    def __init__(self, step_flops: float, recipe: TaskRecipe, samples_per_clip: int, world: ProcessGroup) -> None:
         self._batch_clips, self._samples_per_clip = recipe.batch_clips, samples_per_clip
         self._flops, self._device = step_flops, world.device
         self._peak_flops_per_s = world.size * matmul_flops_per_s(world.device, used_dtype(world.device, recipe.dtype))

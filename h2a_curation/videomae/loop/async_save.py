@@ -60,7 +60,7 @@ class Saver:
                 f"{self._folder / name} could not be written ({failed.strerror or failed}); {left}: make room, and "
                 "start again with the same command"
             ) from failed
-        if name != checkpoint.LAST:
+        if name not in (checkpoint.LAST, checkpoint.BEST):
             remove(self._folder, self._folder / checkpoint.LAST)
             own = [path for path in checkpoint.numbered(self._folder) if path not in self._spared]
             for old in own[: -self._keep] if self._keep else ():

@@ -24,6 +24,8 @@ ALLOWED: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 ]
 LAST = "checkpoint-last.pth"
 """The newest state between two kept checkpoints. Official readers pass over a name without a number."""
+BEST = "checkpoint-best.pth"
+"""The state after the epoch whose model was judged best."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ An epoch's line is made of its steps' lines, so a run that was killed and went o
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,14 +30,19 @@ class Step:
 class History:
     """Appends to the two files. Opening it at a step of an epoch drops what a killed run wrote beyond that."""
 
-    def __init__(self, folder: Path, first_step: int, first_epoch: int, num_parameters: int) -> None:
-        self._num_parameters = num_parameters
+    def __init__(
+        self, folder: Path, first_step: int, first_epoch: int, num_parameters: int, lowest_scale: float = 1.0
+    ) -> None:
+        """`lowest_scale` is the rate of the layer that learns slowest, over that of the one that learns fastest."""
+        self._num_parameters, self._lowest_scale = num_parameters, lowest_scale
         self._steps_file = folder / "steps.jsonl"
         self._log_file = folder / "log.txt"
         self._steps = [Step(**row) for row in _rows(self._steps_file) if row["step"] < first_step]
         _rewrite(self._steps_file, [asdict(step) for step in self._steps])
         self._lines = self._steps_file.open("a", encoding="utf-8", buffering=1)
-        _rewrite(self._log_file, [row for row in _rows(self._log_file) if row["epoch"] < first_epoch])
+        # The figures of a final test, which have no epoch, are told anew when the run ends.
+        self._epochs = [row for row in _rows(self._log_file) if row.get("epoch", first_epoch) < first_epoch]
+        _rewrite(self._log_file, self._epochs)
 
     @property
     def losses(self) -> list[float]:
@@ -57,21 +62,35 @@ class History:
         with _named(self._steps_file):
             self._lines.close()
 
-    def end_epoch(self, epoch: int) -> None:
-        """Append the means over an epoch's steps; without a gradient scaler its scale is 1."""
+    def best(self, figure: str) -> float | None:
+        """The highest value that a figure had at the end of an epoch."""
+        return max((row[figure] for row in self._epochs if figure in row), default=None)
+
+    def end_epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Append the means over an epoch's steps, and what was measured at its end; without a gradient scaler its scale
+        is 1.
+        """
         steps = [step for step in self._steps if step.epoch == epoch]
         rate = fmean(step.learning_rate for step in steps)
         line = {
             "train_lr": rate,
-            "train_min_lr": rate,
+            "train_min_lr": rate * self._lowest_scale,
             "train_loss": fmean(step.loss for step in steps),
             "train_loss_scale": 1.0,
             "train_weight_decay": fmean(step.weight_decay for step in steps),
             "train_grad_norm": fmean(step.grad_norm for step in steps),
+            **figures,
             "epoch": epoch,
             "n_parameters": self._num_parameters,
         }
+        self._epochs.append(line)
         _append(self._log_file, line)
+
+
+def end_log(folder: Path, figures: Mapping[str, float]) -> None:
+    """End log.txt with what a final test says, once."""
+    path = folder / "log.txt"
+    _rewrite(path, [*(row for row in _rows(path) if "epoch" in row), dict(figures)])
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -7,14 +7,14 @@ from h2a_curation.videomae.hardware.devices import micro_clips_for
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.hardware.precision import multiplies_bfloat16
 from h2a_curation.videomae.loop.runtime import Runtime
-from h2a_curation.videomae.presets import TrainingRecipe
+from h2a_curation.videomae.rules import TaskRecipe
 
 _SIGNS = ("out of memory", "DefaultCPUAllocator: can't allocate memory")
 """What torch says where a device, page-locked memory or a CPU has no more."""
 
 
 @contextmanager
-def advising(recipe: TrainingRecipe, runtime: Runtime, world: ProcessGroup) -> Iterator[None]:
+def advising(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup) -> Iterator[None]:
     """RuntimeError in one line that names the options which take less, where memory does not suffice."""
     try:
         yield
@@ -28,7 +28,7 @@ def advising(recipe: TrainingRecipe, runtime: Runtime, world: ProcessGroup) -> I
         ) from full
 
 
-def _helps(recipe: TrainingRecipe, runtime: Runtime, world: ProcessGroup) -> list[str]:
+def _helps(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup) -> list[str]:
     share = recipe.batch_clips // world.size
     at_a_time = micro_clips_for(recipe.batch_clips, world.size, runtime.micro_clips, world.device)
     fewer = next((n for n in range(at_a_time // 2, 0, -1) if share % n == 0), None)

@@ -22,25 +22,42 @@ class StepSize:
     """Largest 2-norm of all gradients; None leaves them as they are."""
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> dict[str, dict[str, Any]]:
+def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> dict[str, dict[str, Any]]:
     """`decay` and `no_decay`, in order of first use: vectors, biases, scales and the mask token do not decay.
 
-    A compiled model's name prefix is ignored, or its mask token would decay.
+    With a `layer_decay` below 1 each layer of a classifier has two groups of its own, such as `layer_3_decay`, and a
+    rate that is so much lower than that of the layer above. A compiled model's name prefix is ignored, or its mask
+    token would decay.
     """
     groups: dict[str, dict[str, Any]] = {}
-    for name, parameter in model.named_parameters():
-        name = name.removeprefix("_orig_mod.")
+    names = [name.removeprefix("_orig_mod.") for name, _ in model.named_parameters()]
+    depth = len({name.split(".")[1] for name in names if name.startswith("blocks.")})
+    for name, parameter in zip(names, model.parameters(), strict=True):
         plain = parameter.ndim == 1 or name.endswith((".bias", ".scale")) or name in NEVER_DECAYED
         key, decay = ("no_decay", 0.0) if plain else ("decay", weight_decay)
-        group = groups.setdefault(key, {"weight_decay": decay, "lr_scale": 1.0, "names": [], "params": []})
+        scale = 1.0
+        if layer_decay < 1:
+            layer = _layer_of(name, depth)
+            key, scale = f"layer_{layer}_{key}", layer_decay ** (depth + 1 - layer)
+        group = groups.setdefault(key, {"weight_decay": decay, "lr_scale": scale, "names": [], "params": []})
         group["names"].append(name)
         group["params"].append(parameter)
     return groups
 
 
-def make_optimizer(model: nn.Module, weight_decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:
+def _layer_of(name: str, depth: int) -> int:
+    """The embedding of patches is layer 0, then come the blocks, and what follows them is one layer more."""
+    first, _, rest = name.partition(".")
+    if first == "patch_embed" or name in NEVER_DECAYED:
+        return 0
+    return 1 + int(rest.partition(".")[0]) if first == "blocks" else depth + 1
+
+
+def make_optimizer(
+    model: nn.Module, weight_decay: float, betas: tuple[float, float], layer_decay: float = 1.0
+) -> torch.optim.AdamW:
     """A state's index in a checkpoint is the parameter's place in the groups, as in official files."""
-    groups = parameter_groups(model, weight_decay).values()
+    groups = parameter_groups(model, weight_decay, layer_decay).values()
     kept = ("params", "weight_decay", "lr_scale")
     return torch.optim.AdamW(
         [{key: group[key] for key in kept} for group in groups], lr=0.0, betas=betas, eps=1e-8, fused=True

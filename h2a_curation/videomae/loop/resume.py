@@ -12,6 +12,7 @@ from h2a_curation.videomae.loop.settings import Difference, as_json, differences
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from torch import Tensor
 
 _SHOWN_DIFFERENCES = 3
 """A run of another preset differs in dozens of settings, and a mistake is told in one line."""
@@ -45,7 +46,8 @@ def state_of(
 ) -> dict[str, Any]:
     """A copy in host memory, in the official layout, whole. All processes must call this; the first one has it then."""
     keep = learner.world.first
-    more = {"offset": beginning.offset, "ancestry": list(beginning.ancestry)}
+    average = on_host(learner.average.weights, keep=keep) if learner.average else None
+    more = {"model_ema": average, "offset": beginning.offset, "ancestry": list(beginning.ancestry)}
     return {
         "model": on_host(learner.model.state_dict(), keep=keep),
         "optimizer": on_host(learner.optimizer.state_dict(), keep=keep),
@@ -85,6 +87,7 @@ def resume(
     divided = {key: divided_like(whole, own[key]) if key in own else whole for key, whole in tensors.items()}
     checkpoint.fill(learner.model, divided, str(path))
     _fill_optimizer(learner, content["optimizer"])
+    _fill_average(path, learner, content.get("model_ema"))
     step, ancestry = int(content["step"]), list(content.get("ancestry", ()))
     if changed or branched:
         values = {d.name: [d.stored, d.asked] for d in changed}
@@ -139,6 +142,15 @@ def _allowed(path: Path, stored: Any, settings: "DataclassInstance", changeable:
         marked = ",".join([*changeable, *(difference.name for difference in refused)])
         remedy += f", or go on with the change by --set 'changeable=[{marked}]'"
     raise ValueError(f"{path} is of a run with another {names}: {remedy} ({shown})")
+
+
+def _fill_average(path: Path, learner: Learner, weights: "dict[str, Tensor] | None") -> None:
+    if learner.average is None:
+        return
+    if weights is None or weights.keys() != learner.average.weights.keys():
+        raise ValueError(f"{path} holds no average of this model's weights, with which the run could go on")
+    for name, own in learner.average.weights.items():
+        own.copy_(divided_like(weights[name], own))
 
 
 def _fill_optimizer(learner: Learner, state: dict[str, Any]) -> None:

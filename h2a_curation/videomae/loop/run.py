@@ -15,7 +15,7 @@ from h2a_curation.videomae.hardware.devices import (
 )
 from h2a_curation.videomae.hardware.heap import allocate_state
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, spread
-from h2a_curation.videomae.loop.learner import Learner
+from h2a_curation.videomae.loop.learner import Average, Learner
 from h2a_curation.videomae.loop.optim import make_optimizer
 from h2a_curation.videomae.loop.records import Records
 from h2a_curation.videomae.loop.resume import Beginning, placed_anew, resume
@@ -83,8 +83,13 @@ def start(task: Task[Any, Any], world: ProcessGroup, runtime: Runtime, branch_fr
         learner=learner,
         beginning=beginning,
         num_steps=num_steps,
-        records=Records(task.out, beginning.step, first_epoch, num_parameters(learner)) if world.first else None,
+        records=_records(task, learner, beginning.step, first_epoch) if world.first else None,
     )
+
+
+def _records(task: Task[Any, Any], learner: Learner, first_step: int, first_epoch: int) -> Records:
+    lowest_scale = min(group["lr_scale"] for group in learner.optimizer.param_groups)
+    return Records(task.out, first_step, first_epoch, num_parameters(learner), lowest_scale)
 
 
 def _with_batch(task: Task[Any, Any], found: Beginning) -> Beginning:
@@ -119,7 +124,7 @@ def _learner(task: Task[Any, Any], world: ProcessGroup, runtime: Runtime) -> Lea
         task.compile_rest(model)
     computes_bfloat16 = used_dtype(world.device, recipe.dtype) == "bfloat16"
     called = spread(model, blocks, world, runtime.parallel, gather_bfloat16=computes_bfloat16)
-    optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas)
+    optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas, task.layer_decay)
     if world.device.type == "cpu":
         allocate_state(optimizer)
     return Learner(
@@ -130,4 +135,5 @@ def _learner(task: Task[Any, Any], world: ProcessGroup, runtime: Runtime) -> Lea
         dtype=recipe.dtype,
         num_micro_steps=recipe.batch_clips // (world.size * micro_clips),
         compiled=compiled,
+        average=None if task.average_decay is None else Average.begin(model, task.average_decay),
     )

@@ -29,7 +29,15 @@ class Savings:
         if num_done == self._saved_step or not (keep or now or num_done % recipe.save_steps == 0):
             return
         done_epoch = epoch if keep or ends_epoch else epoch - 1
-        state = state_of(run.learner, run.beginning, num_done, done_epoch, run.task.settings)
+        self._save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, num_done, done_epoch)
         self._saved_step, self._saved_s = num_done, time.monotonic()
+
+    def save_best(self, num_done: int) -> None:
+        """Keep the state after the epoch that ends here as the best; all processes must call this alike."""
+        self._save(checkpoint.BEST, num_done, self._run.epoch(num_done - 1))
+
+    def _save(self, name: str, num_done: int, epoch: int) -> None:
+        run = self._run
+        state = state_of(run.learner, run.beginning, num_done, epoch, run.task.settings)
         if run.learner.world.first:
-            self.saver.save(f"checkpoint-{epoch}.pth" if keep else checkpoint.LAST, state)
+            self.saver.save(name, state)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from h2a_curation.videomae.presets import TrainingRecipe
+from h2a_curation.videomae.rules import TaskRecipe
 
 
 def cosine_schedule(
@@ -19,7 +19,7 @@ def cosine_schedule(
     return np.concatenate([warmup, rest])
 
 
-def learning_rates(recipe: TrainingRecipe, num_steps: int) -> NDArray[np.float64]:
+def learning_rates(recipe: TaskRecipe, num_steps: int) -> NDArray[np.float64]:
     """One a step; a recipe's rates are for 256 clips."""
     scale = recipe.batch_clips / 256
     num_warmup_steps = round(num_steps * recipe.warmup_epochs / recipe.epochs)

@@ -80,6 +80,8 @@ def train_step(
     if not math.isfinite(norm):
         raise NotFiniteError(f"the gradients are not finite, and the loss is {loss:.6g}; {_named(world, clip_ids)}")
     step_downhill(learner.model, learner.optimizer, size, norm, scale)
+    if learner.average is not None:
+        learner.average.follow(learner.model)
     return Done(loss=loss, norm=norm, told=told)
 
 

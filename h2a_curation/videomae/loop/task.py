@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from h2a_curation.videomae.data.loader import Stream
 from h2a_curation.videomae.data.to_device import PieceOnDevice
 from h2a_curation.videomae.loop.learner import Learner
-from h2a_curation.videomae.presets import TrainingRecipe
+from h2a_curation.videomae.rules import TaskRecipe
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,16 +33,32 @@ class Task(Protocol[B, P]):
     seed: int
 
     @property
-    def recipe(self) -> TrainingRecipe:
+    def recipe(self) -> TaskRecipe:
         """How the model is trained."""
 
     @property
-    def stream(self) -> Stream[B]:
+    def stream(self) -> Stream[Any, B]:
         """The batches of all steps."""
 
     @property
     def settings(self) -> "DataclassInstance":
         """All that decides the run's numbers, by which it is known again."""
+
+    @property
+    def layer_decay(self) -> float:
+        """Rate of each layer over that of the next; 1 has one rate for all."""
+
+    @property
+    def average_decay(self) -> float | None:
+        """How much of the running average of the weights stays at each step; None keeps no average."""
+
+    @property
+    def picture_epochs(self) -> int | None:
+        """Epochs from one picture to the next; None draws none."""
+
+    @property
+    def judged_by(self) -> str | None:
+        """The figure of `validate` whose highest value makes a checkpoint the best; None keeps no best one."""
 
     @property
     def samples_per_clip(self) -> int:
@@ -78,6 +94,9 @@ class Task(Protocol[B, P]):
 
     def begin(self, learner: Learner) -> None:
         """Measure what is to be known of the first weights; all processes call it, before a checkpoint is loaded."""
+
+    def validate(self, learner: Learner) -> dict[str, float]:
+        """What log.txt says of the model at the end of an epoch, besides training; all processes call it."""
 
     def picture(self, learner: Learner) -> Image.Image | None:
         """What the model makes of a few clips; all processes call it."""

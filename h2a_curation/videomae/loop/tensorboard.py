@@ -1,5 +1,6 @@
 """TensorBoard's event files, for whoever installed tensorboard (the extra `train`)."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +38,12 @@ class Board:
         }
         for name, value in values.items():
             self._writer.add_scalar(name, value, step.step)
+
+    def add_figures(self, figures: Mapping[str, float], step: int) -> None:
+        """What was measured at the end of an epoch."""
+        if self._writer is not None:
+            for name, value in figures.items():
+                self._writer.add_scalar(name.replace("_", "/", 1), value, step)
 
     def show(self, picture: Image.Image, num_done: int) -> None:
         """A picture of reconstructions."""

@@ -51,7 +51,9 @@ def train(run: Run, watcher: Watcher) -> Speed:
             done = _step(run, savings, pieces, step, size, (stopping, tell), watcher)
             meter.end_step()
             speed = meter.recent()
-            _record(run, step, done, size, speed)
+            taken = _record(run, step, done, size, speed)
+            if run.ends_epoch(step) or step + 1 == run.num_steps:
+                _end_epoch(run, taken, savings)
             if world.first:
                 watcher.progress(step + 1, run.num_steps, Live(loss=done.loss, speed=speed))
             late, more_bad, *told = done.told
@@ -132,21 +134,33 @@ def _pieces(run: Run) -> Iterator[tuple[int, int, int]]:
         yield from ((run.place(step), part, num_parts) for part in range(first, first + num_micro_steps))
 
 
-def _record(run: Run, step: int, done: Done, size: StepSize, speed: Speed) -> None:
-    """Write one step into the records, and now and then a picture."""
-    run.norm, epoch = done.norm, run.epoch(step)
-    ends_epoch = run.ends_epoch(step) or step + 1 == run.num_steps
+def _record(run: Run, step: int, done: Done, size: StepSize, speed: Speed) -> Step:
+    """Write one step into the records."""
+    run.norm = done.norm
     line = Step(
         step=step,
-        epoch=epoch,
+        epoch=run.epoch(step),
         loss=done.loss,
         learning_rate=size.learning_rate,
         weight_decay=size.weight_decay,
         grad_norm=done.norm,
     )
     if run.records is not None:
-        run.records.add(line, speed, ends_epoch=ends_epoch)
-    if ends_epoch and (epoch + 1) % run.task.recipe.picture_epochs == 0:
+        run.records.add(line, speed)
+    return line
+
+
+def _end_epoch(run: Run, line: Step, savings: Savings) -> None:
+    """Measure and record what an epoch has come to, keep the model if it is the best so far, and now and then draw."""
+    task, world = run.task, run.learner.world
+    with uncompiled(run.learner.compiled):
+        figures = task.validate(run.learner)
+    best = world.agreed(run.records.best(task.judged_by) if run.records and task.judged_by else None)
+    if task.judged_by and (best is None or figures[task.judged_by] > best):
+        savings.save_best(line.step + 1)
+    if run.records is not None:
+        run.records.end_epoch(line, figures)
+    if task.picture_epochs and (line.epoch + 1) % task.picture_epochs == 0:
         shown = picture_now(run)
         if run.records is not None and shown is not None:
-            run.records.show(shown, epoch, step)
+            run.records.show(shown, line.epoch, line.step)

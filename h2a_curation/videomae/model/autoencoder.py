@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from h2a_curation.videomae.model.drop_path import scaled
 from h2a_curation.videomae.model.loss import patchify, take_tokens
 from h2a_curation.videomae.model.positions import sinusoid_table
 from h2a_curation.videomae.model.recomputed_gelu import gelu_then_linear
@@ -102,16 +103,18 @@ class Block(nn.Module):
         self.norm2 = Norm(dim)
         self.mlp = Mlp(dim, int(dim * config.mlp_ratio))
 
-    def forward(self, x: Tensor, wanted_Bk: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, wanted_Bk: Tensor | None = None, kept_B2: Tensor | None = None) -> Tensor:
         """Attention, then the two layers, each added to what came in; returns the same shape, or only the tokens of
-        `wanted_Bk`.
+        `wanted_Bk`. `kept_B2` says how much of each is added: see drop_path.py.
         """
         attended = self.attn(self.norm1(x), wanted_Bk)
         if wanted_Bk is not None:
             x = take_tokens(x, wanted_Bk)
-        x = x + (attended if self.gamma_1 is None else self.gamma_1 * attended)
+        attended = attended if self.gamma_1 is None else self.gamma_1 * attended
+        x = x + (attended if kept_B2 is None else scaled(attended, kept_B2[:, 0]))
         mixed = self.mlp(self.norm2(x))
-        out: Tensor = x + (mixed if self.gamma_2 is None else self.gamma_2 * mixed)
+        mixed = mixed if self.gamma_2 is None else self.gamma_2 * mixed
+        out: Tensor = x + (mixed if kept_B2 is None else scaled(mixed, kept_B2[:, 1]))
         return out
 
 
@@ -129,9 +132,11 @@ class PatchEmbed(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD), persistent=False)
 
     def forward(self, patches_BnP: Tensor) -> Tensor:
-        """[batch, n, width] of uint8 patches."""
-        pixels = patches_BnP.view(*patches_BnP.shape[:-1], -1, 3).float() / 255
-        normalised = ((pixels - self.mean) / self.std).flatten(-2)
+        """[batch, n, width] of uint8 patches, or of floats that are normalised already."""
+        normalised = patches_BnP
+        if not patches_BnP.is_floating_point():
+            pixels = patches_BnP.view(*patches_BnP.shape[:-1], -1, 3).float() / 255
+            normalised = ((pixels - self.mean) / self.std).flatten(-2)
         weight = self.proj.weight.permute(0, 2, 3, 4, 1).flatten(1)
         return functional.linear(normalised, weight, self.proj.bias)
 
@@ -150,10 +155,10 @@ class Encoder(nn.Module):
         self.register_buffer("positions", sinusoid_table(config.num_tokens, config.width), persistent=False)
         self.apply(_init)
 
-    def forward(self, patches_BnP: Tensor, index_Bn: Tensor) -> Tensor:
+    def forward(self, patches_BnP: Tensor, index_Bn: Tensor, kept_BL2: Tensor | None = None) -> Tensor:
         """[batch, n, width] features of uint8 patches that lie at these tokens."""
         x = self.patch_embed(patches_BnP) + self.positions[index_Bn]
-        out: Tensor = self.norm(through(self.blocks, x, self.recompute))
+        out: Tensor = self.norm(through(self.blocks, x, self.recompute, kept_BL2=kept_BL2))
         return out
 
 
@@ -172,13 +177,15 @@ class Decoder(nn.Module):
         self.register_buffer("positions", sinusoid_table(config.num_tokens, width), persistent=False)
         self.apply(_init)
 
-    def forward(self, x_BND: Tensor, num_predicted: int, counted_Bk: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x_BND: Tensor, num_predicted: int, counted_Bk: Tensor | None = None, kept_BL2: Tensor | None = None
+    ) -> Tensor:
         """[batch, num_predicted, patch_dim], of the last tokens; with `counted_Bk` only of those among them.
 
         The last block then leaves out what no prediction comes from: a quarter of its tokens at the official masks.
         """
         wanted = None if counted_Bk is None else counted_Bk + x_BND.shape[1] - num_predicted
-        x = through(self.blocks, x_BND, self.recompute, wanted)
+        x = through(self.blocks, x_BND, self.recompute, wanted, kept_BL2)
         out: Tensor = self.head(self.norm(x if counted_Bk is not None else x[:, -num_predicted:]))
         return out
 
@@ -200,19 +207,26 @@ class MaskedAutoencoder(nn.Module):
         return patches_of(video_BTHWC, self.config)
 
     def forward(
-        self, patches_BNP: Tensor, visible_Bn: Tensor, decoded_Bm: Tensor, counted_Bk: Tensor | None = None
+        self,
+        patches_BNP: Tensor,
+        visible_Bn: Tensor,
+        decoded_Bm: Tensor,
+        counted_Bk: Tensor | None = None,
+        kept_BL2: Tensor | None = None,
     ) -> Tensor:
         """[batch, decoded, patch_dim]: predictions at `decoded_Bm`, from the uint8 patches at `visible_Bn`.
 
         Indices are ascending in each row. A decoded token may be visible too: it is then predicted all the same, unless
         `counted_Bk`, places in the rows of `decoded_Bm`, names the tokens to predict: [batch, counted, patch_dim]. The
-        others are still looked at.
+        others are still looked at. `kept_BL2` says how much of each branch stays, of the encoder's blocks, then of the
+        decoder's: see drop_path.py.
         """
-        seen = self.encoder(take_tokens(patches_BNP, visible_Bn), visible_Bn)
+        kept_e, kept_d = (None, None) if kept_BL2 is None else kept_BL2.tensor_split([self.config.depth], dim=1)
+        seen = self.encoder(take_tokens(patches_BNP, visible_Bn), visible_Bn, kept_e)
         table = self.decoder.positions
         known = self.encoder_to_decoder(seen) + table[visible_Bn]
         asked = self.mask_token + table[decoded_Bm]
-        out: Tensor = self.decoder(torch.cat([known, asked], dim=1), decoded_Bm.shape[1], counted_Bk)
+        out: Tensor = self.decoder(torch.cat([known, asked], dim=1), decoded_Bm.shape[1], counted_Bk, kept_d)
         return out
 
 
@@ -232,10 +246,16 @@ def token_indices(mask_BN: Tensor) -> Tensor:
     return mask_BN.nonzero()[:, 1].view(mask_BN.shape[0], -1)
 
 
-def through(blocks: nn.ModuleList, x: Tensor, recompute: bool, wanted_Bk: Tensor | None = None) -> Tensor:
-    """All tokens of the last block, or just those wanted."""
+def through(
+    blocks: nn.ModuleList,
+    x: Tensor,
+    recompute: bool,
+    wanted_Bk: Tensor | None = None,
+    kept_BL2: Tensor | None = None,
+) -> Tensor:
+    """All tokens of the last block, or just those wanted; with so much of each block's branches as is kept."""
     for i, block in enumerate(blocks):
-        inputs = (x, wanted_Bk if i + 1 == len(blocks) else None)
+        inputs = (x, wanted_Bk if i + 1 == len(blocks) else None, None if kept_BL2 is None else kept_BL2[:, i])
         x = checkpoint(block, *inputs, use_reentrant=False) if recompute and torch.is_grad_enabled() else block(*inputs)
     return x
 

@@ -3,6 +3,7 @@
 State-dict keys are those of the official fine-tuning model.
 """
 
+import torch
 from torch import Tensor, nn
 
 from h2a_curation.videomae.model.autoencoder import Block, Norm, PatchEmbed, patches_of, through
@@ -15,9 +16,12 @@ class Classifier(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, config: ModelConfig, num_classes: int, *, mean_pooling: bool = True) -> None:
+    def __init__(
+        self, config: ModelConfig, num_classes: int, *, mean_pooling: bool = True, recompute: bool = False
+    ) -> None:
         """Without `mean_pooling` the first token stands for the clip, as with the official `--use_cls`."""
         super().__init__()
+        self.recompute = recompute
         self.config = config
         self.num_classes = num_classes
         self.patch_embed = PatchEmbed(config)
@@ -27,15 +31,35 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.width, num_classes)
         self.register_buffer("positions", sinusoid_table(config.num_tokens, config.width), persistent=False)
 
-    def features(self, video_BTHWC: Tensor) -> Tensor:
-        """[batch, width] of uint8 clips; ValueError if they are not of the model's size."""
-        x = through(self.blocks, self.patch_embed(patches_of(video_BTHWC, self.config)) + self.positions, False)
+    def features(self, video_BTHWC: Tensor, kept_BL2: Tensor | None = None) -> Tensor:
+        """[batch, width] of clips, uint8 or normalised floats; ValueError if they are not of the model's size.
+
+        `kept_BL2` says in training how much of each block's branches stays: see drop_path.py.
+        """
+        embedded = self.patch_embed(patches_of(video_BTHWC, self.config)) + self.positions
+        x = through(self.blocks, embedded, self.recompute, kept_BL2=kept_BL2)
         pooled: Tensor = (
             self.get_submodule("fc_norm")(x.mean(dim=1)) if self.mean_pooling else self.get_submodule("norm")(x[:, 0])
         )
         return pooled
 
-    def forward(self, video_BTHWC: Tensor) -> Tensor:
-        """[batch, class] logits of uint8 clips."""
-        logits: Tensor = self.head(self.features(video_BTHWC))
+    def forward(self, video_BTHWC: Tensor, kept_BL2: Tensor | None = None, kept_BD: Tensor | None = None) -> Tensor:
+        """[batch, class] logits of clips; `kept_BD` are in training the features' factors, 0 where one is dropped."""
+        features = self.features(video_BTHWC, kept_BL2)
+        logits: Tensor = self.head(features if kept_BD is None else features * kept_BD.to(features.dtype))
         return logits
+
+
+def begin(model: Classifier, head_scale: float) -> None:
+    """Draw the weights with which fine-tuning begins where no checkpoint has them, in the official order.
+
+    The head's are multiplied by `head_scale`, so that the first steps hardly change what is below.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.trunc_normal_(layer.weight, std=0.02, a=-2, b=2)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        model.head.weight.mul_(head_scale)
+        model.head.bias.mul_(head_scale)

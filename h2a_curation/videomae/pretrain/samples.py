@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from h2a_curation.videomae.data.branches import draw_branches
 from h2a_curation.videomae.data.frames import sample_indices
 from h2a_curation.videomae.data.loader import Draw, Making, ReadClip, Stream, first_that_decodes, made
 from h2a_curation.videomae.data.masking import dual_masks
 from h2a_curation.videomae.data.random_crops import fill_views
 from h2a_curation.videomae.data.sampling import random_state
+from h2a_curation.videomae.model.drop_path import BRANCHES, drop_rates
 from h2a_curation.videomae.model.loss import counted_places
 from h2a_curation.videomae.presets import Preset
 from schemas import Member
@@ -32,12 +34,21 @@ class Batch:
     """[sample, m]"""
     was_hidden: Tensor
     """[sample, m], of the decoded tokens: whether the encoder does not see it, so that it counts."""
+    kept: Tensor | None = None
+    """[sample, block, branch]: how much of each branch stays, see model/drop_path.py; None where none is left out."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         tensors = (self.video, self.visible, self.decoded, self.was_hidden)
         video, visible, decoded, was_hidden = (t.to(device, non_blocking=True) for t in tensors)
-        return Batch(clip_ids=self.clip_ids, video=video, visible=visible, decoded=decoded, was_hidden=was_hidden)
+        return Batch(
+            clip_ids=self.clip_ids,
+            video=video,
+            visible=visible,
+            decoded=decoded,
+            was_hidden=was_hidden,
+            kept=None if self.kept is None else self.kept.to(device, non_blocking=True),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,8 @@ class DeviceBatch:
     def tensors(self) -> Iterable[Tensor]:
         """All that lies on the device."""
         batch = self.batch
-        return batch.video, batch.visible, batch.decoded, batch.was_hidden, self.counted
+        kept = () if batch.kept is None else (batch.kept,)
+        return batch.video, batch.visible, batch.decoded, batch.was_hidden, self.counted, *kept
 
 
 def place(batch: Batch, device: torch.device) -> DeviceBatch:
@@ -66,7 +78,7 @@ def place(batch: Batch, device: torch.device) -> DeviceBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedStream(Stream[Batch]):
+class MaskedStream(Stream[Member, Batch]):
     """All batches of a pretraining run, by step."""
 
     read: ReadClip
@@ -88,12 +100,12 @@ class MaskedStream(Stream[Batch]):
         model = self.preset.model
         return self.preset.recipe.views * model.num_frames * model.frame_px[0] * model.frame_px[1] * 3
 
-    def begin(self, draws: Sequence[Draw], *, pinned: bool) -> Making[Batch]:
+    def begin(self, draws: Sequence[Draw[Member]], *, pinned: bool) -> Making[Batch]:
         """An empty batch with as many views of each clip as the recipe says."""
         return _begin(draws, self, self.preset.recipe.views, pinned=pinned)
 
 
-def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch:
+def single_views(draws: Sequence[Draw[Member]], read: ReadClip, preset: Preset) -> Batch:
     """One view of each clip.
 
     ValueError with the clip's id if its bytes are not those published or do not decode.
@@ -106,7 +118,7 @@ def single_views(draws: Sequence[Draw], read: ReadClip, preset: Preset) -> Batch
 class _MakingViews:
     """A batch whose clips are filled in one by one, in any order, by any threads."""
 
-    draws: Sequence[Draw]
+    draws: Sequence[Draw[Member]]
     stream: MaskedStream
     views: int
     clip_ids: list[str]
@@ -114,6 +126,8 @@ class _MakingViews:
     hidden: NDArray[np.bool_]
     """[sample, token]"""
     not_decoded: NDArray[np.bool_]
+    kept: Tensor | None
+    """[sample, block, branch]"""
 
     def make(self, i: int) -> None:
         """Fill in all views of the i-th clip; OSError with its name where memory does not suffice."""
@@ -135,6 +149,8 @@ class _MakingViews:
         for row in range(rows.start, rows.stop):
             masks = dual_masks(model.window, recipe.encoder_mask, recipe.decoder_mask, rng)
             self.hidden[row], self.not_decoded[row] = masks[0].ravel(), masks[1].ravel()
+        if self.kept is not None:
+            self.kept[rows] = draw_branches(key, self.views, _drop_rates(self.stream.preset))
 
     def finished(self) -> Batch:
         """The batch, once all clips are in."""
@@ -145,11 +161,19 @@ class _MakingViews:
             visible=torch.from_numpy(_indices(~self.hidden)),
             decoded=torch.from_numpy(decoded),
             was_hidden=torch.from_numpy(np.take_along_axis(self.hidden, decoded, axis=1)),
+            kept=self.kept,
         )
 
 
-def _begin(draws: Sequence[Draw], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
+def _drop_rates(preset: Preset) -> list[float]:
+    """The encoder's blocks, then the decoder's, each stack by itself."""
+    rate, model = preset.recipe.drop_path, preset.model
+    return [*drop_rates(rate, model.depth), *drop_rates(rate, model.decoder_depth)]
+
+
+def _begin(draws: Sequence[Draw[Member]], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
     model, num_samples = stream.preset.model, len(draws) * views
+    kept = (num_samples, model.depth + model.decoder_depth, BRANCHES) if stream.preset.recipe.drop_path else None
     shape = (num_samples, model.num_frames, *model.frame_px, 3)
     return _MakingViews(
         draws=draws,
@@ -159,6 +183,7 @@ def _begin(draws: Sequence[Draw], stream: MaskedStream, views: int, *, pinned: b
         video=torch.empty(shape, dtype=torch.uint8, pin_memory=pinned),
         hidden=np.empty((num_samples, model.num_tokens), np.bool_),
         not_decoded=np.empty((num_samples, model.num_tokens), np.bool_),
+        kept=None if kept is None else torch.empty(kept, pin_memory=pinned),
     )
 
 

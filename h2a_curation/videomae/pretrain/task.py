@@ -67,6 +67,26 @@ class Pretraining:
         return self.preset.recipe
 
     @property
+    def layer_decay(self) -> float:
+        """One rate for all layers."""
+        return 1.0
+
+    @property
+    def average_decay(self) -> float | None:
+        """No average of the weights is kept."""
+        return None
+
+    @property
+    def picture_epochs(self) -> int | None:
+        """Epochs from one picture of reconstructions to the next."""
+        return self.recipe.picture_epochs
+
+    @property
+    def judged_by(self) -> str | None:
+        """No checkpoint is better than another: the last one is kept."""
+        return None
+
+    @property
     def samples_per_clip(self) -> int:
         """Views of one decoded clip."""
         return self.recipe.views
@@ -125,13 +145,17 @@ class Pretraining:
         batch, counted = piece.batch, piece.counted
         patches = _autoencoder(learner.model).patchify(batch.video)
         with autocast(batch.video.device, learner.dtype):
-            predicted = learner.called(patches, batch.visible, batch.decoded, counted)
+            predicted = learner.called(patches, batch.visible, batch.decoded, counted, batch.kept)
         errors = self._errors(predicted, take_tokens(patches, batch.decoded.gather(1, counted)))
         return (errors * batch.was_hidden.gather(1, counted).to(errors.dtype)).sum()
 
     def begin(self, learner: Learner) -> None:
         """Measure the held-out loss of the first weights."""
         self._before = self._measured(learner)
+
+    def validate(self, learner: Learner) -> dict[str, float]:
+        """The held-out loss is measured at the end alone."""
+        return {}
 
     def picture(self, learner: Learner) -> Image.Image:
         """Original, masked and reconstructed frames of held-out clips."""

@@ -159,3 +159,26 @@ def test_classes_of_the_benchmark_are_in_its_own_order(tmp_path):
     told = json.loads((tmp_path / "labels.json").read_text())
     shutil.copy(tmp_path / "labels.json", tmp_path / "something-something-v2-labels.json")
     assert [told[name] for name in benchmark("ssv2", tmp_path).classes] == [str(i) for i in range(174)]
+
+
+def to_learn(task, data):
+    return read(task, data, benchmark_classes(TASKS[task]), purpose="train")
+
+
+def test_what_is_learnt_from_is_listed_beside_what_is_tested_on(tmp_path):
+    miniature.kinetics(tmp_path / "k400")
+    (tmp_path / "k400" / "validate.csv").rename(tmp_path / "k400" / "train.csv")
+    assert labels(to_learn("k400", tmp_path / "k400"), "train") == [3, 100, 399]
+    miniature.hmdb51(tmp_path / "hmdb51")
+    found = to_learn("hmdb51", tmp_path / "hmdb51")
+    assert [len(found.splits[split]) for split in "123"] == [51] * 3
+    assert found.splits["1"][0].video_id == "brush_hair/brush_hair_1.avi"
+    miniature.ssv2(tmp_path / "ssv2", as_folders=True)
+    (tmp_path / "ssv2" / "validation.json").rename(tmp_path / "ssv2" / "train.json")
+    assert labels(to_learn("ssv2", tmp_path / "ssv2"), "train") == [0, 77, 173]
+
+
+def test_a_list_to_learn_from_that_stops_short_of_its_classes_is_refused(tmp_path):
+    (tmp_path / "train.csv").write_text("a.mp4 0\nb.mp4 50\n")
+    with pytest.raises(ValueError, match="has labels up to 50, and ucf101 has 101 classes: it is another benchmark"):
+        to_learn("ucf101", tmp_path)

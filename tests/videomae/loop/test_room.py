@@ -18,6 +18,7 @@ from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.loop.train import train
 from h2a_curation.videomae.loop.watch import Watcher
 from h2a_curation.videomae.rules import TaskRecipe
+from schemas import Member
 
 CPU = ProcessGroup(device=torch.device("cpu"))
 RECIPE = TaskRecipe(
@@ -50,7 +51,7 @@ class MakingNumbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumberStream(Stream[Numbers]):
+class NumberStream(Stream[Member, Numbers]):
     @property
     def batch_clips(self):
         return RECIPE.batch_clips
@@ -77,6 +78,7 @@ class Adding:
     """Learns to add three numbers."""
 
     samples_per_clip, step_flops, recipe, seed = 1, 1e3, RECIPE, 5
+    layer_decay, average_decay, picture_epochs, judged_by = 1.0, None, None, None
 
     def __init__(self, out: Path, members) -> None:
         self.out, self.begun = out, 0
@@ -109,6 +111,9 @@ class Adding:
 
     def begin(self, learner):
         self.begun += 1
+
+    def validate(self, learner):
+        return {}
 
     def picture(self, learner):
         return None

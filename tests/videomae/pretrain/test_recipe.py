@@ -4,12 +4,13 @@ from dataclasses import fields, replace
 
 import pytest
 
+from h2a_curation.videomae.loop.recipe_file import SHORT
 from h2a_curation.videomae.presets import PRESETS, ModelConfig, Overrides, TrainingRecipe, preset
-from h2a_curation.videomae.pretrain.recipe import SECTIONS, SHORT, as_yaml, load
+from h2a_curation.videomae.pretrain.recipe import SECTIONS, as_yaml, load
 
 
 def test_every_field_of_model_and_training_has_a_section():
-    names = [f.name for kind in SECTIONS.values() for f in fields(kind)]
+    names = [f.name for kind in SECTIONS.kinds.values() for f in fields(kind)]
     assert sorted(names) == sorted(f.name for kind in (ModelConfig, TrainingRecipe) for f in fields(kind))
     assert set(SHORT.values()) <= set(names)
 
