@@ -15,7 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
-from h2a_curation.foundation.media_formats import ONLY_ITSELF
+from h2a_curation.foundation.media_formats import FORMATS, ONLY_ITSELF
 from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
@@ -190,4 +190,6 @@ def _number(file: Path) -> int:
 
 def told(broken: Exception) -> str:
     """The first line of an error, without the path that FFmpeg repeats."""
+    if "not on whitelist" in str(broken):
+        return f"it is of no format that is read here ({FORMATS.replace(',', ', ')})"
     return str(getattr(broken, "strerror", None) or broken).splitlines()[0]
