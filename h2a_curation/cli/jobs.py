@@ -154,6 +154,7 @@ def pretrain(
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
     import os
+    from dataclasses import replace
 
     from h2a_curation.cli.live import training_shown
     from h2a_curation.videomae.loop.watch import Watcher
@@ -170,9 +171,8 @@ def pretrain(
             chosen,
             folder,
             seed=seed,
-            start_from=start_from,
             runtime=runtime,
-            rescue=rescue,
+            rescue=replace(rescue, start_from=start_from),
             watcher=watcher,
         )
     if not first:

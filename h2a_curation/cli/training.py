@@ -69,10 +69,10 @@ def plan(
         raise ValueError("plan what? give --preset or --recipe")
     chosen = load(recipe, named=preset, settings=settings or ())
     if task is not None:
-        test = known_test(task)
+        test = known_test(task, videos)
         tested = plan_evaluation(
             chosen, test, known_device(gpu), gpus,
-            num_videos=videos, dtype=chosen.recipe.dtype, mfu=mfu, price_per_hour=price_per_hour, cores=cores,
+            dtype=chosen.recipe.dtype, mfu=mfu, price_per_hour=price_per_hour, cores=cores,
         )  # fmt: skip
         asked = {"task": task, "preset": chosen.name, "gpus": gpus, "gpu": gpu, "mfu": mfu, "cores": cores}
         if as_json:

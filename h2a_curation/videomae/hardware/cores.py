@@ -2,7 +2,6 @@
 
 import os
 
-from h2a_curation.videomae.hardware.parallel import num_local_processes
 from h2a_curation.videomae.presets import ModelConfig
 
 DECODE_S = 0.024
@@ -16,7 +15,8 @@ _ON_CPU = 2
 def cores_of_process() -> int:
     """The cores that this process may count on: those it is allowed, shared with the others of its run."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, allowed // num_local_processes())
+    num_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of this run on this machine, by torchrun
+    return max(1, allowed // num_processes)
 
 
 def default_workers(device_type: str) -> int:

@@ -115,11 +115,6 @@ def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[Proce
             distributed.destroy_process_group()
 
 
-def num_local_processes() -> int:
-    """Processes of this run that share this machine's cores."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
 def spread(
     model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, kind: str, *, gather_bfloat16: bool = False
 ) -> nn.Module:

@@ -1,7 +1,7 @@
 """An evaluation on paper: how long a look at a benchmark's videos takes, and whether devices or cores are slower."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from h2a_curation.foundation.ranges import Range
 from h2a_curation.videomae.hardware.flops import classifier_flops
@@ -20,7 +20,7 @@ class Test:
     """A benchmark's test, as its owners and the official scripts have it."""
 
     num_videos: int
-    """Of all its splits together."""
+    """Videos of all its splits together."""
     mean_frames: int
     """Frames of a video, of which all are decoded."""
     num_classes: int
@@ -44,7 +44,7 @@ class EvaluationPlan:
 
     num_videos: int
     num_views: int
-    """Of one video."""
+    """Views of one video."""
     video_tflops: float
     """Arithmetic of one video's views, in TFLOP."""
     device_s: float
@@ -68,14 +68,13 @@ def plan_evaluation(
     device: Device,
     num_devices: int,
     *,
-    num_videos: int | None = None,
     dtype: Dtype = "float32",
     mfu: float = 0.45,
     price_per_hour: float | None = None,
     cores: int | None = None,
 ) -> EvaluationPlan:
     """Of a classifier with that preset's encoder. Arguments are those of `plan`; ValueError where they make no run."""
-    count = test.num_videos if num_videos is None else num_videos
+    count = test.num_videos
     for what, number, allowed in (
         ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
         ("the number of videos", count, Range(at_least=1, at_most=10**9)),
@@ -112,8 +111,8 @@ def plan_evaluation(
     )
 
 
-def known_test(name: str) -> Test:
-    """The test of that name; ValueError names the known ones."""
+def known_test(name: str, num_videos: int | None = None) -> Test:
+    """The test of that name, with so many videos if said; ValueError names the known ones."""
     if name not in TESTS:
         raise ValueError(f"no plan for --task {name}; known: {', '.join(TESTS)}")
-    return TESTS[name]
+    return TESTS[name] if num_videos is None else replace(TESTS[name], num_videos=num_videos)

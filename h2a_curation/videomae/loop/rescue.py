@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescue:
-    """Where a run begins, and what it leaves out. Each field is an option of `h2a pretrain`."""
+    """Where a run begins, and what it leaves out. Each field that has a help here is an option of training."""
 
     skip_clips: Path | None = field(
         default=None,
@@ -15,3 +15,5 @@ class Rescue:
     branch_from: Path | None = field(
         default=None, metadata={"help": "A run's folder or checkpoint, of which a run in a new folder is to go on."}
     )
+    start_from: Path | None = None
+    """A checkpoint of any layout whose weights pretraining begins with, in place of those that it would draw."""

@@ -38,7 +38,6 @@ def pretrain(
     out: Path,
     *,
     seed: int = 0,
-    start_from: Path | None = None,
     runtime: Runtime = Runtime(),
     rescue: Rescue = Rescue(),
     watcher: Watcher = Watcher(),
@@ -49,9 +48,9 @@ def pretrain(
 
     Called again with the same arguments, but with any runtime, it goes on from the newest checkpoint with the losses
     that an undisturbed run would have, or returns the result of a finished run. SIGTERM and Ctrl-C end a run after the
-    pass at hand, saved; a second Ctrl-C leaves at once. `start_from` is a checkpoint of any layout that `h2a convert`
-    reads: what of it has a place in the model is what the run begins with, the rest is drawn. `rescue` gets a run past
-    clips that fail, or begins one as a branch of another.
+    pass at hand, saved; a second Ctrl-C leaves at once. `rescue` gets a run past clips that fail, or begins one as a
+    branch of another, or with weights: of a checkpoint in any layout that `h2a convert` reads, what has a place in the
+    model is what the run begins with, and the rest is drawn.
 
     In one line: ValueError for an unknown preset, an empty or damaged version, or an `out` of another run;
     FloatingPointError, with the batch's clips, where the loss or a gradient is not finite; OSError where a checkpoint
@@ -66,7 +65,7 @@ def pretrain(
         torch.set_num_threads(runtime.threads or max(1, cores_of_process() - workers))
         opened = open_version(lake, version, cache=runtime.cache)
         skipped = read_skip_list(rescue.skip_clips, split_members(opened)[0]) if rescue.skip_clips else ()
-        weights = StartWeights.read(start_from) if start_from else None
+        weights = StartWeights.read(rescue.start_from) if rescue.start_from else None
         settings = Settings(
             preset=named,
             seed=seed,

@@ -64,7 +64,7 @@ def test_a_small_device_takes_fewer_views_at_a_time():
 
 @pytest.mark.parametrize(
     ("asked", "says"),
-    [({"num_videos": 0}, "number of videos must be at least 1"), ({"mfu": 0}, "MFU must be"), ({"cores": 0}, "cores")],
+    [({"mfu": 0}, "MFU must be"), ({"cores": 0}, "cores"), ({"price_per_hour": -1}, "price of an hour")],
 )
 def test_what_is_no_evaluation_is_refused(asked, says):
     with pytest.raises(ValueError, match=says):
