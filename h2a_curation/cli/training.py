@@ -1,13 +1,18 @@
 """`h2a convert` and `h2a plan`: what surrounds pretraining."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
+
+if TYPE_CHECKING:
+    from h2a_curation.videomae.finetune.presets import FinetuningPreset
+    from h2a_curation.videomae.hardware.plan import Work
+    from h2a_curation.videomae.presets import Preset
 
 
 def convert(
@@ -34,11 +39,16 @@ def convert(
 
 def plan(
     preset: OwnPresetOption = None,
+    task: Annotated[
+        str | None, typer.Option(help="Fine-tuning on k400, ucf101, hmdb51 or ssv2, in place of pretraining.")
+    ] = None,
     recipe: TrainingRecipeOption = None,
     settings: TrainingSetOption = None,
     gpus: Annotated[int, typer.Option(help="Devices, over all machines.")] = 8,
     gpu: Annotated[str, typer.Option(help=f"One of {', '.join(DEVICES)}.")] = "h100",
-    clips: Annotated[int, typer.Option(help="Clips in an epoch; default: those of the paper.")] = PAPER_CLIPS,
+    clips: Annotated[
+        int | None, typer.Option(help="Clips in an epoch; default: those of the paper, or of the task.")
+    ] = None,
     mfu: Annotated[
         float, typer.Option(help="Share of the data sheet's peak that the model's operations reach.")
     ] = 0.45,
@@ -50,17 +60,24 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers for a program, in bytes and seconds.")] = False,
 ) -> None:
-    """A pretraining run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe."""
+    """A training run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe."""
     from dataclasses import asdict
     from json import dumps
 
+    from h2a_curation.videomae.finetune.on_paper import NUM_VIDEOS, planned
     from h2a_curation.videomae.pretrain.recipe import load
 
     if preset is None and recipe is None:
         raise ValueError("plan what? give --preset or --recipe")
-    chosen = load(recipe, named=preset, settings=settings or ())
+    chosen: Preset | FinetuningPreset
+    training: Preset | Work
+    if task is None:
+        chosen = training = load(recipe, named=preset, settings=settings or ())
+    else:
+        chosen, training = planned(task, preset, recipe, settings or ())
+    clips = clips if clips is not None else NUM_VIDEOS.get(task or "", PAPER_CLIPS)
     made = on_paper(
-        chosen, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
+        training, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
     )
     if as_json:
         asked = {"preset": chosen.name, "gpus": gpus, "gpu": gpu, "clips": clips, "mfu": mfu, "cores": cores}
