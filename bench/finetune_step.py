@@ -22,7 +22,7 @@ from bench.sides import Side, Step
 from h2a_curation.videomae.finetune.mixup import Mix, mixed_targets, mixed_videos, soft_target_errors
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.heap import allocate_state, keep_freed_memory
-from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, parameter_groups, step_downhill
+from h2a_curation.videomae.loop.optim import StepSize, gradient_norm, make_optimizer, parameter_groups, step_downhill
 from h2a_curation.videomae.model import classifier
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.model.drop_path import BRANCHES, drop_rates, kept_branches
@@ -113,7 +113,7 @@ def ours(name: str) -> Step:
         optimizer.zero_grad()
         loss = loss_of_batch()
         loss.backward()  # type: ignore[no-untyped-call]
-        step_downhill(model, optimizer, STEP_SIZE)
+        step_downhill(model, optimizer, STEP_SIZE, float(gradient_norm(model)))
         return loss.item()
 
     return step

@@ -163,7 +163,7 @@ def check_augment(file: GoldenFile) -> Iterator[Claim]:
     for name in fnmatch.filter(golden, "multiscale_boxes*"):
         size = int(name.removeprefix("multiscale_boxes"))
         for width, height, seed, *box in golden[name].tolist():
-            ours = multi_scale_box(width, height, size, random.Random(seed), parity=True)
+            ours = multi_scale_box(width, height, (size, size), random.Random(seed), parity=True)
             yield Claim(f"box {seed} of {width}x{height}", [ours.width, ours.height, ours.left, ours.top], box)
     for name in fnmatch.filter(golden, "pretrain*_clip"):
         yield from _check_sample(golden, name.removesuffix("_clip"), meta["seed"], meta["input_size"])
@@ -185,8 +185,9 @@ def _check_evaluation(golden: Contents, target: tuple[int, int]) -> Iterator[Cla
 def _check_sample(golden: Contents, name: str, first_seed: int, size: int) -> Iterator[Claim]:
     frames, hidden, not_decoded = golden["frames_uint8"], golden[f"{name}_enc"], golden[f"{name}_dec"]
     seed, side = first_seed + int(name.removeprefix("pretrain")), int(hidden.shape[1] ** 0.5)
-    drawn = multi_scale_box(frames.shape[2], frames.shape[1], size, random.Random(seed), parity=True)
-    pixels = crop_and_resize([Image.fromarray(f) for f in frames], drawn, size).astype(np.float32) / np.float32(255)
+    drawn = multi_scale_box(frames.shape[2], frames.shape[1], (size, size), random.Random(seed), parity=True)
+    resized = crop_and_resize([Image.fromarray(f) for f in frames], drawn, (size, size))
+    pixels = resized.astype(np.float32) / np.float32(255)
     normalised = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     yield Claim(f"{name} clip", normalised.transpose(3, 0, 1, 2), golden[f"{name}_clip"], (0.0, 1e-5))
     ratio = float(hidden.mean()) + 1e-9  # a whole number of places, in spite of rounding

@@ -39,7 +39,7 @@ class PlainVideos(Dataset[tuple[Tensor, NDArray[np.float64], NDArray[np.float64]
     def __getitem__(self, index: int) -> tuple[Tensor, NDArray[np.float64], NDArray[np.float64]]:
         rng = np.random.RandomState(random.getrandbits(32))
         images = [Image.fromarray(frame) for frame in read_sample(self.files[index], rng)]
-        box = multi_scale_box(*images[0].size, SIZE_PX, random.Random(random.getrandbits(32)))
+        box = multi_scale_box(*images[0].size, (SIZE_PX, SIZE_PX), random.Random(random.getrandbits(32)))
         edges = (box.left, box.top, box.left + box.width, box.top + box.height)
         resized = [image.crop(edges).resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR) for image in images]
         stacked = np.concatenate([np.asarray(image) for image in resized], axis=2)

@@ -4,8 +4,8 @@
     python -m bench.pretrain_step --check-plain ../shared/golden      # that the reference is the official model
 
 Forward, loss, backward and AdamW of 2 samples of 16 x 224 x 224. Each side is a process of its own, so that its peak of
-memory is its own, and all take turns, so that a machine that slows down slows them alike. Where a GPU is at hand it is
-measured too: `bench/gpu_step.py`.
+memory is its own, and all take turns, so that a machine that slows down slows them alike. On a GPU it is
+`bench/gpu_step.py` that measures.
 """
 
 import sys
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import gpu_step, plain_golden, report
+from bench import plain_golden, report
 from bench.plain_model import PlainModel, normalised
 from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
@@ -27,7 +27,7 @@ from h2a_curation.videomae.hardware.devices import autocast
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.heap import allocate_state, keep_freed_memory
 from h2a_curation.videomae.hardware.precision import multiplies_bfloat16
-from h2a_curation.videomae.loop.optim import StepSize, make_optimizer, step_downhill
+from h2a_curation.videomae.loop.optim import StepSize, gradient_norm, make_optimizer, step_downhill
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder, token_indices
 from h2a_curation.videomae.model.loss import counted_places, masked_loss, take_tokens, targets, token_errors
 from h2a_curation.videomae.presets import Dtype, preset
@@ -60,8 +60,6 @@ def main() -> int:
         f"the official code, measured where the project began: {OFFICIAL_S[0]} to {OFFICIAL_S[1]} s, {OFFICIAL_GIB} GiB"
     )
     figures = on_cpu(given.preset, given.rounds)
-    if torch.cuda.is_available():
-        figures += gpu_step.figures()
     return report.finish("pretrain_step", figures, given)
 
 
@@ -138,7 +136,7 @@ def ours(name: str, dtype: Dtype) -> Step:
         optimizer.zero_grad()
         loss = loss_of_batch()
         loss.backward()  # type: ignore[no-untyped-call]
-        step_downhill(model, optimizer, STEP_SIZE)
+        step_downhill(model, optimizer, STEP_SIZE, float(gradient_norm(model)))
         return loss.item()
 
     return step
@@ -147,7 +145,7 @@ def ours(name: str, dtype: Dtype) -> Step:
 def inputs(name: str) -> Inputs:
     """The same for all sides."""
     config, rng = preset(name).model, np.random.RandomState(0)
-    shape = (SAMPLES, config.num_frames, config.image_px, config.image_px, 3)
+    shape = (SAMPLES, config.num_frames, *config.frame_px, 3)
     video = torch.from_numpy(rng.randint(0, 256, shape, dtype=np.uint8))
     masks = [dual_masks(config.window, 0.9, 0.5, rng) for _ in range(SAMPLES)]
     hidden, not_decoded = (torch.from_numpy(np.stack(m).reshape(SAMPLES, -1)) for m in zip(*masks, strict=True))

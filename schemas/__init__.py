@@ -20,6 +20,7 @@ from schemas.acquire import (
 from schemas.decide import STAGES, Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
 from schemas.evaluate import ClassScore, Confused, VideoScore, ViewScore
 from schemas.fates import ClassFate, Judgement, LastVerdict, TagYield
+from schemas.features import VideoFeature, feature_schema
 from schemas.measure import Clip, Failure, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
 from schemas.publish import Lineage, Member
 from schemas.table import arrow_schema, from_arrow, to_arrow
@@ -60,9 +61,11 @@ __all__ = [
     "TagClaim",
     "TagYield",
     "Verdict",
+    "VideoFeature",
     "VideoScore",
     "ViewScore",
     "arrow_schema",
+    "feature_schema",
     "from_arrow",
     "to_arrow",
 ]

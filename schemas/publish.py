@@ -71,6 +71,9 @@ class Manifest:
     """The recipe's YAML in full."""
     labels: dict[str, int]
     """Class id to label, stable over versions; classes without clips too."""
+    indices: dict[str, int]
+    """Class id to its place among these classes in the order of their labels: 0 to n - 1, without gaps, as a model's
+    outputs are numbered. Another version may have other classes, and so other indices."""
     num_clips: dict[str, int]
     """Number of clips of each split."""
     shards: list[ShardEntry]

@@ -41,7 +41,8 @@ def media(post_id: str = "s:1", **changed: Any) -> schemas.Media:
 def manifest(**changed: Any) -> Manifest:
     valid = Manifest(
         format=1, name="v1", created="2026-11-24T11:00:00+00:00", decision="d3c1", recipe="name: sample\n",
-        labels={"deadlift": 3, "squat": 7}, num_clips={"train": 1, "val": 0, "test": 0},
+        labels={"deadlift": 3, "squat": 7}, indices={"deadlift": 0, "squat": 1},
+        num_clips={"train": 1, "val": 0, "test": 0},
         shards=[ShardEntry(file="train-0a.tar", sha256="0a" * 32, num_bytes=10_240, num_clips=1)],
         files={"clip.parquet": "0b" * 32},
     )  # fmt: skip

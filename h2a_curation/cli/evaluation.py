@@ -2,6 +2,7 @@
 
 import enum
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,10 @@ from h2a_curation.cli.options import FactsOption
 
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Checked, Evaluation
-    from h2a_curation.videomae.evaluate.run import Progress
-    from schemas import VideoScore
+    from h2a_curation.videomae.evaluate.figures import Figures
+    from schemas import VideoFeature, VideoScore
 
-_SHOWN = 20
+SHOWN = 20
 """Videos that could not be seen and are named on the terminal; videos.parquet names all."""
 
 
@@ -83,19 +84,22 @@ def evaluate(
     if not source:
         raise ValueError("--from is missing: name a fine-tuned checkpoint, or read the list alone with --check")
     sampled = Sampled(
-        views=None if views is None else _views(views),
+        views=None if views is None else read_views(views),
         sparse=None if sampling is None else sampling is Sampling.SPARSE,
         stride=stride,
         merge=merge.value,
     )
     means = Means(device=device, dtype=dtype.value, workers=workers, views_at_once=views_at_once)
     folder = out or Path("build") / "evaluate" / f"{Path(task).stem}-{source[0].stem}"
-    done = evaluated(asked, source, folder, sampled, means, _facts(facts or []), evaluation_progress(), typer.echo)
+    done = evaluated(
+        asked, source, folder, sampled, means, _facts(facts or []), told_progress("evaluate", of_split=True), typer.echo
+    )
     if done is not None:
         show_evaluation(done)
 
 
-def _views(text: str) -> tuple[int, int]:
+def read_views(text: str) -> tuple[int, int]:
+    """SEGMENTSxCROPS as two numbers; ValueError for anything else."""
     segments, _, crops = text.partition("x")
     if not (segments.isdigit() and crops.isdigit() and 1 <= int(segments) <= 100 and 1 <= int(crops) <= 100):
         raise ValueError(f"--views {text}: write SEGMENTSxCROPS, such as 5x3, each from 1 to 100")
@@ -108,17 +112,18 @@ def _facts(facts: list[str]) -> dict[str, int]:
     return read_facts(facts)
 
 
-def evaluation_progress() -> "Progress":
-    """A line at each tenth of a split, and for each of the first videos that cannot be seen."""
+def told_progress(command: str, *, of_split: bool = False) -> "Callable[[int, int, VideoScore | VideoFeature], None]":
+    """A line at each tenth of all videos, or of a split's, and for each of the first videos that cannot be seen."""
     num_lost = 0
 
-    def progress(done: int, total: int, row: "VideoScore") -> None:
+    def progress(done: int, total: int, row: "VideoScore | VideoFeature") -> None:
         nonlocal num_lost
         num_lost += bool(row.reason)
-        if row.reason and num_lost <= _SHOWN:
-            sys.stderr.write(f"evaluate: {row.status} in split {row.split}: {row.path}: {row.reason}\n")
+        if row.reason and num_lost <= SHOWN:
+            sys.stderr.write(f"{command}: {row.status} in split {row.split}: {row.path}: {row.reason}\n")
         if done * 10 // total != (done - 1) * 10 // total:
-            sys.stderr.write(f"evaluate: split {row.split}, {done} of {total} videos\n")
+            place = f"split {row.split}, " if of_split else ""
+            sys.stderr.write(f"{command}: {place}{done} of {total} videos\n")
             sys.stderr.flush()
 
     return progress
@@ -135,25 +140,30 @@ def _show_check(found: "Checked") -> None:
         )
     for note in benchmark.notes:
         typer.echo(note)
-    for split, video, status, reason in found.lost[:_SHOWN]:
+    for split, video, status, reason in found.lost[:SHOWN]:
         typer.echo(f"{status} in {split}: {video.path}: {reason}")
-    if len(found.lost) > _SHOWN:
-        typer.echo(f"and {len(found.lost) - _SHOWN} more")
+    if len(found.lost) > SHOWN:
+        typer.echo(f"and {len(found.lost) - SHOWN} more")
 
 
 def show_evaluation(done: "Evaluation") -> None:
     """Print the figures of each split."""
     for name, one in done.figures.items():
-        low, high = one.intervals["top1"]
-        typer.echo(
-            f"{name}: top-1 {one.top1:.2%} ({low:.2%} to {high:.2%}), top-5 {one.top5:.2%}, mean over classes"
-            f" {one.mean_class:.2%}, calibration error {one.calibration_error:.2%}"
-        )
-        if one.num_seen < one.num_videos:
-            typer.echo(
-                f"{name}: {one.num_videos - one.num_seen} of {one.num_videos} videos could not be seen and count as"
-                f" wrong; of the others top-1 {one.top1_of_seen:.2%}, top-5 {one.top5_of_seen:.2%}"
-            )
+        show_figures(name, one)
     for note in done.notes:
         typer.echo(note)
     typer.echo(f"page {done.page}")
+
+
+def show_figures(name: str, one: "Figures") -> None:
+    """A line with the accuracies of a split, and one more where videos could not be seen."""
+    low, high = one.intervals["top1"]
+    typer.echo(
+        f"{name}: top-1 {one.top1:.2%} ({low:.2%} to {high:.2%}), top-5 {one.top5:.2%}, mean over classes"
+        f" {one.mean_class:.2%}, calibration error {one.calibration_error:.2%}"
+    )
+    if one.num_seen < one.num_videos:
+        typer.echo(
+            f"{name}: {one.num_videos - one.num_seen} of {one.num_videos} videos could not be seen and count as"
+            f" wrong; of the others top-1 {one.top1_of_seen:.2%}, top-5 {one.top5_of_seen:.2%}"
+        )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from h2a_curation.cli.evaluation import evaluation_progress, show_evaluation
+from h2a_curation.cli.evaluation import show_evaluation, told_progress
 from h2a_curation.cli.options import with_options_of
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
@@ -68,7 +68,9 @@ def finetune(
     folder = out or Path("build") / "finetune" / f"{Path(task).stem}-{name}"
     first = os.environ.get("RANK", "0") == "0"
     with training_shown("fine-tuning") if first else nullcontext(Watcher()) as watcher:
-        result, tested = tuned(known, model, folder, seed, runtime, rescue, watcher, evaluation_progress())
+        result, tested = tuned(
+            known, model, folder, seed, runtime, rescue, watcher, told_progress("evaluate", of_split=True)
+        )
     if tested is None:
         return
     typer.echo(f"checkpoint {result.checkpoint}")

@@ -14,7 +14,19 @@ import typer
 from typer.exceptions import TyperException
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.cli import audit, catalog, classes, evaluation, finetuning, jobs, mining, models, single, training
+from h2a_curation.cli import (
+    audit,
+    catalog,
+    classes,
+    evaluation,
+    finetuning,
+    jobs,
+    mining,
+    models,
+    probes,
+    single,
+    training,
+)
 from h2a_curation.foundation import child_processes
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
@@ -50,6 +62,9 @@ app.command()(jobs.decide)
 app.command()(jobs.pretrain)
 app.command()(finetuning.finetune)
 app.command()(evaluation.evaluate)
+app.command()(probes.features)
+app.command()(probes.probe)
+app.command()(probes.predict)
 app.command()(training.convert)
 app.command()(training.plan)
 app.command("try")(single.try_video)

@@ -1,18 +1,15 @@
 """`h2a convert` and `h2a plan`: what surrounds pretraining."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
-from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
+from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, Work, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
-
-if TYPE_CHECKING:
-    from h2a_curation.videomae.finetune.presets import FinetuningPreset
-    from h2a_curation.videomae.hardware.plan import Work
-    from h2a_curation.videomae.presets import Preset
+from h2a_curation.videomae.hardware.plan_evaluation import EvaluationPlan, known_test, plan_evaluation
+from h2a_curation.videomae.loop.runtime import KEPT
 
 
 def convert(
@@ -39,9 +36,6 @@ def convert(
 
 def plan(
     preset: OwnPresetOption = None,
-    task: Annotated[
-        str | None, typer.Option(help="Fine-tuning on k400, ucf101, hmdb51 or ssv2, in place of pretraining.")
-    ] = None,
     recipe: TrainingRecipeOption = None,
     settings: TrainingSetOption = None,
     gpus: Annotated[int, typer.Option(help="Devices, over all machines.")] = 8,
@@ -58,9 +52,19 @@ def plan(
     price_per_hour: Annotated[
         float | None, typer.Option(help="Price of one device for an hour, in any currency.")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Plan `h2a evaluate` on this instead: k400, ucf101, hmdb51 or ssv2.")
+    ] = None,
+    finetune: Annotated[
+        str | None, typer.Option(help="Plan `h2a finetune` on this instead: k400, ucf101, hmdb51 or ssv2.")
+    ] = None,
+    videos: Annotated[
+        int | None, typer.Option(help="Videos to evaluate on; default: all that the task has, of all its splits.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers for a program, in bytes and seconds.")] = False,
 ) -> None:
-    """A training run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe."""
+    """A training run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe. With
+    --finetune, fine-tuning on paper; with --task, an evaluation."""
     from dataclasses import asdict
     from json import dumps
 
@@ -69,23 +73,61 @@ def plan(
 
     if preset is None and recipe is None:
         raise ValueError("plan what? give --preset or --recipe")
-    chosen: Preset | FinetuningPreset
-    training: Preset | Work
-    if task is None:
-        chosen = training = load(recipe, named=preset, settings=settings or ())
+    if finetune is not None and task is not None:
+        raise ValueError("--finetune and --task are two plans: give one of them")
+    if videos is not None and task is None:
+        raise ValueError("--videos goes with --task: pretraining counts --clips")
+    if task is not None:
+        chosen = load(recipe, named=preset, settings=settings or ())
+        test = known_test(task)
+        tested = plan_evaluation(
+            chosen, test, known_device(gpu), gpus,
+            num_videos=videos, dtype=chosen.recipe.dtype, mfu=mfu, price_per_hour=price_per_hour, cores=cores,
+        )  # fmt: skip
+        asked = {"task": task, "preset": chosen.name, "gpus": gpus, "gpu": gpu, "mfu": mfu, "cores": cores}
+        if as_json:
+            typer.echo(dumps({**asked, **asdict(tested)}, indent=2))
+        else:
+            _show_evaluation(tested, f"{chosen.name} on {task}, {gpus} x {gpu}, {chosen.recipe.dtype}")
+        return
+    if finetune is not None:
+        tuned, work = planned(finetune, preset, recipe, settings or ())
+        name, usual = tuned.name, NUM_VIDEOS[finetune]
     else:
-        chosen, training = planned(task, preset, recipe, settings or ())
-    clips = clips if clips is not None else NUM_VIDEOS.get(task or "", PAPER_CLIPS)
+        chosen = load(recipe, named=preset, settings=settings or ())
+        name, work, usual = chosen.name, Work.of(chosen), PAPER_CLIPS
+    num_clips = usual if clips is None else clips
     made = on_paper(
-        training, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
+        work, known_device(gpu), gpus, num_clips=num_clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
     )
     if as_json:
-        asked = {"preset": chosen.name, "gpus": gpus, "gpu": gpu, "clips": clips, "mfu": mfu, "cores": cores}
+        asked = {"preset": name, "gpus": gpus, "gpu": gpu, "clips": num_clips, "mfu": mfu, "cores": cores}
         typer.echo(dumps({**asked, **asdict(made)}, indent=2))
         return
-    _show(
-        made, f"{chosen.name} on {gpus} x {gpu}, {chosen.recipe.batch_clips} clips x {chosen.recipe.views} views a step"
-    )
+    _show(made, f"{name} on {gpus} x {gpu}, {work.recipe.batch_clips} clips x {work.recipe.views} views a step")
+
+
+def _show_evaluation(made: EvaluationPlan, title: str) -> None:
+    gib = 2**30
+    typer.echo(title)
+    fitting = f"--views-at-once {made.views_at_once}" if made.views_at_once else "not even one view fits"
+    if made.views_at_once == made.num_views:
+        fitting = "all views of a video fit at once"
+    keeps = f"{made.needed_cores:,} cores beside each device keep up"
+    if made.decoding_s is not None:
+        slower = "decoding" if made.decoding_s > made.device_s else "the device"
+        keeps += f"; with those given, {slower} is the limit"
+    rows = {
+        "videos": f"{made.num_videos:,} of {made.num_views} views each",
+        "operations": f"{made.video_tflops:,.2f} TFLOP a video",
+        "a device holds": f"{made.weights_bytes / gib:.1f} GiB of weights, of {made.usable_bytes / gib:.0f}; {fitting}",
+        "decoding": keeps,
+        "time": f"{made.hours:,.2f} h, {made.device_hours:,.1f} GPU hours",
+    }
+    if made.cost is not None:
+        rows["cost"] = f"{made.cost:,.2f}"
+    for name, text in rows.items():
+        typer.echo(f"{name:<18} {text}")
 
 
 def _loading(made: Plan) -> str:
@@ -120,7 +162,7 @@ def _show(made: Plan, title: str) -> None:
     rows = {
         "a device may hold": f"{made.usable_bytes / gib:.0f} GiB, nine tenths of its memory",
         "weights": f"{made.num_parameters / 1e6:,.0f} million; a checkpoint is {made.checkpoint_bytes / 1e9:.1f} GB, "
-        f"{made.kept_checkpoints} are kept",
+        f"{made.kept_checkpoints} are written, of which the newest {KEPT} stay unless --keep says otherwise",
         "operations": f"{made.step_tflops:,.0f} TFLOP a step",
         "steps": f"{made.num_steps:,}, of which {made.steps_per_epoch:,} make an epoch",
         "time": f"{made.step_s:.2f} s a step, {made.hours:,.1f} h, {made.device_hours:,.0f} GPU hours",

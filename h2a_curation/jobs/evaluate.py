@@ -32,7 +32,7 @@ SETTINGS, SUMMARY, PAGE = "evaluation.json", "summary.json", "evaluation.html"
 MEAN = "mean"
 """Name of the figures over several splits."""
 Say = Callable[[str], None]
-_PATIENCE_S = 4 * 3600.0
+PATIENCE_S = 4 * 3600.0
 """A process that is done waits so long for those whose videos take longer."""
 
 
@@ -161,7 +161,7 @@ def evaluate(
     if len(sources) not in (1, len(benchmark.splits)):
         told = f"once for each of {len(benchmark.splits)} splits, not {len(sources)} times"
         raise ValueError(f"give --from once, or {told}")
-    with joined(means.device, patience_s=_PATIENCE_S) as world:
+    with joined(means.device, patience_s=PATIENCE_S) as world:
         return evaluated_by(benchmark, sources, out, sampled, means, asked, (progress, say), world)
 
 

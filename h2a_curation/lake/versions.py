@@ -21,6 +21,15 @@ FORMAT = 1
 """Format of a manifest. A reader refuses a later one, since it cannot know what changed."""
 
 
+def dense_indices(labels: Mapping[str, int]) -> dict[str, int]:
+    """Numbers 0 to n - 1 of classes in the order of their labels, which have gaps.
+
+    >>> dense_indices({"squat": 7, "deadlift": 3})
+    {'deadlift': 0, 'squat': 1}
+    """
+    return {class_id: index for index, class_id in enumerate(sorted(labels, key=lambda name: (labels[name], name)))}
+
+
 def as_bytes(manifest: Manifest) -> bytes:
     """The content of `manifest.json`."""
     return json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode()
@@ -65,17 +74,27 @@ def _manifest(fields: Mapping[str, Any], where: str) -> Manifest:
         layout.inside_version(file, f"{where} names in the file {file!r} the part")
     if layout.MEMBERS not in files:
         raise _DamagedError(f"its files lack {layout.MEMBERS}")
+    labels = _counts(fields, "labels")
     return Manifest(
         format=FORMAT,
         name=name,
         created=_text(fields, "created"),
         decision=_text(fields, "decision"),
         recipe=_text(fields, "recipe"),
-        labels=_counts(fields, "labels"),
+        labels=labels,
+        indices=_indices(fields, labels),
         num_clips=_counts(fields, "num_clips"),
         shards=[_shard(entry, where) for entry in _list(fields, "shards")],
         files=files,
     )
+
+
+def _indices(fields: Mapping[str, Any], labels: Mapping[str, int]) -> dict[str, int]:
+    """The classes' indices; versions of before they were written have those that the rule gives."""
+    indices = dense_indices(labels)
+    if "indices" in fields and _counts(fields, "indices") != indices:
+        raise _DamagedError("'indices' do not number the classes in the order of their labels")
+    return indices
 
 
 def _shard(entry: Any, where: str) -> ShardEntry:

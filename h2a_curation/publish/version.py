@@ -56,6 +56,7 @@ def write_version(
             decision=decision,
             recipe=recipe,
             labels=dict(sorted(labels.items(), key=lambda item: item[1])),
+            indices=versions.dense_indices(labels),
             num_clips={split: sum(m.split == split for m in members) for split in SPLITS},
             shards=_shard_entries(lake, members),
             files=files,

@@ -9,8 +9,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,mp3,wav,aac,flac"
-"""Demuxers that may open a file. Playlists (hls, concat, sdp) are not among them: they name other files and servers."""
+from h2a_curation.foundation.media_formats import ONLY_ITSELF
 
 DECODER = av.__version__
 """PyAV's version, which names the decoders that it carries: a part of each measurement's fingerprint."""
@@ -30,10 +29,8 @@ def decoder_fingerprint() -> str:
 
 @contextlib.contextmanager
 def opened(file: str) -> Iterator[InputContainer]:
-    """The file's container. Raises av.FFmpegError when it is not one of FORMATS or its index is broken."""
-    with av.open(
-        file, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="replace"
-    ) as container:
+    """The file's container. Raises av.FFmpegError when it is not one of the known formats or its index is broken."""
+    with av.open(file, options=ONLY_ITSELF, metadata_errors="replace") as container:
         yield container
 
 

@@ -22,12 +22,13 @@ import imageio_ffmpeg
 
 from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.foundation.machine import MachineError
+from h2a_curation.foundation.media_formats import FORMATS
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import ClipFile, SceneToCut, UndecodableError
 from h2a_curation.video.answers import DEFAULT_LIMITS, PATIENCE, Limits
 from h2a_curation.video.child import rewrite_in_child
 from h2a_curation.video.colour import is_hdr
-from h2a_curation.video.container import FORMATS, opened, shown_size, video_stream
+from h2a_curation.video.container import opened, shown_size, video_stream
 from h2a_curation.video.filters import SCALER, filtered
 
 VERSION = 2

@@ -51,3 +51,26 @@ def test_plan_as_a_table_and_as_json(h2a_here):
     assert "options            --parallel ddp --micro-clips 32" in ran.out
     made = json.loads(h2a_here("plan", "--preset", "vit_g", "--gpus", 64, "--json").out)
     assert (made["num_parameters"], made["chosen"]["parallel"], made["cost"]) == (1_026_306_560, "ddp", None)
+
+
+def test_an_evaluation_on_paper(h2a_here):
+    ran = h2a_here("plan", "--preset", "vit_g", "--task", "k400", "--cores", 1, "--price-per-hour", 2)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("vit_g on k400, 8 x h100, bfloat16\nvideos             20,000 of 15 views each\n")
+    assert "all views of a video fit at once" in ran.out
+    made = json.loads(h2a_here("plan", "--preset", "vit_b", "--task", "ssv2", "--videos", 100, "--json").out)
+    assert (made["num_videos"], made["num_views"], made["task"]) == (100, 6, "ssv2")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--task", "sports1m"], "no plan for --task sports1m; known: k400, ucf101, hmdb51, ssv2"),
+        (["--task", "k400", "--videos", "0"], "the number of videos must be at least 1"),
+        (["--videos", "5"], "--videos goes with --task: pretraining counts --clips"),
+    ],
+)
+def test_what_is_no_evaluation_is_refused_in_a_line(h2a_here, options, says):
+    ran = h2a_here("plan", "--preset", "vit_b", *options)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert says in ran.err

@@ -16,8 +16,7 @@ def world(tmp_path_factory):
 
 
 OF_PRETRAIN = [
-    (["--keep", "-1"], "--keep must be at least 1, not -1"),
-    (["--keep", "0"], "--keep must be at least 1, not 0"),
+    (["--keep", "-1"], "--keep must be at least 0, not -1"),
     (["--workers", "0"], "--workers must be at least 1 and at most 1024, not 0"),
     (["--workers", "1000000"], "--workers must be at least 1 and at most 1024"),
     (["--micro-clips", "0"], "--micro-clips must be at least 1, not 0"),

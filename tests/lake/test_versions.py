@@ -34,8 +34,18 @@ def test_what_is_written_is_read_back_and_written_alike():
     assert versions.parse(content, WHERE) == MANIFEST
     assert versions.as_bytes(versions.parse(content, WHERE)) == content
     assert list(json.loads(content)) == [
-        "format", "name", "created", "decision", "recipe", "labels", "num_clips", "shards", "files",
+        "format", "name", "created", "decision", "recipe", "labels", "indices", "num_clips", "shards", "files",
     ]  # fmt: skip
+
+
+def test_classes_are_numbered_without_gaps_also_in_versions_of_before_that_was_written():
+    labels = {"deadlift": 40, "squat": 7, "surf": 3}
+    expected = {"surf": 0, "squat": 1, "deadlift": 2}
+    assert versions.dense_indices(labels) == expected
+    old = {name: value for name, value in fields(labels=labels).items() if name != "indices"}
+    assert versions.parse(json.dumps(old).encode(), WHERE).indices == expected
+    new = fields(labels=labels, indices=expected)
+    assert versions.parse(json.dumps(new).encode(), WHERE).indices == expected
 
 
 def test_a_field_of_a_later_program_is_left_out():
@@ -58,6 +68,8 @@ DAMAGED = [
     (fields(shards={}), "'shards' is not a list"),
     (fields(shards=["train-0a.tar"]), "a shard is no mapping of names to values"),
     (fields(labels={"squat": "7"}), "'squat' is not a whole number"),
+    (fields(indices={"squat": 0, "deadlift": 1}), "'indices' do not number the classes in the order of their labels"),
+    (fields(indices=[]), "'indices' is not a mapping"),
     (fields(num_clips={"train": True}), "'train' is not a whole number"),
     (fields(files=[]), "'files' is not a mapping of names to values"),
     (fields(files={"clip.parquet": 7}), "'clip.parquet' is not a text"),

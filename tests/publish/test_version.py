@@ -39,6 +39,7 @@ def test_a_version_says_what_it_holds(lake, members):
     assert (manifest.name, manifest.decision, manifest.recipe) == ("v1", "d3c1", "name: sample\n")
     assert manifest.created == "2026-11-24T11:00:00+00:00"
     assert list(manifest.labels.items()) == [("deadlift", 3), ("squat", 7)]
+    assert json.loads((folder / "manifest.json").read_text())["indices"] == {"deadlift": 0, "squat": 1}
     assert manifest.num_clips == {s: sum(m.split == s for m in members) for s in ("train", "val", "test")}
     assert sum(s.num_clips for s in manifest.shards) == len(members)
     assert {s.file: s.num_bytes for s in manifest.shards} == {

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from h2a_curation.videomae import presets
-from h2a_curation.videomae.hardware import parallel
+from h2a_curation.videomae.hardware import devices, parallel
+from h2a_curation.videomae.loop import run as loop
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.loop.watch import Watcher
 from h2a_curation.videomae.pretrain import task, train
@@ -18,7 +19,7 @@ from h2a_curation.videomae.pretrain.train import pretrain
 
 STEPS = 10
 CLIPS = 4
-PATCH_ERRORS = task.patch_errors
+PATCH_ERRORS, MULTIPLIES_BFLOAT16 = task.patch_errors, devices.multiplies_bfloat16
 RUNTIME = Runtime(device="cpu", threads=1, workers=1)
 
 
@@ -67,10 +68,11 @@ def _serve(rank: int, ports: list[int], lake: Path, folder: Path, jobs: list[dic
 
 def _do(
     rank: int, lake: Path, folder: Path, out: str, *, send: int | None = None, broken: int | None = None,
-    recompute: bool = False, stuck_s: float = 0, **changed,
+    recompute: bool = False, stuck_s: float = 0, gather: str = "", **changed,
 ) -> dict:  # fmt: skip
     """Train; `send` is a signal for process 1 after step 4, `broken` the process whose errors are no numbers, `stuck_s`
-    how long process 0 hangs after step 4, a third of which the other one waits."""
+    how long process 0 hangs after step 4, a third of which the other one waits. With `gather` products are of bfloat16,
+    and FSDP sends weights as that, `bfloat16` or `float32`, over 20 steps."""
 
     def progress(done, _total, _live):
         if done == 4:
@@ -80,7 +82,11 @@ def _do(
 
     use_preset()
     many = presets.PRESETS["many"]
-    presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute))
+    more = {"dtype": "bfloat16", "steps": 20} if gather else {}
+    presets.PRESETS["many"] = replace(many, recipe=replace(many.recipe, recompute=recompute, **more))
+    # A processor without products of bfloat16 takes them in software: slow, and the same numbers.
+    devices.multiplies_bfloat16 = (lambda _kind: True) if gather else MULTIPLIES_BFLOAT16
+    loop.spread = partial(_spread, gather == "bfloat16") if gather else parallel.spread
     task.patch_errors = (lambda *given: PATCH_ERRORS(*given) * float("nan")) if broken == rank else PATCH_ERRORS
     train.joined = partial(parallel.joined, patience_s=stuck_s / 3 or parallel.PATIENCE_S)
     try:
@@ -89,6 +95,11 @@ def _do(
     except (SystemExit, FloatingPointError, OSError, ValueError) as ended:
         return {"ended": type(ended).__name__, "says": str(ended)}
     return {"after": result.held_out_after, "devices": result.num_devices}
+
+
+def _spread(as_bfloat16: bool, *given, gather_bfloat16: bool):
+    assert gather_bfloat16  # as the recipe asks
+    return parallel.spread(*given, gather_bfloat16=as_bfloat16)
 
 
 def _free_port() -> int:

@@ -163,13 +163,13 @@ def test_a_folder_never_seen_is_checked_by_its_own_settings(tmp_path, capsys):
     }
     boxes = []
     for seed, (width, height) in enumerate([(222, 300), (223, 223), (240, 320)] * 20):
-        box = multi_scale_box(width, height, 224, random.Random(seed), parity=True)
+        box = multi_scale_box(width, height, (224, 224), random.Random(seed), parity=True)
         boxes.append([width, height, seed, box.width, box.height, box.left, box.top])
     frames = np.random.RandomState(1).randint(0, 256, (2, 50, 60, 3), dtype=np.uint8)
     hidden, not_decoded = dual_masks((1, 4, 4), 0.5, 0.0, np.random.RandomState(8))
-    box = multi_scale_box(60, 50, 40, random.Random(8))
+    box = multi_scale_box(60, 50, (40, 40), random.Random(8))
     images = [golden.data.Image.fromarray(frame) for frame in frames]
-    clip = (golden.data.crop_and_resize(images, box, 40) / 255.0 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    clip = (golden.data.crop_and_resize(images, box, (40, 40)) / 255.0 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
     np.savez(
         tmp_path / "draws.npz",
         multiscale_boxes224=np.array(boxes),

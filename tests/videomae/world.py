@@ -51,8 +51,11 @@ def encode(pictures: NDArray[np.uint8], fps: int = 24, b_frames: int = 0, pix_fm
     return buffer.getvalue()
 
 
-def write_lake(lake: Path, splits: Sequence[str], *, num_frames: int = 70, width: int = 96, height: int = 80) -> None:
-    """Version `v1` with one clip for each split named, all in one tar."""
+def write_lake(
+    lake: Path, splits: Sequence[str], *, num_frames: int = 70, width: int = 96, height: int = 80,
+    classes: Sequence[tuple[str, int]] = (("squat", 7),),
+) -> None:  # fmt: skip
+    """Version `v1` with one clip for each split named, all in one tar, of each class (id and label) in turn."""
     (lake / layout.SHARDS).mkdir(parents=True)
     (lake / layout.version("v1")).mkdir(parents=True)
     clips = [encode(frames(i, num_frames, width, height)) for i in range(len(splits))]
@@ -66,7 +69,8 @@ def write_lake(lake: Path, splits: Sequence[str], *, num_frames: int = 70, width
         offsets = [info.offset_data for info in tar.getmembers()]
     members = [
         Member(
-            clip_id=hashlib.sha256(data).hexdigest(), class_id="squat", label=7, split=split, post_id=f"s:{i}",
+            clip_id=hashlib.sha256(data).hexdigest(), class_id=classes[i % len(classes)][0],
+            label=classes[i % len(classes)][1], split=split, post_id=f"s:{i}",
             creator=None, shard=shard.name, offset=offset, num_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
             width_px=width, height_px=height, fps=24.0, num_frames=num_frames,
         )
@@ -80,8 +84,10 @@ def write_version(lake: Path, members: list[Member]) -> None:
     folder = lake / layout.version("v1")
     pq.write_table(to_arrow(Member, members), folder / layout.MEMBERS)
     shards = [(path, path.read_bytes()) for path in sorted((lake / layout.SHARDS).iterdir())]
+    labels = {m.class_id: m.label for m in members}
     manifest = factories.manifest(
-        labels={"squat": 7},
+        labels=labels,
+        indices=versions.dense_indices(labels),
         num_clips={name: sum(m.split == name for m in members) for name in ("train", "val", "test")},
         shards=[
             ShardEntry(

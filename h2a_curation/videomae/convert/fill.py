@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from h2a_curation.videomae.convert import files, shape
 from h2a_curation.videomae.model.classifier import Classifier
+from h2a_curation.videomae.model.frozen import FrozenEncoder
 from h2a_curation.videomae.model.positions import resized_table
 from h2a_curation.videomae.presets import ModelConfig
 
@@ -77,14 +78,45 @@ def classifier_from(
     try:
         config = encoder_config(found, asked or {})
         if num_classes is None and any(name not in found.tensors for name in _HEAD):
-            raise ValueError(f"it holds no classifier ({found.layout}): its weights end without a head")
+            told = "its weights end without a head; h2a features takes it as it is"
+            raise ValueError(f"it holds no classifier ({found.layout}): {told}")
         model = Classifier(config, num_classes or len(found.tensors["head.bias"]), mean_pooling=_pools(found))
-        model.requires_grad_(False)
-        for name, norm in _norms(model):
-            norm.eps = found.norm_eps[name == "fc_norm"]
-        return model, fill(model, found), found
+        return model, _frozen(model, found), found
     except ValueError as refused:
         raise ValueError(f"{source}: {refused}") from refused
+
+
+def encoder_from(
+    source: Path, asked: Mapping[str, int] | None = None
+) -> tuple[FrozenEncoder | Classifier, Fitting, files.Found]:
+    """What makes features of clips, by `features`: a classifier without its head, else the encoder of pretraining.
+
+    ValueError in one line for a checkpoint whose last norm is missing, as `h2a convert --encoder` leaves it out of a
+    classifier by mean pooling: features are taken behind it.
+    """
+    found = files.read(source)
+    try:
+        config = encoder_config(found, asked or {})
+        model: FrozenEncoder | Classifier
+        if "fc_norm.weight" in found.tensors or all(name in found.tensors for name in _HEAD):
+            model = Classifier(config, 1, mean_pooling=_pools(found))
+            model.add_module("head", nn.Identity())
+        else:
+            model = FrozenEncoder(config)
+        fitting = _frozen(model, found)
+        if fitting.fresh:
+            raise ValueError(f"it lacks weights of an encoder and its last norm: {fitting}")
+        return model, fitting, found
+    except ValueError as refused:
+        raise ValueError(f"{source}: {refused}") from refused
+
+
+def _frozen(model: nn.Module, found: files.Found) -> Fitting:
+    """Fill a model that is not trained, and give its norms the epsilon that they were trained with."""
+    model.requires_grad_(False)
+    for name, norm in _norms(model):
+        norm.eps = found.norm_eps[name == "fc_norm"]
+    return fill(model, found)
 
 
 def hash_of_weights(model: nn.Module) -> str:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from h2a_curation.videomae.data.frames import Frames, Region
 
+Size = tuple[int, int]
+"""Height and width of a picture, in pixels."""
 SCALES = (1, 0.875, 0.75, 0.66)
 OFFSETS = ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0), (1, 1), (3, 1), (1, 3), (3, 3))
 """(x, y) in quarters of the room left."""
@@ -40,23 +42,31 @@ def surrounding(boxes: Sequence[Box]) -> Box:
     return Box(left=min(left), top=min(top), width=max(right) - min(left), height=max(bottom) - min(top))
 
 
-def multi_scale_box(width_px: int, height_px: int, size_px: int, rng: random.Random, *, parity: bool = False) -> Box:
-    """A crop for a target of size_px x size_px, drawn as the official code draws it.
+def multi_scale_box(width_px: int, height_px: int, target: Size, rng: random.Random, *, parity: bool = False) -> Box:
+    """A crop of a frame of that size, for pictures of the target's, drawn as the official code draws it.
 
     A side within 2 px of the target becomes the target, so that nothing is resampled, but never grows beyond the frame.
-    With `parity` it does, as in the official code: the box then begins outside, and what is there is black.
+    With `parity` it does, as in the official code: the box then begins outside, and what is there is black. The shapes
+    are the same whatever the target's: one that is not square stretches them, as officially.
     """
     short = min(width_px, height_px)
     sides = [int(short * scale) for scale in SCALES]
-    sides = [size_px if abs(side - size_px) < 3 and (parity or size_px <= short) else side for side in sides]
-    width, height = rng.choice([(w, h) for i, h in enumerate(sides) for j, w in enumerate(sides) if abs(i - j) <= 1])
+
+    def snapped(side: int, wanted: int, longest: int) -> int:
+        return wanted if abs(side - wanted) < 3 and (parity or wanted <= longest) else side
+
+    square = target[0] == target[1]
+    heights = [snapped(side, target[0], short if square else height_px) for side in sides]
+    widths = [snapped(side, target[1], short if square else width_px) for side in sides]
+    shapes = [(w, h) for i, h in enumerate(heights) for j, w in enumerate(widths) if abs(i - j) <= 1]
+    width, height = rng.choice(shapes)
     x, y = rng.choice(OFFSETS)
     return Box(left=x * ((width_px - width) // 4), top=y * ((height_px - height) // 4), width=width, height=height)
 
 
-def crop_and_resize(images: Sequence[Image.Image], box: Box, size_px: int) -> Frames:
-    """[frame, size, size, rgb]: bilinear, with PIL's filter against aliasing: bit for bit the official pixels."""
-    resized = [image.crop(box.edges).resize((size_px, size_px), Image.Resampling.BILINEAR) for image in images]
+def crop_and_resize(images: Sequence[Image.Image], box: Box, target: Size) -> Frames:
+    """[frame, height, width, rgb]: bilinear, with PIL's filter against aliasing: bit for bit the official pixels."""
+    resized = [image.crop(box.edges).resize(target[::-1], Image.Resampling.BILINEAR) for image in images]
     return np.stack([np.asarray(image) for image in resized])
 
 
@@ -79,9 +89,9 @@ def fast_crop_and_resize(frames: Frames, box: Box, into: Frames) -> None:
     )
 
 
-def shrink_for(width_px: int, height_px: int, size_px: int) -> int:
+def shrink_for(width_px: int, height_px: int, target: Size) -> int:
     """By what frames may be divided beforehand so that the smallest crop is still no smaller than the target.
 
     1 for the official sizes; the small presets decode and resize several times faster for it.
     """
-    return max(1, int(min(width_px, height_px) * SCALES[-1]) // size_px)
+    return max(1, int(min(width_px, height_px) * SCALES[-1]) // max(target))

@@ -11,6 +11,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from h2a_curation.foundation.media_formats import ONLY_ITSELF
+
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 _Packets: TypeAlias = tuple[list[VideoPacket], dict[int, int]]
 Frames = NDArray[np.uint8]
@@ -18,9 +20,11 @@ Frames = NDArray[np.uint8]
 Region = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; right and bottom lie outside."""
 
-_NO_PROBE = {"codec_whitelist": "none"}
-"""FFmpeg decodes a frame of every file that it opens, only to learn the pixel format: without a decoder it does not,
-which saves a twentieth to a tenth of a clip's time. Ours, which decodes, has no such list."""
+_OPTIONS = {**ONLY_ITSELF, "codec_whitelist": "none"}
+"""A shard may come from strangers: what it holds reads no other file.
+
+FFmpeg decodes a frame of every file that it opens, only to learn the pixel format: without a decoder it does not, which
+saves a twentieth to a tenth of a clip's time. Ours, which decodes, has no such list."""
 
 _HALF_CHROMA = ("yuv420p", "yuvj420p")
 """What H.264 clips decode to, but for rare ones."""
@@ -87,7 +91,7 @@ def wanted_frames(data: bytes, indices: Sequence[int]) -> Iterator[tuple[int, av
     """
     wanted = set(indices)
     try:
-        with av.open(io.BytesIO(data), "r", container_options=_NO_PROBE) as container:
+        with av.open(io.BytesIO(data), "r", container_options=_OPTIONS) as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             packets, by_pts = _stored_in_order(container, stream, wanted) or _all_packets(container, stream, wanted)

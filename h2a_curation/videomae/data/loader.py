@@ -30,6 +30,10 @@ _STAND_INS = 8
 """Clips that are tried in turn for one that does not decode."""
 _AHEAD = 4
 """Clips that are made ahead for each thread, and at least one whole piece."""
+_MOVING = 3
+"""Pieces on their way to a device, or still read from there, beside those that are made ahead."""
+PINNED_BYTES = 4 * 2**30
+"""Page-locked memory that a process takes at most: the system cannot swap it, and eight processes share a machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,11 @@ class Stream(ABC, Generic[M, B]):
     @abstractmethod
     def class_balance(self) -> float:
         """How far small classes are favoured: see sampling.py."""
+
+    @property
+    @abstractmethod
+    def clip_bytes(self) -> int:
+        """Memory of all samples of one clip."""
 
     @abstractmethod
     def begin(self, draws: Sequence[Draw[M]], *, pinned: bool) -> Making[B]:
@@ -158,13 +167,19 @@ def made(draws: Sequence[Draw[M]], begin: _Begin[M, B]) -> B:
     return making.finished()
 
 
+def pinned_bytes(clip_bytes: int, piece_clips: int, workers: int) -> int:
+    """The most page-locked memory that `prefetched` holds at a time: torch rounds each piece up to a power of two."""
+    piece = 1 << (clip_bytes * piece_clips - 1).bit_length()
+    return piece * (max(2, 1 + -(-_AHEAD * workers // piece_clips)) + _MOVING)
+
+
 @contextmanager
 def prefetched(
     stream: Stream[M, B], pieces: Iterable[Piece], workers: int, *, pinned: bool = False
 ) -> Iterator[Iterator[B]]:
     """The batches of these pieces, in order, made ahead by threads: each thread makes a clip at a time.
 
-    `pinned` puts them where a GPU fetches them without waiting.
+    `pinned` puts them where a GPU fetches them without waiting, unless that takes more than PINNED_BYTES.
     """
     steps = iter(pieces)
     waiting: deque[tuple[Making[B], list[Future[None]]]] = deque()
@@ -175,7 +190,8 @@ def prefetched(
             if (piece := next(steps, None)) is None:
                 return
             draws = stream.draws(*piece)
-            making = stream.begin(draws, pinned=pinned)
+            fits = pinned_bytes(stream.clip_bytes, len(draws), workers) <= PINNED_BYTES
+            making = stream.begin(draws, pinned=pinned and fits)
             waiting.append((making, [pool.submit(making.make, i) for i in range(len(draws))]))
 
     def in_order() -> Iterator[B]:

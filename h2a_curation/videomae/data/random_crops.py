@@ -27,10 +27,10 @@ def fill_views(
 
     `exact` resizes by PIL at any size. ValueError with the clip's name if it does not decode.
     """
-    size_px = views[0].shape[-2]
-    shrink = shrink_for(member.width_px, member.height_px, size_px)
+    target = views[0].shape[1:3]
+    shrink = shrink_for(member.width_px, member.height_px, target)
     width_px, height_px = member.width_px // shrink, member.height_px // shrink
-    boxes = [multi_scale_box(width_px, height_px, size_px, rng) for _ in views]
+    boxes = [multi_scale_box(width_px, height_px, target, rng) for _ in views]
     try:
         _crop(data, indices, boxes, shrink, views, exact=exact)
     except ValueError as broken:
@@ -40,11 +40,11 @@ def fill_views(
 def _crop(
     data: bytes, indices: Sequence[int], boxes: Sequence[Box], shrink: int, views: Sequence[Frames], *, exact: bool
 ) -> None:
-    size_px = views[0].shape[-2]
-    if exact or size_px < _PIL_BELOW_PX or shrink > 1:
+    target = views[0].shape[1:3]
+    if exact or min(target) < _PIL_BELOW_PX or shrink > 1:
         images = [Image.fromarray(frame) for frame in decode(data, indices, shrink=shrink)]
         for box, view in zip(boxes, views, strict=True):
-            view[:] = crop_and_resize(images, box, size_px)
+            view[:] = crop_and_resize(images, box, target)
         return
     around = surrounding(boxes)
     frames = decode_region(data, indices, around.edges)

@@ -34,6 +34,8 @@ class Version:
     members: list[Member]
     clips_sha256: str
     """Hash of clip.parquet: equal for equal content."""
+    indices: dict[str, int]
+    """Class id to its number among the version's classes, without gaps: see schemas/publish.py."""
     shards: dict[str, ShardEntry]
     """The tars by their file names."""
     cache: DiskCache | None
@@ -62,6 +64,7 @@ def open_version(lake: Path | str, name: str, *, cache: Path | None = None, cach
         lake=str(lake),
         members=members,
         clips_sha256=sha256,
+        indices=manifest.indices,
         shards={shard.file: shard for shard in manifest.shards},
         cache=DiskCache(folder=cache, limit_bytes=cache_bytes) if cache else None,
     )

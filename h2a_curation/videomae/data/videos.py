@@ -12,8 +12,10 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
+from h2a_curation.foundation.media_formats import ONLY_ITSELF
 from h2a_curation.videomae.data.frames import Frames, Region
 from h2a_curation.videomae.data.views import Views, cropped, resized
 
@@ -42,7 +44,8 @@ class ViewedVideo:
 def look(source: Source, views: Views, target: tuple[int, int], num_frames: int | None = None) -> ViewedVideo:
     """Decode a video once for all its views, each `target` (height and width) in size.
 
-    `num_frames` is what a list says of a folder of frames. ValueError for what cannot be decoded, or is shorter.
+    It is a file, a folder with its frames, or the bytes of a file. `num_frames` is what a list says of a folder of
+    frames. ValueError for what cannot be decoded, or is shorter.
     """
 
     def wanted_of(length: int) -> list[int]:
@@ -88,16 +91,21 @@ def _found(
     raise ValueError("it holds no frame that can be decoded")
 
 
+def opened(source: Source) -> InputContainer:
+    """The container of a file, or of its bytes, which may come from strangers: it reads no other file."""
+    return av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r", container_options=ONLY_ITSELF)
+
+
 def count_frames(source: Source) -> int:
     """Packets of a video, each of which holds a frame; ValueError for what cannot be opened or holds none."""
     try:
-        with av.open(_opened(source), "r") as container:
+        with opened(source) as container:
             if not container.streams.video:
                 raise ValueError("it holds no video")
             packets = container.demux(container.streams.video[0])
             length = sum(packet.size > 0 for packet in packets)
     except (av.FFmpegError, OSError) as broken:
-        raise ValueError(f"it cannot be read: {_told(broken)}") from broken
+        raise ValueError(f"it cannot be read: {told(broken)}") from broken
     if not length:
         raise ValueError("it holds no frame")
     return length
@@ -131,7 +139,7 @@ def _decoded(source: Source, wanted: Sequence[int], made: Callable[[Frames], Fra
     left = iter(wanted)
     following = next(left, None)
     try:
-        for frame in _frames(source):
+        for frame in decoded_frames(source):
             if num_decoded == following:
                 kept.append(made(frame.to_ndarray()))
                 following = next(left, None)
@@ -139,26 +147,22 @@ def _decoded(source: Source, wanted: Sequence[int], made: Callable[[Frames], Fra
             if following is None:
                 break
     except (av.FFmpegError, OSError) as broken:
-        raise ValueError(f"frame {num_decoded} cannot be decoded: {_told(broken)}") from broken
+        raise ValueError(f"frame {num_decoded} cannot be decoded: {told(broken)}") from broken
     return kept, num_decoded
 
 
-def _opened(source: Source) -> str | io.BytesIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else str(source)
-
-
-def _frames(source: Source) -> Iterator["_Frame"]:
+def decoded_frames(source: Source) -> Iterator["DecodedFrame"]:
     """Frames in the order of showing, each converted when it is asked for."""
     reformatter = VideoReformatter()
-    with av.open(_opened(source), "r") as container:
+    with opened(source) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # videos are decoded beside each other
         for frame in container.decode(stream):
-            yield _Frame(frame, reformatter)
+            yield DecodedFrame(frame, reformatter)
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class DecodedFrame:
     """A decoded frame, not converted yet."""
 
     frame: av.VideoFrame
@@ -184,6 +188,6 @@ def _number(file: Path) -> int:
     return int(found[1]) if found else -1
 
 
-def _told(broken: Exception) -> str:
+def told(broken: Exception) -> str:
     """The first line of an error, without the path that FFmpeg repeats."""
     return str(getattr(broken, "strerror", None) or broken).splitlines()[0]

@@ -4,7 +4,7 @@ A video that could not be seen counts as wrong; how the ones that were seen fare
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,16 +106,17 @@ def mean_of(splits: Sequence[Figures]) -> Figures:
     )
 
 
-def by_class(split: str, rows: Sequence[VideoScore], names: Sequence[str]) -> list[ClassScore]:
-    """A row a class of the benchmark, those without videos too."""
-    of_class: dict[int, list[VideoScore]] = {label: [] for label in range(len(names))}
+def by_class(split: str, rows: Sequence[VideoScore], names: Sequence[str] | Mapping[int, str]) -> list[ClassScore]:
+    """A row a class, those without videos too; labels may have gaps where `names` are given by label."""
+    named = names if isinstance(names, Mapping) else dict(enumerate(names))
+    of_class: dict[int, list[VideoScore]] = {label: [] for label in sorted(named)}
     for row in rows:
         of_class[row.label].append(row)
     return [
         ClassScore(
             split=split,
             label=label,
-            name=names[label],
+            name=named[label],
             num_videos=len(own),
             num_seen=sum(row.status == OK for row in own),
             num_top1=int(_hits(own, 1).sum()),

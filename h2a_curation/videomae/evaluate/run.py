@@ -5,19 +5,20 @@ order and on no number of processes.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from h2a_curation.foundation.machine import is_of_machine
+from h2a_curation.videomae.data.ahead import done_ahead
+from h2a_curation.videomae.data.frames import Frames
 from h2a_curation.videomae.data.videos import ViewedVideo, look
 from h2a_curation.videomae.data.views import Views
 from h2a_curation.videomae.evaluate.listed import Listed
@@ -34,6 +35,7 @@ COMMIT_VIDEOS, COMMIT_S = 64, 60.0
 """Rows are written after so many videos or seconds, whatever comes first: that is what a kill costs."""
 Progress = Callable[[int, int, VideoScore], None]
 """Called after each video with how many of this process's are done, how many there are, and its row."""
+Made = TypeVar("Made")
 Outcome = ViewedVideo | tuple[str, str]
 """The frames of a video, or else its status and the reason."""
 
@@ -64,49 +66,75 @@ def evaluate_split(
     known = world.agreed(store.seen())
     todo = [video for video in videos if (split, video.video_id) not in known][world.rank :: world.size]
     model = model.eval().to(world.device)
-    views: list[ViewScore] = []
     own_rows: list[VideoScore] = []
-    num_kept, committed_s = 0, time.monotonic()
-    with _decoded(todo, looking.views, model.config.frame_px, looking.workers) as outcomes:
-        for num, (video, outcome) in enumerate(outcomes, 1):
-            row, own = _scored(split, video, outcome, model, looking)
-            views += own
-            own_rows.append(row)
-            progress(num, len(todo), row)
-            kept_s = time.monotonic() - committed_s
-            if len(own_rows) - num_kept >= COMMIT_VIDEOS or kept_s > COMMIT_S or num == len(todo):
-                store.commit(views, own_rows[num_kept:])
-                views, num_kept, committed_s = [], len(own_rows), time.monotonic()
+    target = model.config.frame_px
+    with done_ahead(todo, lambda video: seen_or_why(video, looking.views, target), looking.workers) as outcomes:
+
+        def scored() -> Iterator[tuple[VideoScore, list[ViewScore]]]:
+            for num, (video, outcome) in enumerate(outcomes, 1):
+                row, views = _scored(split, video, outcome, model, looking)
+                progress(num, len(todo), row)
+                yield row, views
+
+        for batch in to_commit(scored()):
+            rows_of_batch = [row for row, _ in batch]
+            store.commit([view for _, views in batch for view in views], rows_of_batch)
+            own_rows += rows_of_batch
     rows = {**known, **{(split, row.video_id): row for row in world.gathered(own_rows)}}
     return {(split, video.video_id): rows[split, video.video_id] for video in videos}
 
 
-@torch.inference_mode()
+def to_commit(made: Iterable[Made]) -> Iterator[list[Made]]:
+    """What is made, in lists that are each committed before more is made; the last one has what is left."""
+    batch: list[Made] = []
+    began_s = time.monotonic()
+    for one in made:
+        batch.append(one)
+        if len(batch) >= COMMIT_VIDEOS or time.monotonic() - began_s > COMMIT_S:
+            yield batch
+            batch, began_s = [], time.monotonic()
+    if batch:
+        yield batch
+
+
 def logits_of(video: ViewedVideo, model: Classifier, looking: Looking) -> NDArray[np.float32]:
     """[view, class] in float32; RuntimeError where they are not finite."""
-    device, pixels = looking.world.device, torch.from_numpy(video.views())
+    return numbers_of(video.views(), model, looking)
+
+
+@torch.inference_mode()
+def numbers_of(views: Frames, model: Callable[[Tensor], Tensor], looking: Looking) -> NDArray[np.float32]:
+    """[view, number] in float32: what the model makes of uint8 views; RuntimeError where a number is not finite."""
+    device, pixels = looking.world.device, torch.from_numpy(views)
     found = []
     for some in torch.split(pixels, looking.views_at_once or len(pixels)):
         with autocast(device, looking.dtype):
             found.append(model(some.to(device)).float())
-    logits: NDArray[np.float32] = torch.cat(found).cpu().numpy()
-    if not np.isfinite(logits).all():
-        raise RuntimeError("the model's logits are not finite: its weights are damaged, or ask for --dtype float32")
-    return logits
+    numbers: NDArray[np.float32] = torch.cat(found).cpu().numpy()
+    if not np.isfinite(numbers).all():
+        raise RuntimeError("the model's numbers are not finite: its weights are damaged, or ask for --dtype float32")
+    return numbers
 
 
 def seen_or_why(video: Listed, views: Views, target: tuple[int, int]) -> Outcome:
-    """The frames of a video, or why there are none; a fault of the machine is raised."""
+    """The frames of a video of a list, or why there are none; a fault of the machine is raised."""
     if not video.path.exists():
         return MISSING, "there is no such file or folder"
+    return looked_or_why(video.path, str(video.path), views, target, video.num_frames)
+
+
+def looked_or_why(
+    video: Path | bytes, name: str, views: Views, target: tuple[int, int], num_frames: int | None = None
+) -> Outcome:
+    """The frames of what is there, or why they cannot be decoded; a fault of the machine is raised."""
     try:
-        return look(video.path, views, target, video.num_frames)
+        return look(video, views, target, num_frames)
     except (ValueError, OSError) as broken:
         if is_of_machine(broken):
             raise
         return UNDECODABLE, " ".join(str(broken).split())
     except MemoryError as full:
-        raise OSError(f"no memory left to decode {video.path}: fewer --workers take less") from full
+        raise OSError(f"no memory left to decode {name}: fewer --workers take less") from full
 
 
 def _scored(
@@ -146,28 +174,3 @@ def _row(known: Mapping[str, object], path: Path, *, status: str, reason: str) -
         confidence=None,
         label_probability=None,
     )
-
-
-@contextmanager
-def _decoded(
-    videos: Sequence[Listed], views: Views, target: tuple[int, int], workers: int
-) -> Iterator[Iterator[tuple[Listed, Outcome]]]:
-    """Each video with its frames, in order, decoded ahead by threads: one video more than there are threads."""
-    left = iter(videos)
-    waiting: deque[tuple[Listed, Future[Outcome]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decoder") as pool:
-
-        def in_order() -> Iterator[tuple[Listed, Outcome]]:
-            while True:
-                while len(waiting) <= workers and (video := next(left, None)) is not None:
-                    waiting.append((video, pool.submit(seen_or_why, video, views, target)))
-                if not waiting:
-                    return
-                video, outcome = waiting.popleft()
-                yield video, outcome.result()
-
-        try:
-            yield in_order()
-        finally:
-            for _, outcome in waiting:
-                outcome.cancel()

@@ -29,7 +29,7 @@ def planned(task: str, named: str | None, file: Path | None, settings: Sequence[
     ValueError for an unknown task or preset, and where nothing tells the size of the model.
     """
     if task not in NUM_VIDEOS:
-        raise ValueError(f"--task {task}: a plan is for one of {', '.join(NUM_VIDEOS)}; other sets by --clips")
+        raise ValueError(f"--finetune {task}: a plan is for one of {', '.join(NUM_VIDEOS)}; other sets by --clips")
     size = SIZES.get(named or "", named or "")
     if size in PRESETS:
         chosen = load(lambda _facts: preset_for(task, PRESETS[size].model), file, settings=settings)

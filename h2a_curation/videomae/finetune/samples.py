@@ -89,6 +89,12 @@ class LabelledStream(Stream[Example, LabelledBatch]):
         """How far small classes are favoured: see data/sampling.py."""
         return self.recipe.class_balance
 
+    @property
+    def clip_bytes(self) -> int:
+        """Memory of all views of one video, in float32."""
+        height, width = self.model.frame_px
+        return 4 * self.recipe.views * self.model.num_frames * height * width * 3
+
     def places(self, part: int, num_parts: int) -> Sequence[int]:
         """Places in a step's batch that make up a part: with each its partner, at its place from the end.
 

@@ -20,6 +20,7 @@ from h2a_curation.videomae.hardware.heap import keep_freed_memory
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
 from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.memory_advice import advising
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.resume import say_beginning
 from h2a_curation.videomae.loop.run import Run, num_parameters, start
@@ -69,14 +70,15 @@ def finetune(
         return finished
     task = Finetuning(out, data, settings, workers, model.weights, model.recipe.note)
     with_parts = replace(runtime, micro_clips=micro_clips_for_pairs(task, world, runtime))
-    run = start(task, world, with_parts, rescue.branch_from)
-    if world.first:
-        stored = out / "recipe.yaml"
-        with replaced(out, stored) as file:
-            file.write(as_yaml(model.recipe).encode())
-        watcher.say(f"the recipe, kept in {stored}:\n{as_yaml(model.recipe).rstrip()}")
-        say_beginning(run.beginning, run.num_steps, watcher.say)
-    return _conclude(task, run, train(run, watcher), started_s)
+    with advising(task.recipe, with_parts, world):
+        run = start(task, world, with_parts, rescue.branch_from)
+        if world.first:
+            stored = out / "recipe.yaml"
+            with replaced(out, stored) as file:
+                file.write(as_yaml(model.recipe).encode())
+            watcher.say(f"the recipe, kept in {stored}:\n{as_yaml(model.recipe).rstrip()}")
+            say_beginning(run.beginning, run.num_steps, watcher.say)
+        return _conclude(task, run, train(run, watcher), started_s)
 
 
 def micro_clips_for_pairs(task: Finetuning, world: ProcessGroup, runtime: Runtime) -> int | None:

@@ -26,5 +26,6 @@ def default_workers(device_type: str) -> int:
 
 def loader_s(config: ModelConfig, views: int, view_s: float = VIEW_S) -> float:
     """Seconds of one core for a decoded clip with that many views, each of which takes so long at 224 px."""
-    of_view = view_s * (config.image_px / 224) ** 2
+    height_px, width_px = config.frame_px
+    of_view = view_s * height_px * width_px / 224**2
     return (DECODE_S + views * of_view) * config.num_frames / 16

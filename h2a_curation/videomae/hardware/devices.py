@@ -41,6 +41,15 @@ def autocast(device: torch.device, dtype: Dtype) -> AbstractContextManager[objec
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
+def float32_products(device: torch.device) -> None:
+    """Let a GPU take matrix products of float32 in TF32, with 10 bits of mantissa in place of 23.
+
+    That is what training in float32 means on a GPU since Ampere, some 8 times as fast, and of bfloat16's range.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+
+
 def compile_blocks(blocks: Iterable[nn.Module]) -> None:
     """Compile what is called most: blocks of one kind share the code of the first, so it takes seconds, not minutes.
 

@@ -31,6 +31,13 @@ def step_flops(config: ModelConfig, samples: int, encoder_mask: float, decoder_m
     return float(samples * (2 * embedding + 3 * (encoder + bridge + decoder + last + head)))
 
 
+def classifier_flops(config: ModelConfig, views: int, num_classes: int) -> float:
+    """One pass of a fine-tuned encoder over so many views of a clip, forward alone: it sees all tokens."""
+    embedding = 2 * config.num_tokens * config.patch_dim * config.width
+    blocks = config.depth * _block(config.num_tokens, config.num_tokens, config.width, config.mlp_ratio)
+    return float(views * (embedding + blocks + 2 * config.width * num_classes))
+
+
 def num_tokens_seen(config: ModelConfig, encoder_mask: float, decoder_mask: float) -> tuple[int, int]:
     """Tokens of a clip that the encoder sees, and that the decoder predicts; a decoder mask of 0 predicts the rest."""
     slices, rows, columns = config.window

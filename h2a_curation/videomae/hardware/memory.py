@@ -1,10 +1,12 @@
 """Device memory of training, in bytes, from the shape of a model: what `h2a plan` adds up.
 
 P parameters take 16P: float32 weights, gradients and AdamW's two moments. DDP holds them all on each device; FSDP
-divides them, and holds whole the weights of the block at work and of the next, and the gradients of one.
+divides them, and holds whole the weights of the block at work and of the next, and the gradients of one, in the type
+that is computed in.
 
 bfloat16 is autocast's: each matrix product keeps a bfloat16 copy of its weights for the backward pass (2 bytes a
-parameter), the residual stream stays float32. A block of width d and hidden width h keeps, of each token,
+parameter; under FSDP the weights come as bfloat16 and go again), the residual stream stays float32. A block of width d
+and hidden width h keeps, of each token,
 
     bfloat16  20d + 4h     the inputs of both norms (8d), their outputs (4d), q, k, v (6d), what attention gives (2d),
                            the MLP's hidden layer before and after GELU (4h)
@@ -37,11 +39,11 @@ def num_parameters(config: ModelConfig) -> int:
 def state_bytes(config: ModelConfig, dtype: Dtype, *, num_devices: int, sharded: bool, recompute: bool) -> int:
     """Held by one device whatever the batch: weights, gradients, moments, and copies of weights."""
     count, block = num_parameters(config), _block_parameters(config, config.width)
-    copies = 0 if dtype == "float32" else 2 * (block if recompute else count)
     if not sharded or num_devices == 1:
+        copies = 0 if dtype == "float32" else 2 * (block if recompute else count)
         return STATE_BYTES * count + copies
-    whole = 4 * (2 * block + block)
-    return STATE_BYTES * count // num_devices + whole + copies
+    whole = (4 if dtype == "float32" else 2) * (2 * block + block)
+    return STATE_BYTES * count // num_devices + whole
 
 
 def sample_bytes(config: ModelConfig, dtype: Dtype, encoder_mask: float, decoder_mask: float, recompute: bool) -> int:
@@ -60,6 +62,19 @@ def sample_bytes(config: ModelConfig, dtype: Dtype, encoder_mask: float, decoder
     ends = (4 + cast) * (visible * width + counted * inner)  # both last norms: what goes in, and what comes out
     pixels = 2 * config.num_tokens * config.patch_dim + visible * config.patch_dim * cast  # the clip, its patches
     return blocks + ends + pixels + counted * config.patch_dim * (8 + (4 if dtype == "float32" else 6))
+
+
+def classifier_bytes(config: ModelConfig, num_classes: int) -> int:
+    """Weights of a fine-tuned encoder, in float32."""
+    embedding = (config.patch_dim + 1) * config.width
+    blocks = config.depth * _block_parameters(config, config.width)
+    return 4 * (embedding + blocks + 2 * config.width + (config.width + 1) * num_classes)
+
+
+def view_bytes(config: ModelConfig, dtype: Dtype) -> int:
+    """Held for one view while an encoder looks at all its tokens without a gradient: one block's, and the pixels."""
+    pixels = config.num_tokens * config.patch_dim * (1 + 4 + 4)  # bytes, floats, and those normalised
+    return config.num_tokens * _token_bytes(config, config.width, dtype) + pixels
 
 
 def _token_bytes(config: ModelConfig, width: int, dtype: Dtype) -> int:

@@ -75,6 +75,11 @@ def device_kind(asked: str | None) -> str:
     return kind
 
 
+def alone(device: str | None) -> ProcessGroup:
+    """This process by itself, whatever torchrun says; ValueError as `device_kind`."""
+    return ProcessGroup(device=torch.device(device_kind(device)))
+
+
 @contextmanager
 def joined(device: str | None, patience_s: float = PATIENCE_S) -> Iterator[ProcessGroup]:
     """The world that torchrun's variables RANK, WORLD_SIZE and LOCAL_RANK describe; without them, this process alone.
@@ -115,22 +120,31 @@ def num_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def spread(model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, kind: str) -> nn.Module:
+def spread(
+    model: nn.Module, blocks: Iterable[nn.Module], world: ProcessGroup, kind: str, *, gather_bfloat16: bool = False
+) -> nn.Module:
     """Put the model on the world's devices; returns what is to be called in training.
 
     `ddp` keeps all weights in each process, `fsdp` divides them and the optimiser's state: the model itself then holds
-    shards, block by block. Both give each process the mean gradient.
+    shards, block by block. Both give each process the mean gradient. With `gather_bfloat16` the shards stay float32,
+    and what is sent of them to compute with is bfloat16, half as much; gradients are summed in float32.
     """
     if world.size == 1:
         return model.to(world.device)
     if kind == "fsdp":
         from torch.distributed.device_mesh import init_device_mesh
-        from torch.distributed.fsdp import fully_shard
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing is done to it in place
         mesh = init_device_mesh(world.device.type, (world.size,))
+        # What goes in is not cast: what each block adds to stays float32, as without FSDP, and autocast does the rest.
+        policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16 if gather_bfloat16 else None,
+            reduce_dtype=torch.float32,
+            cast_forward_inputs=False,
+        )
         for part in (*blocks, model):
-            fully_shard(part, mesh=mesh)
+            fully_shard(part, mesh=mesh, mp_policy=policy)
         return model.to(world.device)
     return DistributedDataParallel(model.to(world.device), forward_sync_buffers=False, gradient_as_bucket_view=True)
 

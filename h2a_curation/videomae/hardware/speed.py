@@ -52,6 +52,11 @@ class Meter:
         """What plain matrix products reach on all devices together."""
         return self._peak_flops_per_s
 
+    @property
+    def recent_step_s(self) -> float:
+        """Mean seconds of the last few steps; 0 before the first."""
+        return sum(step_s for step_s, _ in self._recent) / max(1, len(self._recent))
+
     def waiting(self, batches: Iterator[T]) -> Iterator[T]:
         """The batches; the time that each takes to come is time waited."""
         while True:

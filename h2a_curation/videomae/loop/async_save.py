@@ -6,6 +6,7 @@ from typing import Any
 
 from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.runtime import KEPT
 from h2a_curation.videomae.loop.signals import LeaveNowError
 
 
@@ -18,7 +19,10 @@ class Saver:
     """
 
     def __init__(self, folder: Path, keep: int | None) -> None:
-        self._folder, self._keep = folder, keep
+        self._folder, self._keep = folder, KEPT if keep is None else keep
+        there = checkpoint.numbered(folder)
+        # A run that was begun when all were kept does not lose them because nobody says otherwise.
+        self._spared = frozenset(there if keep is None and len(there) > KEPT else ())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="saver")
         self._writing: Future[None] | None = None
 
@@ -58,5 +62,6 @@ class Saver:
             ) from failed
         if name not in (checkpoint.LAST, checkpoint.BEST):
             remove(self._folder, self._folder / checkpoint.LAST)
-            for old in checkpoint.numbered(self._folder)[: -self._keep if self._keep else 0]:
+            own = [path for path in checkpoint.numbered(self._folder) if path not in self._spared]
+            for old in own[: -self._keep] if self._keep else ():
                 remove(self._folder, old)

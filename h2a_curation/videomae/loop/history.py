@@ -4,7 +4,8 @@ An epoch's line is made of its steps' lines, so a run that was killed and went o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -38,6 +39,7 @@ class History:
         self._log_file = folder / "log.txt"
         self._steps = [Step(**row) for row in _rows(self._steps_file) if row["step"] < first_step]
         _rewrite(self._steps_file, [asdict(step) for step in self._steps])
+        self._lines = self._steps_file.open("a", encoding="utf-8", buffering=1)
         # The figures of a final test, which have no epoch, are told anew when the run ends.
         self._epochs = [row for row in _rows(self._log_file) if row.get("epoch", first_epoch) < first_epoch]
         _rewrite(self._log_file, self._epochs)
@@ -50,7 +52,15 @@ class History:
     def add(self, step: Step) -> None:
         """Append a step's line."""
         self._steps.append(step)
-        _append(self._steps_file, asdict(step))
+        # No fsync: a step would wait for the disk, and lines lost in a power cut belong to steps after the last
+        # checkpoint, which the resumed run does again.
+        with _named(self._steps_file):
+            self._lines.write(json.dumps(asdict(step)) + "\n")
+
+    def close(self) -> None:
+        """Close what is open."""
+        with _named(self._steps_file):
+            self._lines.close()
 
     def best(self, figure: str) -> float | None:
         """The highest value that a figure had at the end of an epoch."""
@@ -97,10 +107,14 @@ def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:
-    # No fsync: a step would wait for the disk, and lines lost in a power cut belong to steps after the last checkpoint,
-    # which the resumed run does again.
+    with _named(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in what a write fails with: a full disk does not say whose write failed."""
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-    except OSError as failed:  # a full disk does not say whose write failed
+        yield
+    except OSError as failed:
         raise OSError(failed.errno, failed.strerror, str(path)) from failed

@@ -71,21 +71,31 @@ def update(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, siz
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    return step_downhill(model, optimizer, size)
-
-
-def step_downhill(model: nn.Module, optimizer: torch.optim.Optimizer, size: StepSize, scale: float = 1.0) -> float:
-    """One step along the gradients at hand times `scale`; returns and raises as `update`."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    norm = scale * float(whole(nn.utils.get_total_norm(gradients)))
+    norm = float(gradient_norm(model))
     if not math.isfinite(norm):
         raise FloatingPointError("the gradients are not finite")
+    step_downhill(model, optimizer, size, norm)
+    return norm
+
+
+def gradient_norm(model: nn.Module) -> Tensor:
+    """The 2-norm of all gradients at hand, a scalar on their device; all processes that share them must call this."""
+    return whole(nn.utils.get_total_norm(_gradients(model)))
+
+
+def step_downhill(
+    model: nn.Module, optimizer: torch.optim.Optimizer, size: StepSize, norm: float, scale: float = 1.0
+) -> None:
+    """One step along the gradients at hand times `scale`, whose 2-norm, times `scale`, is `norm`."""
     factor = scale * min(1.0, (size.clip_grad or math.inf) / (norm + 1e-6))
     if factor != 1.0:
-        torch._foreach_mul_(gradients, factor)
+        torch._foreach_mul_(_gradients(model), factor)
     for group in optimizer.param_groups:
         group["lr"] = size.learning_rate * group["lr_scale"]
         if group["weight_decay"] > 0:
             group["weight_decay"] = size.weight_decay
     optimizer.step()
-    return norm
+
+
+def _gradients(model: nn.Module) -> list[Tensor]:
+    return [p.grad for p in model.parameters() if p.grad is not None]

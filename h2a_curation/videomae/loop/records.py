@@ -48,4 +48,5 @@ class Records:
 
     def close(self) -> None:
         """Write what is left."""
+        self._history.close()
         self._board.close()

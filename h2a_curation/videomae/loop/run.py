@@ -6,7 +6,13 @@ from typing import Any
 
 import torch
 
-from h2a_curation.videomae.hardware.devices import compile_blocks, micro_clips_for, uncompiled
+from h2a_curation.videomae.hardware.devices import (
+    compile_blocks,
+    float32_products,
+    micro_clips_for,
+    uncompiled,
+    used_dtype,
+)
 from h2a_curation.videomae.hardware.heap import allocate_state
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, spread
 from h2a_curation.videomae.loop.learner import Average, Learner
@@ -105,14 +111,19 @@ def _learner(task: Task[Any, Any], world: ProcessGroup, runtime: Runtime) -> Lea
     recipe = task.recipe
     micro_clips = micro_clips_for(recipe.batch_clips, world.size, runtime.micro_clips, world.device)
     compiled = world.device.type == "cuda" if runtime.compile is None else runtime.compile
-    with torch.random.fork_rng(devices=[]):
+    float32_products(world.device)
+    drawing = [world.device] if world.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=drawing):
         torch.manual_seed(task.seed)
-        model = task.make_model()
+        # A giant of 1e9 weights takes a minute to draw on a CPU, and each process on the machine would do so.
+        with world.device:
+            model = task.make_model()
     blocks = task.blocks(model)
     if compiled:
         compile_blocks(blocks)
         task.compile_rest(model)
-    called = spread(model, blocks, world, runtime.parallel)
+    computes_bfloat16 = used_dtype(world.device, recipe.dtype) == "bfloat16"
+    called = spread(model, blocks, world, runtime.parallel, gather_bfloat16=computes_bfloat16)
     optimizer = make_optimizer(model, recipe.weight_decay, recipe.betas, task.layer_decay)
     if world.device.type == "cpu":
         allocate_state(optimizer)

@@ -9,6 +9,8 @@ from h2a_curation.foundation.ranges import Range, check_ranges
 
 KINDS = ("ddp", "fsdp")
 """Ways to train in parallel."""
+KEPT = 5
+"""Checkpoints between epochs that a run keeps, where nobody says: one of ViT-g is 12 GB, and 800 epochs make 40."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,9 @@ class Runtime:
         default=None,
         metadata={"help": "Threads of each process that decode; default: on a GPU its cores less one, else 2."},
     )
-    keep: Annotated[int | None, Range(at_least=1)] = field(
-        default=None, metadata={"help": "Newest checkpoints to keep of those between epochs; default: all."}
+    keep: Annotated[int | None, Range(at_least=0)] = field(
+        default=None,
+        metadata={"help": f"Newest checkpoints to keep of those between epochs; 0: all; default: {KEPT}."},
     )
     cache: Path | None = field(default=None, metadata={"help": "Folder for copies of shards that lie far away."})
     threads: Annotated[int | None, Range(at_least=1)] = None

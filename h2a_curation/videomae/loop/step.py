@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from h2a_curation.videomae.data.to_device import PieceOnDevice
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, without_exchange
 from h2a_curation.videomae.loop.learner import Learner
-from h2a_curation.videomae.loop.optim import StepSize, step_downhill
+from h2a_curation.videomae.loop.optim import StepSize, gradient_norm, step_downhill
 from h2a_curation.videomae.loop.task import Task
 
 
@@ -21,25 +22,42 @@ class StoppedError(Exception):
     """The step was left between two of its pieces, with weights and optimiser as before it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a step was, the same in all processes."""
+
+    loss: float
+    """Before the step, over all its clips."""
+    norm: float
+    """2-norm of its gradients before clipping."""
+    told: list[float]
+    """What the processes tell each other by it, summed over them."""
+
+
 def train_step(
     task: Task[object, PieceOnDevice],
     learner: Learner,
     pieces: Iterator[PieceOnDevice],
     size: StepSize,
     *,
-    stopped: Callable[[], bool] = lambda: False,
-) -> tuple[float, float]:
-    """Take this process's pieces of a step; the loss before the step and the 2-norm of its gradients.
+    stopped: Callable[[int], bool] = lambda _piece: False,
+    tell: Callable[[], list[float]] = list,
+) -> Done:
+    """Take this process's pieces of a step.
 
-    Both are over all clips of the step, as if they had come in one piece to one process. The weights are as before
-    after a NotFiniteError, and after a StoppedError, which comes when `stopped` says so after a piece: all processes
-    must be told alike.
+    Loss and norm are over all clips of the step, as if they had come in one piece to one process. The weights are as
+    before after a NotFiniteError, and after a StoppedError, which comes when `stopped` says so before a piece, by its
+    number: all processes must be told alike. `tell` is asked after the last piece; all must tell equally many numbers.
+
+    The host waits for the device once, before the optimiser: what decides the step comes in one tensor.
     """
     world, num_micro_steps = learner.world, learner.num_micro_steps
     learner.optimizer.zero_grad(set_to_none=True)
     clip_ids, sums = [], []
     share = torch.tensor(math.nan)
     for micro in range(num_micro_steps):
+        if stopped(micro):
+            raise StoppedError
         piece = next(pieces)
         weight = task.weight(piece)
         if micro == 0:
@@ -48,23 +66,23 @@ def train_step(
             error = _backward(task, learner, piece, share)
         sums.append(torch.stack([error, weight]).double())
         clip_ids.append(piece.clip_ids)
-        if micro + 1 < num_micro_steps and stopped():
-            raise StoppedError
     errors_here = torch.stack(sums)
-    error_sum, weight_sum = world.total(errors_here.sum(dim=0)).float()
-    loss = float(error_sum / weight_sum)
+    told_here = torch.tensor(tell(), dtype=torch.float64, device=errors_here.device)
+    sums_of_all = world.total(torch.cat([errors_here.sum(dim=0), told_here]))
+    error_sum, weight_sum = sums_of_all[:2].float()
+    decisive = [error_sum / weight_sum, share * world.size / weight_sum, gradient_norm(learner.model)]
+    loss, scale, norm_here, *told = torch.cat([torch.stack(decisive).double(), sums_of_all[2:]]).tolist()
     if not math.isfinite(loss):
         finite = errors_here[:, 0].isfinite().tolist()
         found = [ids for ids, fine in zip(clip_ids, finite, strict=True) if not fine]
         raise NotFiniteError(f"the loss is {loss}; {_named(world, found)}")
-    scale = float(share * world.size / weight_sum)
-    try:
-        norm = step_downhill(learner.model, learner.optimizer, size, scale)
-    except FloatingPointError as broken:
-        raise NotFiniteError(f"{broken}, and the loss is {loss:.6g}; {_named(world, clip_ids)}") from broken
+    norm = scale * norm_here
+    if not math.isfinite(norm):
+        raise NotFiniteError(f"the gradients are not finite, and the loss is {loss:.6g}; {_named(world, clip_ids)}")
+    step_downhill(learner.model, learner.optimizer, size, norm, scale)
     if learner.average is not None:
         learner.average.follow(learner.model)
-    return loss, norm
+    return Done(loss=loss, norm=norm, told=told)
 
 
 def _backward(task: Task[object, PieceOnDevice], learner: Learner, piece: PieceOnDevice, share: Tensor) -> Tensor:

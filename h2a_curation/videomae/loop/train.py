@@ -1,6 +1,6 @@
 """The training loop of any task: seeded, and after any interruption the same run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from typing import Any, NoReturn
 
@@ -18,8 +18,9 @@ from h2a_curation.videomae.loop.optim import StepSize
 from h2a_curation.videomae.loop.run import Run
 from h2a_curation.videomae.loop.saving import Savings
 from h2a_curation.videomae.loop.schedule import learning_rates
-from h2a_curation.videomae.loop.signals import StopRequest, name_of, obey, stop_requests
-from h2a_curation.videomae.loop.step import NotFiniteError, StoppedError, train_step
+from h2a_curation.videomae.loop.signals import name_of, obey, stop_requests
+from h2a_curation.videomae.loop.step import Done, NotFiniteError, StoppedError, train_step
+from h2a_curation.videomae.loop.stopping import Stopping
 from h2a_curation.videomae.loop.watch import Live, Watcher
 
 
@@ -41,21 +42,29 @@ def train(run: Run, watcher: Watcher) -> Speed:
         prefetched(task.stream, _pieces(run), workers, pinned=world.device.type == "cuda") as batches,
     ):
         pieces = meter.waiting(placed(batches, world.device, task.place))
-        savings = Savings(run, saver)
+        savings, stopping = Savings(run, saver), Stopping(stop, world)
+
+        def tell() -> list[float]:
+            return [float(savings.late()), float(bad.has_more()), *stopping.tell(meter.recent_step_s)]
+
         for step, size in _sizes(run):
-            loss, norm = _step(run, savings, pieces, step, size, stop, watcher)
+            done = _step(run, savings, pieces, step, size, (stopping, tell), watcher)
             meter.end_step()
-            done = _record(run, step, loss, norm, size, meter.recent())
+            speed = meter.recent()
+            taken = _record(run, step, done, size, speed)
             if run.ends_epoch(step) or step + 1 == run.num_steps:
-                _end_epoch(run, done, savings)
+                _end_epoch(run, taken, savings)
             if world.first:
-                watcher.progress(step + 1, run.num_steps, Live(loss=loss, speed=meter.recent()))
-            stopped_by, late, more_bad = world.largest(stop.signal or 0, int(savings.late()), int(bad.has_more()))
+                watcher.progress(step + 1, run.num_steps, Live(loss=done.loss, speed=speed))
+            late, more_bad, *told = done.told
+            stopped_by = stopping.hear(told, learner.num_micro_steps)
             if more_bad:
                 bad.tell_more()
             savings.save_if_due(step + 1, now=bool(stopped_by or late))
             if stopped_by:
                 _end(run, saver, step + 1, stopped_by, watcher)
+        if (stopped_by := stopping.agreed()) and run.first_step < run.num_steps:
+            _end(run, saver, run.num_steps, stopped_by, watcher)
     return meter.overall()
 
 
@@ -79,21 +88,22 @@ def _sizes(run: Run) -> Iterator[tuple[int, StepSize]]:
 
 
 def _step(
-    run: Run, savings: Savings, pieces: Any, step: int, size: StepSize, stop: StopRequest, watcher: Watcher
-) -> tuple[float, float]:
+    run: Run,
+    savings: Savings,
+    pieces: Any,
+    step: int,
+    size: StepSize,
+    agreement: tuple[Stopping, Callable[[], list[float]]],
+    watcher: Watcher,
+) -> Done:
     """One step, which ends the run where it is asked to stop meanwhile or what it computes is not finite."""
-    world = run.learner.world
-
-    def stopped() -> bool:
-        return world.largest(stop.signal or 0) > [0]
-
+    world, (stopping, tell) = run.learner.world, agreement
     try:
-        return train_step(run.task, run.learner, pieces, size, stopped=stopped)
+        return train_step(run.task, run.learner, pieces, size, stopped=stopping.before, tell=tell)
     except StoppedError:
-        [number] = world.largest(stop.signal or 0)
         if step > run.first_step:
             savings.save_if_due(step, now=True)
-        _end(run, savings.saver, step, number, watcher)
+        _end(run, savings.saver, step, stopping.agreed(), watcher)
     except NotFiniteError as broken:
         savings.saver.wait()
         clipping = "not clipped" if size.clip_grad is None else f"clipped at {size.clip_grad:g}"
@@ -124,16 +134,16 @@ def _pieces(run: Run) -> Iterator[tuple[int, int, int]]:
         yield from ((run.place(step), part, num_parts) for part in range(first, first + num_micro_steps))
 
 
-def _record(run: Run, step: int, loss: float, norm: float, size: StepSize, speed: Speed) -> Step:
+def _record(run: Run, step: int, done: Done, size: StepSize, speed: Speed) -> Step:
     """Write one step into the records."""
-    run.norm = norm
+    run.norm = done.norm
     line = Step(
         step=step,
         epoch=run.epoch(step),
-        loss=loss,
+        loss=done.loss,
         learning_rate=size.learning_rate,
         weight_decay=size.weight_decay,
-        grad_norm=norm,
+        grad_norm=done.norm,
     )
     if run.records is not None:
         run.records.add(line, speed)

@@ -79,6 +79,17 @@ class Mlp(nn.Module):
         return out
 
 
+class Norm(nn.LayerNorm):
+    """A layer norm that computes in the type of what comes in, also with weights that FSDP gathered in bfloat16."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each token; returns the same shape."""
+        return functional.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+
+
 class Block(nn.Module):
     """Attention, then the MLP, each behind a norm and added to what came in."""
 
@@ -87,9 +98,9 @@ class Block(nn.Module):
         scale = config.layer_scale
         self.gamma_1 = nn.Parameter(torch.full((dim,), scale)) if scale > 0 else None
         self.gamma_2 = nn.Parameter(torch.full((dim,), scale)) if scale > 0 else None
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.norm1 = Norm(dim)
         self.attn = Attention(dim, num_heads, qkv_bias=config.qkv_bias, cosine=config.cosine_attention)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.norm2 = Norm(dim)
         self.mlp = Mlp(dim, int(dim * config.mlp_ratio))
 
     def forward(self, x: Tensor, wanted_Bk: Tensor | None = None, kept_B2: Tensor | None = None) -> Tensor:
@@ -140,7 +151,7 @@ class Encoder(nn.Module):
         self.recompute = recompute
         self.patch_embed = PatchEmbed(config)
         self.blocks = nn.ModuleList(Block(config.width, config.num_heads, config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm = Norm(config.width)
         self.register_buffer("positions", sinusoid_table(config.num_tokens, config.width), persistent=False)
         self.apply(_init)
 
@@ -161,7 +172,7 @@ class Decoder(nn.Module):
         self.recompute = recompute
         width, num_heads = config.decoder_width, config.decoder_num_heads
         self.blocks = nn.ModuleList(Block(width, num_heads, config) for _ in range(config.decoder_depth))
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.norm = Norm(width)
         self.head = nn.Linear(width, config.patch_dim)
         self.register_buffer("positions", sinusoid_table(config.num_tokens, width), persistent=False)
         self.apply(_init)

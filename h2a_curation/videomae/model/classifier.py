@@ -6,7 +6,7 @@ State-dict keys are those of the official fine-tuning model.
 import torch
 from torch import Tensor, nn
 
-from h2a_curation.videomae.model.autoencoder import Block, PatchEmbed, patches_of, through
+from h2a_curation.videomae.model.autoencoder import Block, Norm, PatchEmbed, patches_of, through
 from h2a_curation.videomae.model.positions import sinusoid_table
 from h2a_curation.videomae.presets import ModelConfig
 
@@ -27,7 +27,7 @@ class Classifier(nn.Module):
         self.patch_embed = PatchEmbed(config)
         self.blocks = nn.ModuleList(Block(config.width, config.num_heads, config) for _ in range(config.depth))
         self.mean_pooling = mean_pooling
-        self.add_module("fc_norm" if mean_pooling else "norm", nn.LayerNorm(config.width, eps=1e-6))
+        self.add_module("fc_norm" if mean_pooling else "norm", Norm(config.width))
         self.head = nn.Linear(config.width, num_classes)
         self.register_buffer("positions", sinusoid_table(config.num_tokens, config.width), persistent=False)
 

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from h2a_curation.videomae.hardware.devices import autocast
 from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder, token_indices
 from h2a_curation.videomae.model.loss import take_tokens
-from h2a_curation.videomae.presets import TUBELET, ModelConfig
+from h2a_curation.videomae.presets import TUBELET, Dtype, ModelConfig
 from h2a_curation.videomae.pretrain.held_out import PICTURE_CLIPS
 from h2a_curation.videomae.pretrain.samples import Batch
 
@@ -18,7 +19,7 @@ _FRAMES = 4
 
 
 @torch.no_grad()
-def picture(model: MaskedAutoencoder, batch: Batch) -> Image.Image:
+def picture(model: MaskedAutoencoder, batch: Batch, dtype: Dtype = "float32") -> Image.Image:
     """Three rows a clip: original, masked, reconstructed. Hidden patches are all predicted, whatever the decoder mask.
 
     The model predicts a patch less its mean and over its deviation: both are taken from the original.
@@ -27,7 +28,8 @@ def picture(model: MaskedAutoencoder, batch: Batch) -> Image.Image:
     patches = model.patchify(batch.video[:PICTURE_CLIPS])
     visible = batch.visible[:PICTURE_CLIPS]
     hidden = token_indices(torch.ones(patches.shape[:2], device=patches.device).scatter(1, visible, 0).bool())
-    predicted = model(patches, visible, hidden).float()
+    with autocast(patches.device, dtype):
+        predicted = model(patches, visible, hidden).float()
     rebuilt = _denormalise(predicted, take_tokens(patches, hidden))
     masked = _put(patches, hidden, torch.full_like(rebuilt, GREY))
     rows = [_unpatchify(p, model.config) for p in (patches, masked, _put(patches, hidden, rebuilt))]

@@ -94,6 +94,12 @@ class MaskedStream(Stream[Member, Batch]):
         """How far small classes are favoured: see data/sampling.py."""
         return self.preset.recipe.class_balance
 
+    @property
+    def clip_bytes(self) -> int:
+        """Memory of all views of one clip."""
+        model = self.preset.model
+        return self.preset.recipe.views * model.num_frames * model.frame_px[0] * model.frame_px[1] * 3
+
     def begin(self, draws: Sequence[Draw[Member]], *, pinned: bool) -> Making[Batch]:
         """An empty batch with as many views of each clip as the recipe says."""
         return _begin(draws, self, self.preset.recipe.views, pinned=pinned)
@@ -168,7 +174,7 @@ def _drop_rates(preset: Preset) -> list[float]:
 def _begin(draws: Sequence[Draw[Member]], stream: MaskedStream, views: int, *, pinned: bool) -> _MakingViews:
     model, num_samples = stream.preset.model, len(draws) * views
     kept = (num_samples, model.depth + model.decoder_depth, BRANCHES) if stream.preset.recipe.drop_path else None
-    shape = (num_samples, model.num_frames, model.image_px, model.image_px, 3)
+    shape = (num_samples, model.num_frames, *model.frame_px, 3)
     return _MakingViews(
         draws=draws,
         stream=stream,

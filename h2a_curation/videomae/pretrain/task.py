@@ -159,7 +159,7 @@ class Pretraining:
 
     def picture(self, learner: Learner) -> Image.Image:
         """Original, masked and reconstructed frames of held-out clips."""
-        return picture(_autoencoder(learner.model), self._held_out[0])
+        return picture(_autoencoder(learner.model), self._held_out[0], learner.dtype)
 
     def metrics(self, learner: Learner) -> dict[str, Any]:
         """The held-out loss before and after, as `Result` names it."""

@@ -16,6 +16,7 @@ from h2a_curation.videomae.hardware.heap import keep_freed_memory
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, device_kind, joined
 from h2a_curation.videomae.hardware.speed import Speed
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.memory_advice import advising
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.resume import say_beginning
 from h2a_curation.videomae.loop.run import Run, num_parameters, start
@@ -78,7 +79,8 @@ def pretrain(
         if finished is not None:
             return finished
         task = Pretraining(out, opened, settings, world, weights)
-        return _train(task, world, runtime, rescue, watcher, started_s)
+        with advising(named.recipe, runtime, world):
+            return _train(task, world, runtime, rescue, watcher, started_s)
 
 
 def _train(

@@ -54,6 +54,33 @@ def test_what_is_no_video_is_an_error(data):
         decode(data, [0])
 
 
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile '{}'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://127.0.0.1:1/{}\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_a_clip_of_a_shard_reads_no_other_file(tmp_path, monkeypatch, playlist):
+    """FFmpeg takes a playlist for a video, and reads what it names: a neighbour, or a server."""
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(encode(frames(0, 8, 64, 48)))
+    monkeypatch.chdir(tmp_path)
+    data = playlist.format(secret.name).encode()
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        decode(data, [0])
+
+
+def test_a_playlist_is_read_where_nothing_forbids_it(tmp_path, monkeypatch):
+    """Else the test before this one could not fail."""
+    (tmp_path / "secret.mp4").write_bytes(encode(frames(0, 8, 64, 48)))
+    monkeypatch.chdir(tmp_path)
+    data = io.BytesIO(b"ffconcat version 1.0\nfile 'secret.mp4'\n")
+    with av.open(data, "r", options={"safe": "0"}) as container:
+        assert container.streams.video[0].width == 64
+
+
 def test_half_a_file_is_an_error(clip):
     with pytest.raises(ValueError, match="decode"):
         decode(clip[: len(clip) // 2], list(range(NUM)))

@@ -1,8 +1,9 @@
 import random
 import signal
 import threading
-from collections import Counter
-from dataclasses import replace
+import weakref
+from collections import Counter, deque
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from h2a_curation.videomae.data.augment import crop_and_resize, multi_scale_box
 from h2a_curation.videomae.data.frames import decode, sample_indices
-from h2a_curation.videomae.data.loader import prefetched
+from h2a_curation.videomae.data.loader import pinned_bytes, prefetched
 from h2a_curation.videomae.data.sampling import random_state
 from h2a_curation.videomae.data.shards import open_version, read_clip
 from h2a_curation.videomae.presets import preset
@@ -192,7 +193,53 @@ def test_pixels_are_those_of_pil(stream, image_px, exact, apart):
     indices = sample_indices(member.num_frames, 4, 4, rng)
     frames = decode(stream.read(member), indices)
     for view in range(2):
-        box = multi_scale_box(96, 80, image_px, box_rng)
-        expected = crop_and_resize([Image.fromarray(f) for f in frames], box, image_px).astype(int)
+        box = multi_scale_box(96, 80, (image_px, image_px), box_rng)
+        expected = crop_and_resize([Image.fromarray(f) for f in frames], box, (image_px, image_px)).astype(int)
         difference = np.abs(expected - batch.video[view].numpy())
         assert difference.max() <= apart
+
+
+@pytest.mark.parametrize(("piece_clips", "workers"), [(1, 1), (1, 4), (2, 2), (4, 1), (3, 4)])
+def test_page_locked_memory_is_bounded_by_what_is_made_ahead(stream, piece_clips, workers):
+    """Each piece on its way counts, from its beginning until nobody holds it any more."""
+    batch = replace(stream.preset.recipe, batch_clips=piece_clips)
+    stream = replace(stream, preset=replace(stream.preset, recipe=batch))
+    one = stream.batch(0).video
+    assert one.nbytes == piece_clips * stream.clip_bytes
+    alive, most = weakref.WeakSet(), 0
+    begin = type(stream).begin
+
+    class Counting(type(stream)):
+        def begin(self, draws, *, pinned):
+            nonlocal most
+            made = begin(self, draws, pinned=False)
+            alive.add(made.video)
+            most = max(most, len(alive))
+            return made
+
+    counted = Counting(**{f.name: getattr(stream, f.name) for f in fields(stream) if f.init})
+    with prefetched(counted, [(step, 0, 1) for step in range(12)], workers) as batches:
+        held = deque(batches, maxlen=2)  # as the way to a device holds them
+    assert len(held) == 2
+    rounded = 1 << (one.nbytes - 1).bit_length()
+    assert most * rounded <= pinned_bytes(stream.clip_bytes, piece_clips, workers)
+    assert most >= 3
+
+
+@pytest.mark.parametrize(("piece_clips", "pinned"), [(1, True), (10**6, False)])
+def test_more_than_fits_is_not_page_locked(stream, monkeypatch, piece_clips, pinned):
+    asked = []
+
+    def begin(_stream, _draws, *, pinned):
+        asked.append(pinned)
+        raise SeenEnoughError
+
+    monkeypatch.setattr(type(stream), "begin", begin)
+    monkeypatch.setattr(type(stream), "draws", lambda self, *piece: range(piece_clips))
+    with pytest.raises(SeenEnoughError), prefetched(stream, [(0, 0, 1)], 2, pinned=True) as batches:
+        next(batches)
+    assert asked == [pinned]
+
+
+class SeenEnoughError(Exception):
+    """Ends a test where nothing more is to be seen."""

@@ -1,12 +1,14 @@
 """Benchmarks in miniature, in the formats in which their owners give them, with videos that the test makes."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
+from h2a_curation.videomae.model.autoencoder import MaskedAutoencoder
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import ModelConfig
 from tests.videomae.world import encode, frames
@@ -32,6 +34,18 @@ def checkpoint(path: Path, num_classes: int, seed: int = 3) -> Path:
     model = Classifier(CONFIG, num_classes)
     model.load_state_dict({key: torch.randn_like(value) * 0.4 for key, value in model.state_dict().items()})
     torch.save({"model": model.state_dict()}, path)
+    return path
+
+
+PRETRAINED = replace(CONFIG, decoder_width=16, decoder_depth=1, decoder_num_heads=1)
+
+
+def pretrained(path: Path, seed: int = 3) -> Path:
+    """A pretraining checkpoint of the same encoder, in the official layout, whose own arguments tell its shape."""
+    torch.manual_seed(seed)
+    model = MaskedAutoencoder(PRETRAINED)
+    model.load_state_dict({key: torch.randn_like(value) * 0.4 for key, value in model.state_dict().items()})
+    torch.save({"model": model.state_dict(), "args": {"preset": {"model": asdict(PRETRAINED)}}}, path)
     return path
 
 

@@ -38,7 +38,7 @@ def test_a_clip_costs_more_than_in_pretraining_and_recomputation_less():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (("k500", "vit_b"), "--task k500: a plan is for one of k400"),
+        (("k500", "vit_b"), "--finetune k500: a plan is for one of k400"),
         (("k400", "any"), "preset any is for models of any size"),
         (("k400", "vit_x"), "no preset 'vit_x' for fine-tuning"),
     ],

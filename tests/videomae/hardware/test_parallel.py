@@ -46,6 +46,8 @@ def together(lake, alone, tmp_path_factory):
         {"out": "fsdp-micro", "parallel": "fsdp", "micro_clips": 1, "recompute": True},
         {"out": "begun-alone"},
         {"out": "stopped", "parallel": "fsdp", "micro_clips": 1, "send": signal.SIGTERM},
+        {"out": "gathers-bfloat16", "parallel": "fsdp", "gather": "bfloat16"},
+        {"out": "gathers-float32", "parallel": "fsdp", "gather": "float32"},
         {"out": "broken", "broken": 1},
         {"out": "stuck", "stuck_s": 9},
         {"out": "dead", "send": signal.SIGKILL},
@@ -89,6 +91,15 @@ def test_a_signal_to_one_process_ends_both_and_one_alone_goes_on(lake, alone, to
     assert checkpoint.load(out / checkpoint.LAST)["step"] == len(losses(out)) < STEPS
     many.run(lake, out)
     assert losses(out) == pytest.approx(losses(alone[0]), abs=1e-5)
+
+
+def test_weights_sent_as_bfloat16_train_as_those_sent_whole(together):
+    sent = {gather: losses(together[0] / f"gathers-{gather}") for gather in ("bfloat16", "float32")}
+    assert len(sent["float32"]) == 20
+    assert sent["bfloat16"] == pytest.approx(sent["float32"], rel=0.01)
+    assert sent["bfloat16"] != sent["float32"]
+    kept = checkpoint.load(checkpoint.newest(together[0] / "gathers-bfloat16"))
+    assert {tensor.dtype for tensor in kept["model"].values()} == {torch.float32}
 
 
 def test_clips_of_another_process_are_named(together):

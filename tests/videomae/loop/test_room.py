@@ -60,6 +60,10 @@ class NumberStream(Stream[Member, Numbers]):
     def class_balance(self):
         return 0.0
 
+    @property
+    def clip_bytes(self):
+        return 12
+
     def begin(self, draws, *, pinned):
         return MakingNumbers(list(draws))
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from h2a_curation.videomae import presets
 from h2a_curation.videomae.loop import checkpoint
+from h2a_curation.videomae.loop.async_save import Saver
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.loop.watch import Watcher
 from h2a_curation.videomae.presets import Overrides
@@ -183,6 +185,25 @@ def test_pictures_and_kept_checkpoints(lake, tmp_path, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == ["epoch-1.png", "epoch-3.png"]
 
 
+@pytest.mark.parametrize(
+    ("there", "keep", "left"),
+    [
+        ([], None, [3, 4, 5, 6, 7]),
+        ([0, 1], None, [3, 4, 5, 6, 7]),
+        (range(-6, 0), None, [*range(-6, 0), 3, 4, 5, 6, 7]),  # of a run that was begun when all were kept
+        (range(-6, 0), 2, [6, 7]),
+        ([-1], 0, range(-1, 8)),
+    ],
+)
+def test_kept_checkpoints_are_the_newest_and_none_is_lost_unasked(tmp_path, there, keep, left):
+    for epoch in there:
+        checkpoint.save(tmp_path / f"checkpoint-{100 + epoch}.pth", {})
+    with Saver(tmp_path, keep) as saver:
+        for epoch in range(8):
+            saver.save(f"checkpoint-{100 + epoch}.pth", {})
+    assert [path.stem for path in checkpoint.numbered(tmp_path)] == [f"checkpoint-{100 + epoch}" for epoch in left]
+
+
 def test_tensorboard_shows_loss_and_speed(lake, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run(lake, tmp_path, steps=5)
@@ -320,3 +341,22 @@ def test_a_loss_that_is_no_number_stops_with_the_clips(lake, tmp_path, monkeypat
 def test_no_steps_are_no_run(lake, tmp_path):
     with pytest.raises(ValueError, match="0 steps are no run"):
         run(lake, tmp_path, steps=0)
+
+
+def test_frames_that_are_not_square_train_and_go_on(lake, tmp_path):
+    """Twice as wide as high: crops, masks, positions, picture and checkpoint are of that shape."""
+    wide = {"settings": ["model.image_width_px=128"]}
+
+    def kill(done, _total, _live):
+        if done == 12:
+            raise Killed
+
+    whole = run(lake, tmp_path / "whole", **wide)
+    assert whole.final_loss < whole.first_loss
+    assert whole.held_out_after < whole.held_out_before
+    with Image.open(whole.picture) as shown:
+        frames_across, frames_down = 4, 3 * 2  # of two clips: original, masked, reconstructed
+        assert shown.width / frames_across == 2 * shown.height / frames_down
+    with pytest.raises(Killed):
+        run(lake, tmp_path / "killed", kill, **wide)
+    assert_same(run(lake, tmp_path / "killed", **wide), tmp_path / "killed", whole, tmp_path / "whole")

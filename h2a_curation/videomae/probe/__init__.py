@@ -1,0 +1,1 @@
+"""Probes: features of a frozen encoder, and how well simple classifiers tell classes by them."""
