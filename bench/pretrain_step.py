@@ -8,12 +8,8 @@ memory is its own, and all take turns, so that a machine that slows down slows t
 `bench/gpu_step.py` that measures.
 """
 
-import multiprocessing
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -22,12 +18,12 @@ import torch
 from torch import Tensor
 
 from bench import plain_golden, report
-from bench.memory import peak_bytes
 from bench.plain_model import PlainModel, normalised
 from bench.plain_step import plain_optimizer, plain_step
 from bench.report import Figure
+from bench.sides import Side, Step
 from h2a_curation.videomae.data.masking import dual_masks
-from h2a_curation.videomae.hardware.devices import autocast, matmul_flops_per_s
+from h2a_curation.videomae.hardware.devices import autocast
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.heap import allocate_state, keep_freed_memory
 from h2a_curation.videomae.hardware.precision import multiplies_bfloat16
@@ -47,8 +43,6 @@ SIDES = ("plain", "float32", "bfloat16")
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 """uint8 clips [sample, frame, height, width, rgb]; True where a token is hidden; True where it is not decoded."""
-Step = Callable[[], float]
-"""One optimiser step; the loss before it."""
 
 
 def main() -> int:
@@ -71,7 +65,7 @@ def main() -> int:
 
 def on_cpu(name: str, rounds: int) -> list[Figure]:
     """All sides take one step in turn; medians."""
-    sides = {side: _Side(side, name) for side in SIDES}
+    sides = {side: Side(partial(_made, side, name), THREADS) for side in SIDES}
     steps = [{side: sides[side].step() for side in SIDES} for _ in range(WARMUP_STEPS + rounds)]
     seconds = {side: median(step[side].seconds for step in steps[WARMUP_STEPS:]) for side in SIDES}
     losses = {side: np.array([step[side].loss for step in steps]) for side in SIDES}
@@ -101,51 +95,11 @@ def on_cpu(name: str, rounds: int) -> list[Figure]:
     return figures
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    seconds: float
-    loss: float
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    peak_gib: float
-    matmul_flops_per_s: float
-
-
-class _Side:
-    """A process that takes a step when asked."""
-
-    def __init__(self, side: str, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(side, name, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def step(self) -> _Taken:
-        self._pipe.send("step")
-        taken: _Taken = self._pipe.recv()
-        return taken
-
-    def end(self) -> _End:
-        self._pipe.send("end")
-        end: _End = self._pipe.recv()
-        self._process.join()
-        return end
-
-
-def _serve(side: str, name: str, pipe: Connection) -> None:
-    torch.set_num_threads(THREADS)
-    if side != "plain":
-        keep_freed_memory()
-    step = plain(name) if side == "plain" else ours(name, "bfloat16" if side == "bfloat16" else "float32")
-    while pipe.recv() == "step":
-        start_s = time.perf_counter()
-        loss = step()
-        pipe.send(_Taken(time.perf_counter() - start_s, loss))
-    peak_gib = peak_bytes() / 2**30
-    pipe.send(_End(peak_gib, matmul_flops_per_s(torch.device("cpu"), "float32")))
+def _made(side: str, name: str) -> Step:
+    if side == "plain":
+        return plain(name)
+    keep_freed_memory()
+    return ours(name, "bfloat16" if side == "bfloat16" else "float32")
 
 
 def plain(name: str) -> Step:

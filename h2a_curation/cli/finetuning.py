@@ -27,7 +27,7 @@ def finetune(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Default: build/finetune/TASK-CHECKPOINT.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Such as vit_b_k400; default: that of the model's size and the task, else small.")
+        str | None, typer.Option(help="Such as vit_b_k400; default: that of the model's size and the task, else any.")
     ] = None,
     recipe: Annotated[
         Path | None,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
-from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, known_device
+from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, Work, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 from h2a_curation.videomae.hardware.plan_evaluation import EvaluationPlan, known_test, plan_evaluation
 from h2a_curation.videomae.loop.runtime import KEPT
@@ -40,7 +40,9 @@ def plan(
     settings: TrainingSetOption = None,
     gpus: Annotated[int, typer.Option(help="Devices, over all machines.")] = 8,
     gpu: Annotated[str, typer.Option(help=f"One of {', '.join(DEVICES)}.")] = "h100",
-    clips: Annotated[int, typer.Option(help="Clips in an epoch; default: those of the paper.")] = PAPER_CLIPS,
+    clips: Annotated[
+        int | None, typer.Option(help="Clips in an epoch; default: those of the paper, or of the task.")
+    ] = None,
     mfu: Annotated[
         float, typer.Option(help="Share of the data sheet's peak that the model's operations reach.")
     ] = 0.45,
@@ -53,22 +55,30 @@ def plan(
     task: Annotated[
         str | None, typer.Option(help="Plan `h2a evaluate` on this instead: k400, ucf101, hmdb51 or ssv2.")
     ] = None,
+    finetune: Annotated[
+        str | None, typer.Option(help="Plan `h2a finetune` on this instead: k400, ucf101, hmdb51 or ssv2.")
+    ] = None,
     videos: Annotated[
         int | None, typer.Option(help="Videos to evaluate on; default: all that the task has, of all its splits.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers for a program, in bytes and seconds.")] = False,
 ) -> None:
-    """A pretraining run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe. With
-    --task, an evaluation on paper."""
+    """A training run on paper: memory on each device, steps, hours and cost of a preset, or of a recipe. With
+    --finetune, fine-tuning on paper; with --task, an evaluation."""
     from dataclasses import asdict
     from json import dumps
 
+    from h2a_curation.videomae.finetune.on_paper import NUM_VIDEOS, planned
     from h2a_curation.videomae.pretrain.recipe import load
 
     if preset is None and recipe is None:
         raise ValueError("plan what? give --preset or --recipe")
-    chosen = load(recipe, named=preset, settings=settings or ())
+    if finetune is not None and task is not None:
+        raise ValueError("--finetune and --task are two plans: give one of them")
+    if videos is not None and task is None:
+        raise ValueError("--videos goes with --task: pretraining counts --clips")
     if task is not None:
+        chosen = load(recipe, named=preset, settings=settings or ())
         test = known_test(task, videos)
         tested = plan_evaluation(
             chosen, test, known_device(gpu), gpus,
@@ -80,18 +90,21 @@ def plan(
         else:
             _show_evaluation(tested, f"{chosen.name} on {task}, {gpus} x {gpu}, {chosen.recipe.dtype}")
         return
-    if videos is not None:
-        raise ValueError("--videos goes with --task: pretraining counts --clips")
+    if finetune is not None:
+        tuned, work = planned(finetune, preset, recipe, settings or ())
+        name, usual = tuned.name, NUM_VIDEOS[finetune]
+    else:
+        chosen = load(recipe, named=preset, settings=settings or ())
+        name, work, usual = chosen.name, Work.of(chosen), PAPER_CLIPS
+    num_clips = usual if clips is None else clips
     made = on_paper(
-        chosen, known_device(gpu), gpus, num_clips=clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
+        work, known_device(gpu), gpus, num_clips=num_clips, mfu=mfu, price_per_hour=price_per_hour, cores=cores
     )
     if as_json:
-        asked = {"preset": chosen.name, "gpus": gpus, "gpu": gpu, "clips": clips, "mfu": mfu, "cores": cores}
+        asked = {"preset": name, "gpus": gpus, "gpu": gpu, "clips": num_clips, "mfu": mfu, "cores": cores}
         typer.echo(dumps({**asked, **asdict(made)}, indent=2))
         return
-    _show(
-        made, f"{chosen.name} on {gpus} x {gpu}, {chosen.recipe.batch_clips} clips x {chosen.recipe.views} views a step"
-    )
+    _show(made, f"{name} on {gpus} x {gpu}, {work.recipe.batch_clips} clips x {work.recipe.views} views a step")
 
 
 def _show_evaluation(made: EvaluationPlan, title: str) -> None:

@@ -1,9 +1,11 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from bench import golden, plain_golden, pretrain_step
+from bench.sides import Side
 
 FOLDER = Path(__file__).parents[3] / "shared" / "golden"
 
@@ -32,7 +34,7 @@ def test_both_sides_take_the_same_steps():
 
 
 def test_a_side_is_measured_in_a_process_of_its_own():
-    side = pretrain_step._Side("float32", "micro")
+    side = Side(partial(pretrain_step.ours, "micro", "float32"), threads=1)
     taken = [side.step() for _ in range(2)]
     end = side.end()
     assert taken[0].loss > 0

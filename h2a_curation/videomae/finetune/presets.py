@@ -80,7 +80,7 @@ _SCRIPTS = {
     "vit_g_ucf101": _official(8 * 3, 1e-3, 50, **_SMALL_SETS),
     "vit_g_hmdb51": _official(8 * 3, 5e-4, 15, stride=2, **_SMALL_SETS),
 }
-_SMALL = _official(
+_ANY = _official(
     16,
     1e-2,
     20,
@@ -112,7 +112,7 @@ _ALL = [
     *(FinetuningPreset(name=name, recipe=recipe) for name, recipe in _SCRIPTS.items()),
     *(_borrowed(size, task) for size in ("vit_b", "vit_l", "vit_h") for task in ("ucf101", "hmdb51")),
     *(_borrowed("vit_s", task) for task in ("k400", "ssv2", "ucf101", "hmdb51")),
-    FinetuningPreset(name="small", recipe=_SMALL),
+    FinetuningPreset(name="any", recipe=_ANY),
 ]
 FINETUNING = {preset.name: preset for preset in _ALL}
 
@@ -126,10 +126,10 @@ def finetuning_preset(name: str) -> FinetuningPreset:
 
 def preset_for(task: str, model: ModelConfig) -> FinetuningPreset:
     """The preset that is taken where none is named: that of the model's size and of the task, K400's for other tasks;
-    `small` for models of another size than the official ones.
+    `any` for models of another size than the official ones.
     """
     size = next((name for name, known in PRESETS.items() if _alike(known.model, model)), "")
-    names = (f"{size}_{task}", f"{size}_k400", "small")
+    names = (f"{size}_{task}", f"{size}_k400", "any")
     return next(FINETUNING[name] for name in names if name in FINETUNING)
 
 

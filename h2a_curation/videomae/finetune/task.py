@@ -11,6 +11,7 @@ from h2a_curation.videomae.convert.start import StartWeights
 from h2a_curation.videomae.data.bad_clips import BadClips
 from h2a_curation.videomae.finetune.examples import LabelledSet
 from h2a_curation.videomae.finetune.mixup import soft_target_errors
+from h2a_curation.videomae.finetune.on_paper import ALL_SEEN, pixel_bytes
 from h2a_curation.videomae.finetune.samples import LabelledBatch, LabelledStream, MixedBatch, place
 from h2a_curation.videomae.finetune.settings import FinetuningSettings
 from h2a_curation.videomae.finetune.validation import Validation
@@ -21,9 +22,6 @@ from h2a_curation.videomae.loop.learner import Learner
 from h2a_curation.videomae.model import classifier
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.rules import FinetuningRecipe
-
-_ALL_SEEN = (0.0, 0.0)
-"""Masks of a model that sees all tokens and predicts none."""
 
 
 class Finetuning:
@@ -91,7 +89,7 @@ class Finetuning:
     @property
     def step_flops(self) -> float:
         """Floating point operations of one step, over all devices."""
-        return step_flops(self._model, self._recipe.batch_clips * self._recipe.views, *_ALL_SEEN)
+        return step_flops(self._model, self._recipe.batch_clips * self._recipe.views, *ALL_SEEN)
 
     def about(self) -> list[str]:
         """The task, its videos, the recipe's origin, and what became of the weights that it began with."""
@@ -106,10 +104,9 @@ class Finetuning:
         """Memory of each device that so many videos at a time take."""
         model, recipe = self._model, self._recipe
         state = state_bytes(model, recipe.dtype, num_devices=num_devices, sharded=sharded, recompute=recipe.recompute)
-        # Pixels come as float32, four times as large as those of pretraining, and are blended into others.
-        pixels = 8 * model.num_tokens * model.patch_dim
+        pixels = pixel_bytes(model)
         return state + micro_clips * recipe.views * (
-            sample_bytes(model, recipe.dtype, *_ALL_SEEN, recipe.recompute) + pixels
+            sample_bytes(model, recipe.dtype, *ALL_SEEN, recipe.recompute) + pixels
         )
 
     def make_model(self) -> Classifier:

@@ -24,8 +24,8 @@ def default_workers(device_type: str) -> int:
     return max(1, cores_of_process() - 1) if device_type == "cuda" else _ON_CPU
 
 
-def loader_s(config: ModelConfig, views: int) -> float:
-    """Seconds of one core for a decoded clip with that many views."""
+def loader_s(config: ModelConfig, views: int, view_s: float = VIEW_S) -> float:
+    """Seconds of one core for a decoded clip with that many views, each of which takes so long at 224 px."""
     height_px, width_px = config.frame_px
-    of_view = VIEW_S * height_px * width_px / 224**2
+    of_view = view_s * height_px * width_px / 224**2
     return (DECODE_S + views * of_view) * config.num_frames / 16

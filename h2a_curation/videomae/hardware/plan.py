@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 from h2a_curation.foundation.ranges import Range
-from h2a_curation.videomae.hardware.cores import loader_s
+from h2a_curation.videomae.hardware.cores import VIEW_S, loader_s
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.memory import CHECKPOINT_BYTES, num_parameters, sample_bytes, state_bytes
-from h2a_curation.videomae.presets import Preset
+from h2a_curation.videomae.presets import ModelConfig, Preset
+from h2a_curation.videomae.rules import TaskRecipe
 
 PAPER_CLIPS = 283_582
 """Clips that the Hashtag2Action paper trains on."""
@@ -36,6 +37,28 @@ DEVICES = {
     "h200": Device(memory_gib=139, bfloat16_tflops=989, float32_tflops=67),
     "b200": Device(memory_gib=179, bfloat16_tflops=2250, float32_tflops=80),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is trained, as far as its cost goes."""
+
+    model: ModelConfig
+    recipe: TaskRecipe
+    masks: tuple[float, float]
+    """Shares of the tokens that the encoder does not see, and that are not predicted."""
+    view_s: float = VIEW_S
+    """Seconds of one core for a view of 16 frames of 224 px, its decoding apart."""
+    pixel_bytes: int = 0
+    """Memory of a view's pixels beyond that of uint8."""
+    together: int = 1
+    """Clips that a device must take together."""
+
+    @classmethod
+    def of(cls, preset: Preset) -> "Work":
+        """A preset's pretraining."""
+        recipe = preset.recipe
+        return cls(model=preset.model, recipe=recipe, masks=(recipe.encoder_mask, recipe.decoder_mask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +113,7 @@ class Plan:
 
 
 def plan(
-    preset: Preset,
+    training: Preset | Work,
     device: Device,
     num_devices: int,
     *,
@@ -99,13 +122,16 @@ def plan(
     price_per_hour: float | None = None,
     cores: int | None = None,
 ) -> Plan:
-    """Of that preset's recipe. `mfu` is the share of a device's peak that the model's own operations reach, and
-    `price_per_hour` that of one device. `cores` are those beside each device: a step then takes as long as its loaders
-    or its device, whichever is slower; without them, loaders are taken to keep up.
+    """A preset's pretraining, or other work.
+
+    `mfu` is the share of a device's peak that the model's own operations reach, and `price_per_hour` that of one
+    device. `cores` are those beside each device: a step then takes as long as its loaders or its device, whichever is
+    slower; without them, loaders are taken to keep up.
 
     ValueError in one line for devices among which the batch does not divide, or numbers that make no run.
     """
-    recipe, config = preset.recipe, preset.model
+    work = Work.of(training) if isinstance(training, Preset) else training
+    recipe, config = work.recipe, work.model
     for what, number, allowed in (
         ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
         ("the number of clips", num_clips, Range(at_least=1, at_most=10**12)),
@@ -118,17 +144,22 @@ def plan(
     share, rest = divmod(recipe.batch_clips, num_devices)
     if rest:
         raise ValueError(f"{recipe.batch_clips} clips a step cannot be divided among {num_devices} devices alike")
+    if share % work.together and num_devices > 1:
+        raise ValueError(
+            f"{share} clips a step on each of {num_devices} devices cannot be taken {work.together} together, as mixup "
+            "does: plan with another number of devices"
+        )
     usable = int(USABLE * device.memory_gib * 2**30)
     layouts = [
-        _layout(preset, num_devices, usable, parallel, recompute)
+        _layout(work, num_devices, usable, parallel, recompute)
         for recompute in (False, True)
         for parallel in ("ddp", "fsdp")
     ]
     chosen = next((layout for layout in layouts if layout.micro_clips and layout.recompute == recipe.recompute), None)
-    flops = step_flops(config, recipe.batch_clips * recipe.views, recipe.encoder_mask, recipe.decoder_mask)
+    flops = step_flops(config, recipe.batch_clips * recipe.views, *work.masks)
     peak = 1e12 * (device.bfloat16_tflops if recipe.dtype == "bfloat16" else device.float32_tflops)
     device_s = flops / (num_devices * peak * mfu)
-    clip_s = loader_s(config, recipe.views)
+    clip_s = loader_s(config, recipe.views, work.view_s)
     loading_s = None if cores is None else share * clip_s / cores
     step_s = max(device_s, loading_s or 0.0)
     steps_per_epoch = max(1, num_clips // recipe.batch_clips)
@@ -163,14 +194,13 @@ def known_device(name: str) -> Device:
     return DEVICES[name]
 
 
-def _layout(preset: Preset, num_devices: int, usable_bytes: int, parallel: str, recompute: bool) -> Layout:
-    recipe, config = preset.recipe, preset.model
+def _layout(work: Work, num_devices: int, usable_bytes: int, parallel: str, recompute: bool) -> Layout:
+    recipe, config = work.recipe, work.model
     sharded = parallel == "fsdp"
     state = state_bytes(config, recipe.dtype, num_devices=num_devices, sharded=sharded, recompute=recompute)
-    sample = sample_bytes(config, recipe.dtype, recipe.encoder_mask, recipe.decoder_mask, recompute)
-    clip = sample * recipe.views
+    clip = (sample_bytes(config, recipe.dtype, *work.masks, recompute) + work.pixel_bytes) * recipe.views
     share, room = recipe.batch_clips // num_devices, max(0, usable_bytes - state) // clip
-    fitting = [n for n in range(1, min(share, room) + 1) if share % n == 0]
+    fitting = [n for n in range(1, min(share, room) + 1) if share % n == 0 and (n % work.together == 0 or n == share)]
     return Layout(
         parallel=parallel,
         recompute=recompute,

@@ -46,7 +46,7 @@ class Classifier(nn.Module):
     def forward(self, video_BTHWC: Tensor, kept_BL2: Tensor | None = None, kept_BD: Tensor | None = None) -> Tensor:
         """[batch, class] logits of clips; `kept_BD` are in training the features' factors, 0 where one is dropped."""
         features = self.features(video_BTHWC, kept_BL2)
-        logits: Tensor = self.head(features if kept_BD is None else features * kept_BD.to(features.dtype))
+        logits: Tensor = self.head(features if kept_BD is None else features * kept_BD)
         return logits
 
 

@@ -28,5 +28,5 @@ def kept_branches(drawn_BL2: Tensor, rates: Sequence[float]) -> Tensor:
 
 
 def scaled(branch_BND: Tensor, kept_B: Tensor) -> Tensor:
-    """A branch's tokens, each sample's times its own number."""
-    return branch_BND * kept_B.to(branch_BND.dtype)[:, None, None]
+    """A branch's tokens, each sample's times its own number, which bfloat16 would round by up to 0.4 %."""
+    return branch_BND * kept_B[:, None, None]

@@ -34,7 +34,7 @@ def test_a_recipe_that_is_written_out_is_the_same_again(tmp_path, name):
         ("hmdb51", "vit_l", "vit_l_hmdb51"),
         ("ucf101", "vit_s", "vit_s_ucf101"),
         ("my.csv", "vit_h", "vit_h_k400"),
-        ("k400", "tiny", "small"),
+        ("k400", "tiny", "any"),
     ],
 )
 def test_the_preset_is_that_of_size_and_task(task, size, name):

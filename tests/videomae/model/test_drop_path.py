@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from h2a_curation.videomae.model.autoencoder import Block, MaskedAutoencoder, token_indices
-from h2a_curation.videomae.model.drop_path import drop_rates, kept_branches
+from h2a_curation.videomae.model.drop_path import drop_rates, kept_branches, scaled
 from h2a_curation.videomae.presets import ModelConfig
 
 CONFIG = ModelConfig(
@@ -49,3 +49,8 @@ def test_encoder_and_decoder_have_blocks_of_their_own(recompute):
         out = model(*places, kept)
         assert torch.equal(out[0], whole[0])
         assert not torch.allclose(out[1], whole[1], atol=1e-4)
+
+
+def test_what_stays_is_enlarged_exactly_in_bfloat16_too():
+    branch, kept = torch.ones(1, 2, 3, dtype=torch.bfloat16), torch.tensor([1 / 0.7])
+    assert scaled(branch, kept).unique().tolist() == pytest.approx([1 / 0.7], rel=1e-6)
