@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.options import FactsOption
+from h2a_curation.cli.options import (
+    DecodersOption,
+    DeviceOption,
+    DtypeOption,
+    EvaluationDtype,
+    FactsOption,
+    Sampling,
+    SamplingOption,
+    StrideOption,
+    ViewsAtOnceOption,
+)
 
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Checked, Evaluation
@@ -19,25 +29,11 @@ SHOWN = 20
 """Videos that could not be seen and are named on the terminal; videos.parquet names all."""
 
 
-class Sampling(enum.StrEnum):
-    """Which frames of a video a view has."""
-
-    DENSE = "dense"
-    SPARSE = "sparse"
-
-
 class MergeOf(enum.StrEnum):
     """What is averaged over a video's views."""
 
     PROB = "prob"
     SCORE = "score"
-
-
-class EvaluationDtype(enum.StrEnum):
-    """Number format of matrix products."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 def evaluate(
@@ -55,21 +51,17 @@ def evaluate(
     ] = None,
     split: Annotated[str | None, typer.Option(help="One split of several; default: all, and their mean.")] = None,
     views: Annotated[str | None, typer.Option(help="SEGMENTSxCROPS; default: 5x3, and 2x3 for ssv2.")] = None,
-    sampling: Annotated[Sampling | None, typer.Option(help="Default: dense, and sparse for ssv2.")] = None,
-    stride: Annotated[
-        int | None, typer.Option(min=1, help="Frames from one to the next; default: 4, hmdb51 2.")
-    ] = None,
+    sampling: SamplingOption = None,
+    stride: StrideOption = None,
     merge: Annotated[MergeOf, typer.Option(help="Mean over views of probabilities, or of logits.")] = MergeOf.PROB,
     facts: FactsOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Read the whole list and open each video, then say what is amiss.")
     ] = False,
-    dtype: Annotated[EvaluationDtype, typer.Option(help="Of matrix products.")] = EvaluationDtype.FLOAT32,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that decode.")] = 2,
-    views_at_once: Annotated[
-        int | None, typer.Option(min=1, help="Views in a pass through the model; default: all of a video.")
-    ] = None,
+    dtype: DtypeOption = EvaluationDtype.FLOAT32,
+    device: DeviceOption = None,
+    workers: DecodersOption = 2,
+    views_at_once: ViewsAtOnceOption = None,
 ) -> None:
     """Accuracy of a fine-tuned checkpoint on a benchmark, by the official views; called again, it goes on. For many
     devices: torchrun --nproc-per-node 8 --no-python h2a evaluate ..."""

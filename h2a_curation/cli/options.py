@@ -61,6 +61,34 @@ RoundsOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", help="Processes that compute; 0: one a core.")]
 PresetOption = Annotated[str, typer.Option("--preset", help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g.")]
+
+
+class Sampling(enum.StrEnum):
+    """Which frames of a video a view has."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+
+
+class EvaluationDtype(enum.StrEnum):
+    """Number format of matrix products."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+SamplingOption = Annotated[Sampling | None, typer.Option("--sampling", help="Default: dense, and sparse for ssv2.")]
+StrideOption = Annotated[
+    int | None, typer.Option("--stride", min=1, help="Frames from one to the next; default: 4, hmdb51 2.")
+]
+DtypeOption = Annotated[EvaluationDtype, typer.Option("--dtype", help="Of matrix products.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu or cuda; default: cuda where there is one.")]
+DecodersOption = Annotated[int, typer.Option("--workers", min=1, help="Threads that decode.")]
+ViewsAtOnceOption = Annotated[
+    int | None,
+    typer.Option("--views-at-once", min=1, help="Views in a pass through the model; default: all of a video."),
+]
+
 OwnPresetOption = Annotated[
     str | None,
     typer.Option("--preset", help="tiny, vit_s, vit_b, vit_l, vit_h or vit_g; default: the recipe's, else tiny."),

@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from h2a_curation.cli.evaluation import SHOWN, EvaluationDtype, Sampling, read_views, show_figures, told_progress
-from h2a_curation.cli.options import FactsOption
+from h2a_curation.cli.evaluation import SHOWN, read_views, show_figures, told_progress
+from h2a_curation.cli.options import (
+    DecodersOption,
+    DeviceOption,
+    DtypeOption,
+    EvaluationDtype,
+    FactsOption,
+    Sampling,
+    SamplingOption,
+    StrideOption,
+    ViewsAtOnceOption,
+)
 
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Task
@@ -14,12 +24,10 @@ if TYPE_CHECKING:
     from h2a_curation.jobs.predict import TimedAnswers
     from h2a_curation.videomae.evaluate.over_time import Answer
 
-DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu or cuda; default: cuda where there is one.")]
-
 
 def features(
     source: Annotated[Path, typer.Option("--from", help="A checkpoint of any layout: pretraining or fine-tuned.")],
-    lake: Annotated[str | None, typer.Option(help="Folder or address with versions and shards.")] = None,
+    lake: Annotated[str | None, typer.Option(help="With --version: a lake's folder or address.")] = None,
     version: Annotated[str | None, typer.Option(help="Name of a finished version in the lake.")] = None,
     task: Annotated[
         str | None, typer.Option(help="In place of a version: k400, ucf101, hmdb51, ssv2, or a list of `path label`.")
@@ -33,17 +41,13 @@ def features(
     views: Annotated[
         str, typer.Option(help="SEGMENTSxCROPS, of which a feature is the mean; 1x1 is the middle of the video.")
     ] = "1x1",
-    sampling: Annotated[Sampling | None, typer.Option(help="Default: dense, and sparse for ssv2.")] = None,
-    stride: Annotated[
-        int | None, typer.Option(min=1, help="Frames from one to the next; default: 4, hmdb51 2.")
-    ] = None,
+    sampling: SamplingOption = None,
+    stride: StrideOption = None,
     facts: FactsOption = None,
-    dtype: Annotated[EvaluationDtype, typer.Option(help="Of matrix products.")] = EvaluationDtype.FLOAT32,
+    dtype: DtypeOption = EvaluationDtype.FLOAT32,
     device: DeviceOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that decode.")] = 2,
-    views_at_once: Annotated[
-        int | None, typer.Option(min=1, help="Views in a pass through the model; default: all of a video.")
-    ] = None,
+    workers: DecodersOption = 2,
+    views_at_once: ViewsAtOnceOption = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for copies of shards that lie far away.")] = None,
 ) -> None:
     """Features of a frozen encoder, a row a video or clip, in one Parquet file; called again, it goes on. For many
@@ -144,7 +148,7 @@ def predict(
     ] = None,
     stride: Annotated[int, typer.Option(min=1, help="Frames from one to the next in a window.")] = 4,
     facts: FactsOption = None,
-    dtype: Annotated[EvaluationDtype, typer.Option(help="Of matrix products.")] = EvaluationDtype.FLOAT32,
+    dtype: DtypeOption = EvaluationDtype.FLOAT32,
     device: DeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it for a program, times in seconds.")] = False,
 ) -> None:
