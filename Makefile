@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill builds schedule field pages wheel-test docs new-source format clean
+.PHONY: quickstart test check kill builds training schedule field pages wheel-test docs new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -24,6 +24,9 @@ kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same comman
 builds: .venv/.dev  ## builds that take minutes: night after night, on real clips, measured anew, after Ctrl-C
 	$(BIN)/pytest -m slow tests/field/test_lists_grow.py tests/end_to_end/test_measured_anew.py \
 	    tests/end_to_end/test_bad_input.py tests/jobs/test_quickstart.py --timeout 900 -n 2 --dist loadfile
+
+training: .venv/.dev  ## runs of training that take minutes: in two processes, killed, on every way of a recipe
+	$(BIN)/pytest -m slow tests/videomae tests/bench tests/cli/test_features.py --timeout 900 -n 2 --dist loadfile
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows --timeout 900

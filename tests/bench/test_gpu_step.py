@@ -26,6 +26,7 @@ def test_figures_are_those_of_the_program_run(lake, tmp_path, small):
     assert (tmp_path / "2" / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_clips_at_a_time_are_halved_until_they_fit(monkeypatch, lake, tmp_path, small):
     monkeypatch.setitem(gpu_step.SAMPLES, "micro", 16)
     own, asked = gpu_step.pretrained, []

@@ -66,7 +66,7 @@ def test_one_of_several_copies_is_accepted_and_verdicts_come_late():
     assert any(world.validate(f"w:{p}") is None for p in range(50))
 
 
-@pytest.mark.parametrize("name", [*RIVALS, "ours"])
+@pytest.mark.parametrize("name", [*(pytest.param(rival, marks=pytest.mark.slow) for rival in RIVALS), "ours"])
 def test_every_planner_keeps_the_budget_and_finds_something(name):
     outcome = mined(name)
     assert 0 < outcome.cost <= outcome.budget

@@ -109,6 +109,7 @@ def test_every_layout_of_the_same_weights_gives_the_same_file(h2a_here, lake, we
     assert h2a_here(*command(lake, tmp_path / "hf", tmp_path / "a")).code == 0
 
 
+@pytest.mark.slow
 def test_the_same_in_any_number_of_processes_and_threads(lake, weights, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -37,11 +37,18 @@ def alone(lake, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def pair(lake, tmp_path_factory):
+    """What must hold at every change; the rest of this file takes minutes (`make training`)."""
+    folder = tmp_path_factory.mktemp("pair")
+    said = many.run_together(lake, folder, [{"out": "ddp"}, {"out": "fsdp", "parallel": "fsdp", "micro_clips": 1}])
+    return folder, *(dict(zip(("ddp", "fsdp"), lines, strict=True)) for lines in said)
+
+
+@pytest.fixture(scope="module")
 def together(lake, alone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
     shutil.copytree(alone[1], folder / "begun-alone")
     jobs = [
-        {"out": "ddp"},
         {"out": "ddp-micro", "micro_clips": 1},
         {"out": "fsdp-micro", "parallel": "fsdp", "micro_clips": 1, "recompute": True},
         {"out": "begun-alone"},
@@ -61,13 +68,21 @@ def losses(out):
     return [json.loads(line)["loss"] for line in (out / "steps.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["ddp", "ddp-micro", "fsdp-micro", "begun-alone"])
+@pytest.mark.parametrize("name", ["ddp", "fsdp"])
+def test_two_processes_have_the_losses_of_one(alone, pair, name):
+    assert losses(pair[0] / name) == pytest.approx(losses(alone[0]), abs=1e-5)
+    assert pair[1][name] == pair[2][name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ddp-micro", "fsdp-micro", "begun-alone"])
 def test_the_same_losses_as_one_process(alone, together, name):
     assert losses(together[0] / name) == pytest.approx(losses(alone[0]), abs=1e-5)
     assert together[1][name] == together[2][name]
     assert together[1][name]["devices"] == 2
 
 
+@pytest.mark.slow
 def test_checkpoints_of_shards_are_whole(alone, together):
     ours, theirs = (
         checkpoint.load(folder / f"checkpoint-{STEPS - 1}.pth") for folder in (together[0] / "fsdp-micro", alone[0])
@@ -84,6 +99,7 @@ def shapes(value):
     return list(value.shape) if isinstance(value, torch.Tensor) else value
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_ends_both_and_one_alone_goes_on(lake, alone, together, tmp_path):
     folder, *said = together
     assert [lines["stopped"] for lines in said] == [{"ended": "SystemExit", "says": "143"}] * 2
@@ -93,6 +109,7 @@ def test_a_signal_to_one_process_ends_both_and_one_alone_goes_on(lake, alone, to
     assert losses(out) == pytest.approx(losses(alone[0]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_sent_as_bfloat16_train_as_those_sent_whole(together):
     sent = {gather: losses(together[0] / f"gathers-{gather}") for gather in ("bfloat16", "float32")}
     assert len(sent["float32"]) == 20
@@ -102,6 +119,7 @@ def test_weights_sent_as_bfloat16_train_as_those_sent_whole(together):
     assert {tensor.dtype for tensor in kept["model"].values()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_clips_of_another_process_are_named(together):
     first, second = (lines["broken"] for lines in together[1:])
     assert first["ended"] == second["ended"] == "NotFiniteError"
@@ -111,11 +129,13 @@ def test_clips_of_another_process_are_named(together):
     assert second["says"].startswith("step 0: the loss is nan; the first process names the clips; the learning rate")
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_ever(together):
     assert together[2]["stuck"]["ended"] == "ConnectionError"
     assert "lost another one, which ended or hangs (Timed out waiting 3000ms" in together[2]["stuck"]["says"]
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_told_and_leaves_a_whole_checkpoint(together):
     folder, first, second = together
     assert "dead" not in second
