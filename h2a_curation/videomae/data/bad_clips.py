@@ -57,7 +57,9 @@ def read_skip_list(path: Path, members: Sequence[Item]) -> tuple[str, ...]:
         raise ValueError(f"{path}: there is no such file of clips to skip") from missing
     known, named = {m.clip_id for m in members}, set()
     for number, line in enumerate(lines, 1):
-        clip_id = line.partition("#")[0].strip().removesuffix(".mp4")
+        name = line.partition("#")[0].strip()
+        # A version's clip is an id, for which people copy the file's name; a list's video is a name with an ending.
+        clip_id = name if name in known else name.removesuffix(".mp4")
         if clip_id and clip_id not in known:
             raise ValueError(
                 f"{path}:{number}: '{clip_id:.80}' is no clip that is trained on; write one clip id a line"

@@ -78,6 +78,10 @@ class Meter:
             self._counted_waits_s += self._waited_s
         self._began_s, self._waited_s = now_s, 0.0
 
+    def leave_out(self) -> None:
+        """What was done since the last step, such as a validation, is no part of the next one."""
+        self._began_s = time.monotonic()
+
     def recent(self) -> Speed:
         """Over the last few steps."""
         return self._speed(len(self._recent), *(sum(parts) for parts in zip(*self._recent, strict=True)))

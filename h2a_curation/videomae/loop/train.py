@@ -54,6 +54,7 @@ def train(run: Run, watcher: Watcher) -> Speed:
             taken = _record(run, step, done, size, speed)
             if run.ends_epoch(step) or step + 1 == run.num_steps:
                 _end_epoch(run, taken, savings)
+                meter.leave_out()
             if world.first:
                 watcher.progress(step + 1, run.num_steps, Live(loss=done.loss, speed=speed))
             late, more_bad, *told = done.told

@@ -1,6 +1,7 @@
 """Fine-tuning as a whole: it learns, it goes on after a kill as if nothing had been, and it leaves official files."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from h2a_curation.jobs.finetune import TEST
 from h2a_curation.videomae.convert.files import read
 from h2a_curation.videomae.loop import checkpoint
 from h2a_curation.videomae.loop.async_save import Saver
+from h2a_curation.videomae.loop.rescue import Rescue
 from tests.videomae.finetune.colours import CPU, FEW, run, write_set
 
 KEYS = [
@@ -161,3 +163,23 @@ def test_a_best_checkpoint_takes_the_place_of_no_other(tmp_path):
         for name in ("checkpoint-0.pth", checkpoint.LAST, checkpoint.BEST):
             saver.save(name, {"step": 1})
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-0.pth", checkpoint.LAST, checkpoint.BEST}
+
+
+def test_videos_that_do_not_decode_are_borne_counted_and_told(listing, tmp_path):
+    shutil.copytree(listing.parent, tmp_path / "data")
+    ours = tmp_path / "data" / "train.csv"
+    for name in ("train-1-2.mp4", "val-0-1.mp4"):
+        (tmp_path / "data" / name).write_bytes(b"no video")
+    with pytest.raises(ValueError, match=r"^train-1-2\.mp4: it cannot be read"):
+        run(ours, tmp_path / "strict")
+    said = []
+    result, tested = run(ours, tmp_path / "lenient", settings=(*FEW, "max_bad_clips=1"), said=said)
+    assert any("another clip stands in for one that fails: train-1-2.mp4" in line for line in said)
+    assert (tmp_path / "lenient" / "bad-clips.txt").read_text().startswith("train-1-2.mp4")
+    assert [row["val_unseen"] for row in log(tmp_path / "lenient")[:-1]] == [1, 1, 1]
+    assert result.val_acc1 <= 100 * 8 / 9
+    assert tested.num_lost == {"undecodable": 1}
+    skipping = tmp_path / "skip.txt"
+    skipping.write_text("train-1-2.mp4\n")
+    run(ours, tmp_path / "skipping", rescue=Rescue(skip_clips=skipping), said=said)
+    assert "data: list, 3 classes, 18 videos to learn from, 1 skipped, 9 to validate on" in said
