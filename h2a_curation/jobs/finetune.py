@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from h2a_curation.foundation.atomic_files import scratch
+from h2a_curation.foundation.atomic_files import plain_name, replaced, scratch
 from h2a_curation.jobs.evaluate import Evaluation, Means, Sampled, evaluated_by
 from h2a_curation.lake import layout
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
@@ -23,6 +23,7 @@ from h2a_curation.videomae.loop.history import end_log
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.loop.watch import Watcher
+from schemas import Member
 
 TEST = "test"
 """Folder of the final test in a run's folder."""
@@ -158,12 +159,17 @@ def _benchmark(test: Benchmark | Version, out: Path, world: ProcessGroup) -> Ite
         members = test.split("test") or test.split("val")
         if folder is not None:
             for member in members:
-                (folder / f"{member.clip_id}.mp4").write_bytes(read_clip(test, member))
+                with replaced(folder, folder / f"{_name(member)}.mp4") as file:
+                    file.write(read_clip(test, member))
         there = world.agreed(folder)
         assert there is not None
-        videos = [Listed(video_id=m.clip_id, path=there / f"{m.clip_id}.mp4", label=m.label) for m in members]
+        videos = [Listed(video_id=m.clip_id, path=there / f"{_name(m)}.mp4", label=m.label) for m in members]
         yield Benchmark(task=test.name, classes=_classes(test), splits={members[0].split: videos})
         world.agreed(None)  # nobody reads the clips any more
+
+
+def _name(member: Member) -> str:
+    return plain_name(member.clip_id, "a version names a clip")
 
 
 def _version(version: Version) -> Known:

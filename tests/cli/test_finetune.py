@@ -86,6 +86,7 @@ def test_a_version_is_learnt_from_its_shards_and_tested_on_its_own_clips(h2a_her
     assert not list((tmp_path / "out").glob("*clips*"))
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one(listing, tmp_path):
     settings = (*FEW, "drop_path=0.5", "head_dropout=0.3", "batch_clips=4", "epochs=2", "average_decay=0.5")
     together = {"two": (), "divided": ("--parallel", "fsdp")}
