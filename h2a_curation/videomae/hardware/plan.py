@@ -7,7 +7,7 @@ from h2a_curation.foundation.ranges import Range
 from h2a_curation.videomae.hardware.cores import VIEW_S, loader_s
 from h2a_curation.videomae.hardware.flops import step_flops
 from h2a_curation.videomae.hardware.memory import CHECKPOINT_BYTES, num_parameters, sample_bytes, state_bytes
-from h2a_curation.videomae.presets import ModelConfig, Preset
+from h2a_curation.videomae.presets import Dtype, ModelConfig, Preset
 from h2a_curation.videomae.rules import TaskRecipe
 
 PAPER_CLIPS = 283_582
@@ -25,6 +25,10 @@ class Device:
     bfloat16_tflops: float
     """Dense, as all the figures here."""
     float32_tflops: float
+
+    def flops_per_s(self, dtype: Dtype) -> float:
+        """Operations a second of products in that number format, at its peak."""
+        return 1e12 * (self.bfloat16_tflops if dtype == "bfloat16" else self.float32_tflops)
 
 
 # NVIDIA's data sheets, without their figures for sparse matrices; memory as the driver reports it.
@@ -132,15 +136,8 @@ def plan(
     """
     work = Work.of(training) if isinstance(training, Preset) else training
     recipe, config = work.recipe, work.model
-    for what, number, allowed in (
-        ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
-        ("the number of clips", num_clips, Range(at_least=1, at_most=10**12)),
-        ("the MFU", mfu, Range(above=0, at_most=1)),
-        ("the number of cores", 1 if cores is None else cores, Range(at_least=1, at_most=10**6)),
-        ("the price of an hour", 0 if price_per_hour is None else price_per_hour, Range(at_least=0)),
-    ):
-        if not allowed.fits(number):
-            raise ValueError(f"{what} must be {allowed}, not {number}")
+    counted = ("the number of clips", num_clips, Range(at_least=1, at_most=10**12))
+    check_numbers(counted, num_devices=num_devices, mfu=mfu, price_per_hour=price_per_hour, cores=cores)
     share, rest = divmod(recipe.batch_clips, num_devices)
     if rest:
         raise ValueError(f"{recipe.batch_clips} clips a step cannot be divided among {num_devices} devices alike")
@@ -157,8 +154,7 @@ def plan(
     ]
     chosen = next((layout for layout in layouts if layout.micro_clips and layout.recompute == recipe.recompute), None)
     flops = step_flops(config, recipe.batch_clips * recipe.views, *work.masks)
-    peak = 1e12 * (device.bfloat16_tflops if recipe.dtype == "bfloat16" else device.float32_tflops)
-    device_s = flops / (num_devices * peak * mfu)
+    device_s = flops / (num_devices * device.flops_per_s(recipe.dtype) * mfu)
     clip_s = loader_s(config, recipe.views, work.view_s)
     loading_s = None if cores is None else share * clip_s / cores
     step_s = max(device_s, loading_s or 0.0)
@@ -185,6 +181,21 @@ def plan(
         kept_checkpoints=-(-num_steps // (steps_per_epoch * recipe.save_epochs)),
         cost=None if price_per_hour is None else price_per_hour * hours * num_devices,
     )
+
+
+def check_numbers(
+    counted: tuple[str, int, Range], *, num_devices: int, mfu: float, price_per_hour: float | None, cores: int | None
+) -> None:
+    """ValueError in one line for numbers that make no plan; `counted` is what the plan goes through, with its range."""
+    for what, number, allowed in (
+        ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
+        counted,
+        ("the MFU", mfu, Range(above=0, at_most=1)),
+        ("the number of cores", 1 if cores is None else cores, Range(at_least=1, at_most=10**6)),
+        ("the price of an hour", 0 if price_per_hour is None else price_per_hour, Range(at_least=0)),
+    ):
+        if not allowed.fits(number):
+            raise ValueError(f"{what} must be {allowed}, not {number}")
 
 
 def known_device(name: str) -> Device:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from h2a_curation.foundation.ranges import Range
 from h2a_curation.videomae.hardware.flops import classifier_flops
 from h2a_curation.videomae.hardware.memory import classifier_bytes, view_bytes
-from h2a_curation.videomae.hardware.plan import USABLE, Device
+from h2a_curation.videomae.hardware.plan import USABLE, Device, check_numbers
 from h2a_curation.videomae.presets import Preset
 from h2a_curation.videomae.rules import Dtype
 
@@ -75,20 +75,12 @@ def plan_evaluation(
 ) -> EvaluationPlan:
     """Of a classifier with that preset's encoder. Arguments are those of `plan`; ValueError where they make no run."""
     count = test.num_videos
-    for what, number, allowed in (
-        ("the number of devices", num_devices, Range(at_least=1, at_most=10**6)),
-        ("the number of videos", count, Range(at_least=1, at_most=10**9)),
-        ("the MFU", mfu, Range(above=0, at_most=1)),
-        ("the number of cores", 1 if cores is None else cores, Range(at_least=1, at_most=10**6)),
-        ("the price of an hour", 0 if price_per_hour is None else price_per_hour, Range(at_least=0)),
-    ):
-        if not allowed.fits(number):
-            raise ValueError(f"{what} must be {allowed}, not {number}")
+    counted = ("the number of videos", count, Range(at_least=1, at_most=10**9))
+    check_numbers(counted, num_devices=num_devices, mfu=mfu, price_per_hour=price_per_hour, cores=cores)
     num_views = test.views[0] * test.views[1]
     flops = classifier_flops(preset.model, num_views, test.num_classes)
-    peak = 1e12 * (device.bfloat16_tflops if dtype == "bfloat16" else device.float32_tflops)
     of_each = math.ceil(count / num_devices)
-    device_s = of_each * flops / (peak * mfu)
+    device_s = of_each * flops / (device.flops_per_s(dtype) * mfu)
     core_s = of_each * test.mean_frames * FRAME_S
     decoding_s = None if cores is None else core_s / cores
     hours = max(device_s, decoding_s or 0.0) / 3600
