@@ -70,7 +70,7 @@ def finetune(
         return finished
     task = Finetuning(out, data, settings, workers, model.weights, model.recipe.note)
     with_parts = replace(runtime, micro_clips=micro_clips_for_pairs(task, world, runtime))
-    with advising(task.recipe, with_parts, world):
+    with advising(task.recipe, with_parts, world, unit=2 if task.recipe.mixes else 1):
         run = start(task, world, with_parts, rescue.branch_from)
         if world.first:
             stored = out / "recipe.yaml"

@@ -14,8 +14,11 @@ _SIGNS = ("out of memory", "DefaultCPUAllocator: can't allocate memory")
 
 
 @contextmanager
-def advising(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup) -> Iterator[None]:
-    """RuntimeError in one line that names the options which take less, where memory does not suffice."""
+def advising(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup, *, unit: int = 1) -> Iterator[None]:
+    """RuntimeError in one line that names the options which take less, where memory does not suffice.
+
+    Clips go together by `unit`: fewer than that at a time would be refused, and so would be no multiple of it.
+    """
     try:
         yield
     except RuntimeError as full:
@@ -23,15 +26,15 @@ def advising(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup) -> Itera
             raise
         asked = next(line for line in str(full).splitlines() if any(sign in line for sign in _SIGNS))
         raise RuntimeError(
-            f"out of memory on {world.device}: what takes less is {', or '.join(_helps(recipe, runtime, world))} "
+            f"out of memory on {world.device}: what takes less is {', or '.join(_helps(recipe, runtime, world, unit))} "
             f"(torch: {asked:.160})"
         ) from full
 
 
-def _helps(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup) -> list[str]:
+def _helps(recipe: TaskRecipe, runtime: Runtime, world: ProcessGroup, unit: int) -> list[str]:
     share = recipe.batch_clips // world.size
     at_a_time = micro_clips_for(recipe.batch_clips, world.size, runtime.micro_clips, world.device)
-    fewer = next((n for n in range(at_a_time // 2, 0, -1) if share % n == 0), None)
+    fewer = next((n for n in range(at_a_time // 2, 0, -1) if share % n == 0 and n % unit == 0), None)
     helps = [] if fewer is None else [f"--micro-clips {fewer} in place of {at_a_time}"]
     if not recipe.recompute:
         helps.append("--set recompute=true")

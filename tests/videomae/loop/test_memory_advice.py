@@ -52,6 +52,17 @@ def test_memory_that_does_not_suffice_names_what_takes_less(recipe, size, runtim
     assert "\n" not in line
 
 
+@pytest.mark.parametrize(("at_a_time", "fewer"), [(12, "--micro-clips 6 in"), (6, "--micro-clips 2 in"), (2, None)])
+def test_clips_that_go_in_pairs_are_advised_in_pairs(at_a_time, fewer):
+    world = ProcessGroup(device=torch.device("cpu"))
+    with (
+        pytest.raises(RuntimeError, match="what takes less is") as raised,
+        advising(RECIPE, Runtime(micro_clips=at_a_time), world, unit=2),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    assert fewer in str(raised.value) if fewer else "--micro-clips" not in str(raised.value)
+
+
 def test_torchs_own_complaint_of_a_cpu_is_known():
     with pytest.raises(RuntimeError) as full:
         torch.empty(2**60, dtype=torch.uint8)
