@@ -114,6 +114,8 @@ def test_ctrl_c_waits_for_no_clip(stream):
         return stream.read(member)
 
     main = threading.main_thread().ident
+    # A shell has what it starts in the background ignore Ctrl-C, and Python leaves that as it is.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -122,6 +124,7 @@ def test_ctrl_c_waits_for_no_clip(stream):
         assert any(thread.name.startswith("loader") for thread in threading.enumerate())  # it waits, we do not
     finally:
         go_on.set()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
