@@ -34,6 +34,53 @@ def convert(
         typer.echo(f"left out {', '.join(done.left_out)}")
 
 
+def export_model(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run of h2a pretrain or h2a finetune.")],
+    licence: Annotated[str, typer.Option(help="Under which the weights are given, such as mit or cc-by-nc-4.0.")],
+    out: Annotated[Path | None, typer.Option(help="A folder that is not there yet; default: build/models/RUN.")] = None,
+    name: Annotated[str | None, typer.Option(help="What the card calls the model; default: the folder's name.")] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The checkpoint of the best epoch, which was not tested, not the last.")
+    ] = False,
+) -> None:
+    """A finished run as others take it: weights in every form, each read back and compared, a card, and what is needed
+    to make it again."""
+    from h2a_curation.jobs.export_model import export_model as exported
+
+    done = exported(run, out or Path("build") / "models" / run.name, licence=licence, name=name, best=best)
+    typer.echo(f"{done.checkpoint}: {done.weights.num_parameters:,} weights of {done.weights.kind}")
+    for form in done.weights.forms:
+        difference = f"as the checkpoint, within {form.largest_difference:.2g}"
+        typer.echo(f"{done.folder / form.name}: {difference}; for {form.loaded_by}")
+    for reason in done.weights.missing:
+        typer.echo(f"no form for transformers: {reason}")
+    tested = "; ".join(f"top-1 on {row.on} {row.top1}" for row in done.card.results)
+    typer.echo(f"card {done.folder / 'README.md'}, with {tested or 'no result of a test'}")
+
+
+def release(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="NAME=RUN...", help="What each model is called, and its run's folder.")
+    ],
+    licence: Annotated[str, typer.Option(help="Under which all weights are given, such as mit or cc-by-nc-4.0.")],
+    out: Annotated[Path, typer.Option(help="A folder that is not there yet.")] = Path("build") / "release",
+) -> None:
+    """Several finished runs as one folder: each as h2a export-model writes it, an index, and sums that check a copy."""
+    from h2a_curation.jobs.release import release as released
+
+    named: dict[str, Path] = {}
+    for one in runs:
+        name, _, run = one.partition("=")
+        if not name or not run or name in named:
+            raise ValueError(f"{one}: write NAME=RUN, each name once, such as vit_b=runs/b vit_b_k400=runs/b-k400")
+        named[name] = Path(run)
+    done = released(named, out, licence=licence)
+    for model in done.models:
+        tested = "; ".join(f"top-1 on {row.on} {row.top1}" for row in model.card.results)
+        typer.echo(f"{model.folder.name}: {model.weights.num_parameters:,} weights, {tested or 'not tested'}")
+    typer.echo(f"{done.folder}: {done.num_files} files, {done.num_bytes / 1e6:,.1f} MB, all read back")
+
+
 def plan(
     preset: OwnPresetOption = None,
     recipe: TrainingRecipeOption = None,

@@ -1,7 +1,7 @@
 """Reads weights of any layout, recognised by their names, and writes either. Nothing in a file is ever run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ _INDEX = "model.safetensors.index.json"
 _LATEST = "latest"
 """DeepSpeed's file with the name of the folder that it wrote last."""
 _DEEPSPEED = "mp_rank_00_model_states.pt"
+OWN_MODEL = "h2a_model"
+"""Where the metadata of our safetensors tell the fields of the model, as JSON; other readers pass over it."""
 _HEAD = ("head.", "fc_norm.")
 _PIXELS = {
     "image_processor_type": "VideoMAEImageProcessor",
@@ -112,9 +114,17 @@ def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -
     checkpoint.save(target, {"model": tensors, **args})
 
 
-def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig) -> None:
-    """A folder for `from_pretrained`, written aside and renamed; ValueError for what Hugging Face does not have."""
+def write_hugging_face(target: Path, tensors: Tensors, config: ModelConfig, class_names: Sequence[str] = ()) -> None:
+    """A folder for `from_pretrained`, written aside and renamed; ValueError for what Hugging Face does not have.
+
+    `class_names` are those of a classifier, in the order of its head, where they are known.
+    """
     described = shape.hugging_face_config(config, tensors)
+    if class_names:
+        described |= {
+            "id2label": {str(number): name for number, name in enumerate(class_names)},
+            "label2id": {name: number for number, name in enumerate(class_names)},
+        }
     height, width = config.frame_px
     pixels = {
         **_PIXELS,
@@ -161,9 +171,16 @@ def _weights(file: Path) -> dict[str, Any]:
         return dict(content)
     try:
         tensors: dict[str, Any] = load_file(file)
+        with safetensors.safe_open(file, "pt") as opened:
+            told = (opened.metadata() or {}).get(OWN_MODEL)
     except safetensors.SafetensorError as broken:
         raise ValueError(f"{file} is no readable safetensors file: damaged or cut short") from broken
-    return tensors
+    if told is None:
+        return tensors
+    try:
+        return {**tensors, "args": {"preset": {"model": json.loads(told)}}}
+    except ValueError as broken:
+        raise ValueError(f"{file} tells of its model in no readable JSON") from broken
 
 
 def _json(file: Path) -> dict[str, Any]:
