@@ -246,6 +246,15 @@ class TrainingRecipe(TaskRecipe, DataRules, OptimisationRules, SavingRules, Mask
 class FinetuningRecipe(TaskRecipe, SampledRules, AugmentationRules, MixingRules, ClassifierRules):
     """How a classifier is fine-tuned."""
 
+    @property
+    def clips_together(self) -> int:
+        """Clips of which each part of a step takes a multiple, so that its samples come with their partners.
+
+        An even number of views can be halved, and the halves of a clip and of its partner are blended with each other:
+        see finetune/samples.py.
+        """
+        return 2 if self.mixes and self.views % 2 else 1
+
     def __post_init__(self) -> None:
         TaskRecipe.__post_init__(self)
         AugmentationRules.__post_init__(self)

@@ -142,7 +142,7 @@ def _in_two_processes(given):
         (("--set", "batch_clips=3", "--set", "views=1"), "3 clips with 1 views each are odd in number"),
         (("--set", "image_px=65"), "do not divide into patches"),
         (("--set", "crop_area=[0.9, 0.1]"), "the least comes first"),
-        (("--micro-clips", "1"), "mixup pairs clips: --micro-clips 1 is odd"),
+        (("--micro-clips", "1", "--set", "views=1"), "mixup pairs clips: --micro-clips 1 is odd"),
         (("--task", "k401"), "is none of k400, ucf101, hmdb51, ssv2, no file, and no version in"),
         (("--data", "nowhere"), "nowhere"),
         (("--val-list", "nowhere.csv"), "nowhere.csv"),

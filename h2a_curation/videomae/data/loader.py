@@ -47,6 +47,8 @@ class Draw(Generic[M]):
     """Clips that take its place, in turn, where it cannot be decoded."""
     step_key: str = ""
     """It decides all that is drawn for the whole step."""
+    views: range | None = None
+    """Which of the clip's samples are made; None makes all. Fine-tuning alone makes some: see finetune/samples.py."""
 
 
 class Making(Protocol[Made]):

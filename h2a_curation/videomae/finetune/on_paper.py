@@ -53,5 +53,5 @@ def work_of(recipe: FinetuningRecipe, model: ModelConfig) -> Work:
         masks=ALL_SEEN,
         view_s=_VIEW_S,
         pixel_bytes=pixel_bytes(model),
-        together=2 if recipe.mixes else 1,
+        together=recipe.clips_together,
     )

@@ -1,7 +1,13 @@
-"""What fine-tuning makes of a video: some augmented views of one decode, with all that is drawn for them."""
+"""What fine-tuning makes of a video: some augmented views of one decode, with all that is drawn for them.
+
+A step is divided among devices and passes so that each sample is where its partner in mixup is. View v of V of the i-th
+of N clips is blended with view V-1-v of the i-th clip from the end. So the first half of a clip's views and the second
+half of its partner's go together, and the other two halves do, maybe elsewhere: a part of an odd number of clips, such
+as the 3 that each of 8 devices has of UCF101's 24, takes one half of each clip of a pair, and decodes both.
+"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,9 +31,10 @@ from h2a_curation.videomae.rules import FinetuningRecipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledBatch:
-    """Views of some videos, video by video."""
+    """Views of some videos, video by video: all, or one half of them."""
 
     clip_ids: list[str]
+    """[video]"""
     video: Tensor
     """[sample, frame, height, width, rgb], float32, normalised."""
     labels: Tensor
@@ -104,20 +111,37 @@ class LabelledStream(Stream[Example, LabelledBatch]):
         size = self.batch_clips // num_parts
         if not self.recipe.mixes or num_parts == 1:
             return Stream.places(self, part, num_parts)
-        if size % 2:
+        if size % self.recipe.clips_together:
             raise ValueError(f"mixup pairs clips, and {size} clips at a time are odd in number: use an even number")
-        half, end = size // 2, self.batch_clips
-        return [*range(part * half, (part + 1) * half), *range(end - (part + 1) * half, end - part * half)]
+        first, last, end = part * size // 2, ((part + 1) * size - 1) // 2, self.batch_clips
+        return [*range(first, last + 1), *range(end - last - 1, end - first)]
+
+    def draws(self, step: int, part: int, num_parts: int) -> list[Draw[Example]]:
+        """What a part consists of; where it has an odd number of clips, one pair is shared with a part beside it."""
+        draws = Stream.draws(self, step, part, num_parts)
+        if not self.recipe.mixes or num_parts == 1 or (self.batch_clips // num_parts) % 2 == 0:
+            return draws
+        half = self.recipe.views // 2
+        early, late = range(half), range(half, self.recipe.views)
+        # Parts at even places end within a pair, and take its first half; the next ones begin with what is left of it.
+        middle = len(draws) // 2
+        shared = {0: late, -1: early} if part % 2 else {middle - 1: early, middle: late}
+        for place, views in shared.items():
+            draws[place] = replace(draws[place], views=views)
+        return draws
 
     def begin(self, draws: Sequence[Draw[Example]], *, pinned: bool) -> Making[LabelledBatch]:
         """An empty batch with as many views of each video as the recipe says."""
-        recipe, model, num = self.recipe, self.model, len(draws) * self.recipe.views
+        recipe, model = self.recipe, self.model
+        views = [draw.views or range(recipe.views) for draw in draws]
+        num = sum(map(len, views))
         branches = (num, model.depth, BRANCHES) if recipe.drop_path else None
         features = (num, model.width) if recipe.head_dropout else None
         shape = (num, model.num_frames, *model.frame_px, 3)
         height, width = model.frame_px
         return _MakingClips(
             draws=draws,
+            views=views,
             stream=self,
             clip_ids=[draw.member.clip_id for draw in draws],
             labels=[draw.member.label for draw in draws],
@@ -133,6 +157,7 @@ class _MakingClips:
     """A batch whose videos are filled in one by one, in any order, by any threads."""
 
     draws: Sequence[Draw[Example]]
+    views: Sequence[range]
     stream: LabelledStream
     clip_ids: list[str]
     labels: list[int]
@@ -142,7 +167,7 @@ class _MakingClips:
     mix: Mix
 
     def make(self, i: int) -> None:
-        """Fill in all views of the i-th video; OSError with its name where memory does not suffice."""
+        """Fill in the views of the i-th video; OSError with its name where memory does not suffice."""
         draw = self.draws[i]
         try:
             used = first_that_decodes(draw, lambda example: self._fill(i, draw.key, example), self.stream.bad)
@@ -154,21 +179,22 @@ class _MakingClips:
     def _fill(self, i: int, key: str, example: Example) -> None:
         recipe, model = self.stream.recipe, self.stream.model
         pictures = as_pictures(frames_of(example, key, recipe, model.num_frames))
-        first = i * recipe.views
-        for view in range(recipe.views):
-            self.video[first + view] = augmented(pictures, model.frame_px, recipe, of_key(f"{key}/{view}"))
-        rows = slice(first, first + recipe.views)
+        views = self.views[i]
+        first = sum(map(len, self.views[:i]))
+        for row, view in enumerate(views, first):
+            self.video[row] = augmented(pictures, model.frame_px, recipe, of_key(f"{key}/{view}"))
+        rows, drawn = slice(first, first + len(views)), slice(views.start, views.stop)
         if self.kept is not None:
-            self.kept[rows] = draw_branches(key, recipe.views, drop_rates(recipe.drop_path, model.depth))
+            self.kept[rows] = draw_branches(key, recipe.views, drop_rates(recipe.drop_path, model.depth))[drawn]
         if self.kept_features is not None:
-            self.kept_features[rows] = draw_features(key, recipe.views, model.width, recipe.head_dropout)
+            self.kept_features[rows] = draw_features(key, recipe.views, model.width, recipe.head_dropout)[drawn]
 
     def finished(self) -> LabelledBatch:
         """The batch, once all videos are in."""
         return LabelledBatch(
             clip_ids=self.clip_ids,
             video=self.video,
-            labels=torch.tensor(self.labels).repeat_interleave(self.stream.recipe.views),
+            labels=torch.tensor(self.labels).repeat_interleave(torch.tensor([len(views) for views in self.views])),
             mix=self.mix,
             kept=self.kept,
             kept_features=self.kept_features,

@@ -70,7 +70,7 @@ def finetune(
         return finished
     task = Finetuning(out, data, settings, workers, model.weights, model.recipe.note)
     with_parts = replace(runtime, micro_clips=micro_clips_for_pairs(task, world, runtime))
-    with advising(task.recipe, with_parts, world, unit=2 if task.recipe.mixes else 1):
+    with advising(task.recipe, with_parts, world, unit=task.recipe.clips_together):
         run = start(task, world, with_parts, rescue.branch_from)
         if world.first:
             stored = out / "recipe.yaml"
@@ -87,22 +87,23 @@ def micro_clips_for_pairs(task: Finetuning, world: ProcessGroup, runtime: Runtim
     None leaves it to the room. ValueError in one line where they cannot be.
     """
     recipe, asked, alone = task.recipe, runtime.micro_clips, world.size == 1
+    unit = recipe.clips_together
     share, rest = divmod(recipe.batch_clips, world.size)
     if rest:  # the room refuses that
         return asked
     if asked is not None:
         # A whole step on one device has all partners together, whatever their number.
-        if recipe.mixes and asked % 2 and not (alone and asked == share):
+        if asked % unit and not (alone and asked == share):
             raise ValueError(f"mixup pairs clips: --micro-clips {asked} is odd, use an even number")
         return asked
-    if recipe.mixes and share % 2:
+    if share % unit:
         if not alone:
             raise ValueError(
                 f"mixup pairs clips, and {share} of {recipe.batch_clips} clips a step on each of {world.size} devices "
                 "are odd in number: use another batch_clips, or mixup 0 and cutmix 0"
             )
         return share
-    return _fitting(task, world, share, runtime, 2 if recipe.mixes else 1)
+    return _fitting(task, world, share, runtime, unit)
 
 
 def _fitting(task: Finetuning, world: ProcessGroup, share: int, runtime: Runtime, unit: int) -> int:

@@ -98,5 +98,5 @@ def _backward(task: Task[object, PieceOnDevice], learner: Learner, piece: PieceO
 
 def _named(world: ProcessGroup, clip_ids: list[list[str]]) -> str:
     """The clips of all processes, once."""
-    everywhere = world.gathered([clip_id for ids in clip_ids for clip_id in ids])
+    everywhere = dict.fromkeys(world.gathered([clip_id for ids in clip_ids for clip_id in ids]))
     return f"clips of the batch: {', '.join(everywhere)}" if world.first else "the first process names the clips"

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from h2a_curation.videomae.finetune.on_paper import planned
@@ -49,8 +47,17 @@ def test_what_cannot_be_planned_is_said(asked, says):
 
 
 def test_partners_need_an_even_share():
-    _, work = planned("k400", "vit_g", None, ())
+    _, work = planned("k400", "vit_g", None, ("views=1", "batch_clips=192"))
     with pytest.raises(ValueError, match="3 clips a step on each of 64 devices cannot be taken 2 together"):
         plan(work, DEVICES["h100"], 64)
-    alone = replace(work, recipe=replace(work.recipe, mixup=0.0, cutmix=0.0), together=1)
-    assert plan(alone, DEVICES["h100"], 64).chosen is not None
+    for settings in (("views=1", "batch_clips=192", "mixup=0", "cutmix=0"), ("views=2", "batch_clips=192")):
+        _, alone = planned("k400", "vit_g", None, settings)
+        assert plan(alone, DEVICES["h100"], 64).chosen.micro_clips == 3
+
+
+@pytest.mark.parametrize(
+    ("named", "num_devices"), [("vit_b_ucf101", 8), ("vit_b_hmdb51", 8), ("vit_g_k400", 64), ("vit_b_ssv2", 32)]
+)
+def test_official_batches_are_planned_on_official_devices(named, num_devices):
+    _, work = planned(named.split("_")[-1], named, None, ())
+    assert plan(work, DEVICES["h100"], num_devices).chosen is not None

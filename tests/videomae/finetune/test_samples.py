@@ -29,20 +29,30 @@ def blended(batch):
     return place(batch, CPU, 3, 0.1)
 
 
-@pytest.mark.parametrize("num_parts", [2, 3, 6])
-def test_a_step_is_blended_the_same_in_any_number_of_parts(examples, num_parts):
-    ours = stream(examples)
+@pytest.mark.parametrize(
+    ("batch_clips", "views", "num_parts"),
+    [
+        *((12, 2, 2), (12, 2, 3), (12, 1, 3), (12, 2, 6)),
+        # parts of 3 clips, of 1 clip, and of 3 and 1 of 9, whose middle clip is its own partner
+        *((12, 2, 4), (12, 4, 4), (12, 2, 12), (9, 2, 3), (9, 4, 9)),
+    ],
+)
+def test_a_step_is_blended_the_same_in_any_number_of_parts(examples, batch_clips, views, num_parts):
+    ours = stream(examples, batch_clips=batch_clips, views=views)
     whole = blended(ours.batch(0))
-    assert whole.video.shape == (24, 4, 32, 32, 3)
-    rows = {clip_id: [2 * i, 2 * i + 1] for i, clip_id in enumerate(whole.clip_ids)}
+    assert whole.video.shape == (batch_clips * views, 4, 32, 32, 3)
+    place_of = {sample.numpy().tobytes(): row for row, sample in enumerate(whole.video)}
+    assert len(place_of) == len(whole.video)
     seen = []
     for part in range(num_parts):
         piece = blended(ours.batch(0, part, num_parts))
-        own = [row for clip_id in piece.clip_ids for row in rows[clip_id]]
-        for name in ("video", "targets", "kept", "kept_features"):
-            assert torch.equal(getattr(piece, name), getattr(whole, name)[own])
-        seen += piece.clip_ids
-    assert sorted(seen) == sorted(whole.clip_ids)
+        assert len(piece.video) == batch_clips * views // num_parts
+        rows = [place_of[sample.numpy().tobytes()] for sample in piece.video]
+        assert {*piece.clip_ids} == {whole.clip_ids[row // views] for row in rows}
+        for name in ("targets", "kept", "kept_features"):
+            assert torch.equal(getattr(piece, name), getattr(whole, name)[rows])
+        seen += rows
+    assert sorted(seen) == [*range(batch_clips * views)]
 
 
 def test_a_clip_and_its_partner_are_never_apart(examples):
@@ -50,7 +60,7 @@ def test_a_clip_and_its_partner_are_never_apart(examples):
     assert ours.places(0, 3) == [0, 1, 10, 11]
     assert ours.places(2, 3) == [4, 5, 6, 7]
     with pytest.raises(ValueError, match="mixup pairs clips, and 3 clips at a time are odd"):
-        ours.batch(0, 0, 4)
+        stream(examples, views=1).batch(0, 0, 4)
     assert list(stream(examples, mixup=0, cutmix=0).places(1, 4)) == [3, 4, 5]
 
 
