@@ -42,7 +42,7 @@ def curation(
     ] = None,
     labels: Annotated[
         int, typer.Option(min=1, help="Videos of each class to learn from, and to test on, where they are drawn.")
-    ] = 30,
+    ] = 10,
     preset: Annotated[str, typer.Option(help="Pretrain this: little, tiny, vit_s, vit_b ...")] = "little",
     recipe: TrainingRecipeOption = None,
     settings: TrainingSetOption = None,

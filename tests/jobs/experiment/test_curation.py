@@ -1,13 +1,24 @@
 """The machinery on the mini world: two arms with two seeds, by a model that learns nothing in two steps."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from h2a_curation.catalog.views import connect
+from h2a_curation.jobs import choice
 from h2a_curation.jobs.experiment import curation, labelled
+from h2a_curation.jobs.experiment.arms import CURATED, NO_MINING, NO_SCREEN, NO_VALIDATION, RAW
+from h2a_curation.jobs.experiment.pools import read_pools
 from h2a_curation.jobs.experiment.run import made
+from h2a_curation.lake.lake import open_lake
+from h2a_curation.publish.version import read_members
 from h2a_curation.sample_world.render import render
 from schemas import ExperimentRun, from_arrow
 from tests import videos
@@ -89,12 +100,6 @@ def test_a_stopped_experiment_goes_on_and_makes_no_run_again(mini, small_videos,
 
 
 def test_the_lake_is_left_as_it_is_and_no_arm_has_a_clip_of_a_held_out_creator(mini, tmp_path):
-    from h2a_curation.jobs import choice
-    from h2a_curation.jobs.experiment.arms import NO_MINING, NO_SCREEN, NO_VALIDATION, RAW
-    from h2a_curation.jobs.experiment.pools import read_pools
-    from h2a_curation.lake.lake import open_lake
-    from h2a_curation.publish.version import read_members
-
     lake = open_lake(mini / "lake")
     before = sorted(file for file in lake.path.rglob("*"))
     recipe = choice.of_lake(lake, choice.Choice()).load()
@@ -114,6 +119,22 @@ def test_the_lake_is_left_as_it_is_and_no_arm_has_a_clip_of_a_held_out_creator(m
         return sum(truth[c.post_id.rpartition(":")[2]]["shows"] == c.class_id for c in claims) / len(claims)
 
     assert precision(pools.claims[RAW]) < precision(pools.claims["curated"]) == 1
+
+
+def test_who_opts_out_after_the_build_is_in_no_arm(mini, tmp_path):
+    lake = open_lake(mini / "lake")
+    recipe = choice.of_lake(lake, choice.Choice()).load()
+    pools = read_pools(lake, recipe, None, [RAW])
+    gone = [pools.claims[CURATED][0].post_id, pools.held_out[0].post_id]
+    urls = connect(lake.path).query("FROM post").to_pylist()
+    leave_alone = tmp_path / "leave-alone.txt"
+    leave_alone.write_text("".join(f"{row['url']}\n" for row in urls if row["post_id"] in gone))
+    asking = replace(recipe, source=replace(recipe.source, opt_out=leave_alone))
+    left = read_pools(lake, asking, None, [RAW])
+    posts = {claim.post_id for claims in left.claims.values() for claim in claims}
+    assert not {*gone} & (posts | {clip.post_id for clip in left.held_out})
+    assert len(left.claims[CURATED]) == len(pools.claims[CURATED]) - 1
+    assert len(left.held_out) == len(pools.held_out) - 1
 
 
 def test_labelled_clips_are_drawn_once_and_a_killed_drawing_goes_on(tmp_path, monkeypatch):
@@ -171,3 +192,25 @@ def test_a_lake_without_a_version_or_without_clips_is_refused(mini, small_videos
         ran = h2a_here("experiment", "curation", "--lake", lake, "--out", tmp_path / "out", *small_videos)
         assert ran.code == 2
         assert says in ran.err
+
+
+@pytest.mark.slow
+def test_the_commands_that_are_told_make_the_same_run_by_hand(mini, small_videos, h2a_here, tmp_path):
+    out, hand = tmp_path / "out", tmp_path / "hand"
+    asked = ("--lake", mini / "lake", "--out", out, "--arms", "curated,scratch", *SMALL, *small_videos)
+    done = h2a_here("experiment", "curation", *asked)
+    assert done.code == 0, done.err
+    blocks = (out / "commands.sh").read_text().replace(f"{out}/runs", f"{hand}/runs").split("\n\n")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for block in blocks:
+        if not block.startswith("# curated seed 1"):
+            continue
+        ran = subprocess.run(
+            ["bash", "-e"], input=block, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+    own, other = (folder / "runs" / "curated-seed1" for folder in (out, hand))
+    for file in ("pretrain/summary.json", "finetune/test/summary.json", "probe/summary.json"):
+        found, by_hand = (json.loads((folder / file).read_text()) for folder in (own, other))
+        same = "held_out_after" if file.startswith("pretrain") else "splits"
+        assert found[same] == by_hand[same], file
