@@ -21,7 +21,7 @@ from h2a_curation.jobs.experiment.outcome import write_outcome
 from h2a_curation.jobs.experiment.pools import Pools, read_pools
 from h2a_curation.jobs.experiment.run import RunAtHand, TrainingPlan, commands, made
 from h2a_curation.jobs.experiment.store import ExperimentSettings, ExperimentStore
-from h2a_curation.jobs.experiment.versions import published
+from h2a_curation.jobs.experiment.versions import packed, published
 from h2a_curation.lake.lake import Lake
 from h2a_curation.recipes import Recipe
 from h2a_curation.videomae.loop.runtime import Runtime
@@ -154,13 +154,15 @@ def _runs(
     lake: Lake, recipe: Recipe, asked: ExperimentAsked, pools: Pools, arms: Sequence[ExperimentArm]
 ) -> list[RunAtHand]:
     """All runs, seed by seed, each with its version written."""
+    target = asked.out / "arms"
+    rows = packed(lake, target, pools, recipe.pack)
     runs = []
     for seed in range(asked.num_seeds):
         for arm in arms:
             claims = clips_of(arm, pools.claims, seed)
             name = f"{arm.name}-seed{seed}" if arm.is_drawn else arm.name
             if claims:
-                published(lake, asked.out / "arms", name, pools.packed(claims), recipe)
+                published(target, name, claims, pools, rows, recipe)
             runs.append(RunAtHand(arm=arm, seed=seed, num_clips=len(claims), clips=hash_of(claims), version=name))
     return runs
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from h2a_curation.jobs.experiment.arms import ARMS, CURATED
+from h2a_curation.jobs.experiment.arms import ARMS, CURATED, SCRATCH
 from h2a_curation.jobs.experiment.paired import interval, paired
 from h2a_curation.report.experiment import ArmFigures, ExperimentPage, MeanOverSeeds, write_experiment
 from h2a_curation.videomae.presets import Preset
 from schemas import ExperimentRun
 
 PAGE, TABLE = "experiment.html", "experiment.md"
+_FEWEST_SEEDS = 3
+"""Seeds from which an interval is read. Accuracies are counts over few videos: two differences are often equal, and the
+interval between them is then empty."""
 _TUNED = "top-1 after fine-tuning"
 _COLUMNS: dict[str, Callable[[ExperimentRun], float | None]] = {
     _TUNED: lambda row: row.top1,
@@ -79,10 +82,13 @@ def _verdict(arm: ArmFigures) -> str:
     if found is None or found.difference is None:
         return ""
     low, high = found.difference_low, found.difference_high
-    if low is None or high is None:
-        return f"{arm.name}: a single seed tells no interval"
+    if low is None or high is None or len(found.values) < _FEWEST_SEEDS:
+        return f"{arm.name}: {len(found.values)} seeds are too few to tell"
     if low > 0:
-        return f"{arm.name} is better than {CURATED}: 0 lies below the interval"
-    if high < 0:
-        return f"{arm.name} is worse than {CURATED}: 0 lies above the interval"
-    return f"{arm.name} cannot be told from {CURATED}: 0 lies in the interval"
+        found_out, shows = f"{arm.name} is better than {CURATED}: 0 lies below the interval", "pretraining does harm: "
+    elif high < 0:
+        found_out, shows = f"{arm.name} is worse than {CURATED}: 0 lies above the interval", "pretraining shows: "
+    else:
+        found_out = f"{arm.name} cannot be told from {CURATED}: 0 lies in the interval"
+        shows = "pretraining does not show: "
+    return f"{shows}{found_out}" if arm.name == SCRATCH else found_out

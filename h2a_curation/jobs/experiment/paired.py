@@ -24,11 +24,6 @@ class PairedDifference:
     high: float | None
     num_seeds: int
 
-    @property
-    def is_told(self) -> bool:
-        """Whether 0 lies outside the interval."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
-
 
 def paired(values: Mapping[int, float], against: Mapping[int, float]) -> PairedDifference | None:
     """The difference of two arms' values by seed, over the seeds that both have; None where they have none."""

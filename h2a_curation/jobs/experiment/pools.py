@@ -41,8 +41,8 @@ _PACKED = """
     SELECT w.clip_id, w.class_id, w.post_id, p.creator, c.media_id, c.start_s, c.end_s, c.width_px, c.height_px,
            c.fps, c.num_frames, c.num_bytes
     FROM claims w JOIN post p USING (post_id) JOIN clip c USING (clip_id)
-    QUALIFY row_number() OVER (PARTITION BY w.clip_id, w.class_id ORDER BY w.post_id, c.media_id) = 1
-    ORDER BY w.clip_id, w.class_id
+    QUALIFY row_number() OVER (PARTITION BY w.clip_id ORDER BY w.place, w.class_id, w.post_id, c.media_id) = 1
+    ORDER BY w.clip_id
 """
 
 
@@ -55,12 +55,10 @@ class Pools:
     """Clips by the name of their pool."""
     held_out: list[PackClip]
     """Clips of the version's other splits, for the reconstruction loss of every arm."""
-    clips: Mapping[tuple[str, str], PackClip]
-    """Each clip as it is packed, by its id and the class that it is claimed for."""
-
-    def packed(self, claims: Sequence[Claim]) -> list[PackClip]:
-        """The clips as examples of the classes that they are claimed for, then the held-out ones."""
-        return [*(self.clips[claim.clip_id, claim.class_id] for claim in claims), *self.held_out]
+    clips: list[PackClip]
+    """Each clip of a pool once, as it is packed, with the class of the first pool that holds it."""
+    labels: Mapping[str, int]
+    """Labels by class id."""
 
 
 def read_pools(lake: Lake, recipe: Recipe, version: str | None, wanted: Sequence[str]) -> Pools:
@@ -87,16 +85,24 @@ def read_pools(lake: Lake, recipe: Recipe, version: str | None, wanted: Sequence
     for pool in (CURATED, RAW):
         if pool in claims and not claims[pool].num_rows:
             raise ValueError(f"{lake.path} has no fetched clip for the pool {pool}: build it first")
-    everything = pa.concat_tables(table.select(["clip_id", "class_id", "post_id"]) for table in claims.values())
+    columns = ["clip_id", "class_id", "post_id"]
+    ranked = [
+        t.select(columns).append_column("place", pa.array([n] * len(t), pa.int64()))
+        for n, t in enumerate(claims.values())
+    ]
+    everything = pa.concat_tables(ranked)
     names = {c.id: c.name for c in recipe.action_classes}
     labels = {c.id: c.label for c in recipe.action_classes}
     labels |= {m.class_id: m.label for m in members}
-    allowed = facts.query("FROM claims ANTI JOIN left_alone USING (post_id)", {**tables, "claims": _table(apart)})
+    allowed = facts.query(
+        "SELECT *, 0 AS place FROM claims ANTI JOIN left_alone USING (post_id)", {**tables, "claims": _table(apart)}
+    )
     return Pools(
         version=name,
         claims={pool: [Claim(**row) for row in table.to_pylist()] for pool, table in claims.items()},
         held_out=_packed(facts, allowed, names, labels, "val"),
-        clips={(clip.clip_id, clip.class_id): clip for clip in _packed(facts, everything, names, labels, "train")},
+        clips=_packed(facts, everything, names, labels, "train"),
+        labels=labels,
     )
 
 

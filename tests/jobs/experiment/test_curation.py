@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,9 +79,14 @@ def test_a_stopped_experiment_goes_on_and_makes_no_run_again(mini, small_videos,
     assert half.num_steps == 2
     assert found["curated-50", 1].clips != half.clips
     assert {row.num_videos for row in found.values()} == {2}
+    clips = []
+    for shard in (out / "arms").rglob("*.tar"):
+        with tarfile.open(shard) as tar:
+            clips += [name for name in tar.getnames() if name.endswith(".mp4")]
+    assert len(clips) == len({*clips}), "a clip is packed once, however many arms have it"
     table = (out / "experiment.md").read_text()
     assert "| curated-50 | " in table
-    assert "seed by seed" in table
+    assert "- curated-50: 2 seeds are too few to tell" in table
     assert "<svg" in (out / "experiment.html").read_text()
     assert (out / "commands.sh").read_text().count("h2a pretrain ") == 4
 
@@ -110,9 +116,10 @@ def test_the_lake_is_left_as_it_is_and_no_arm_has_a_clip_of_a_held_out_creator(m
     assert {claim.clip_id for claim in pools.claims["curated"]} == train
     assert {clip.clip_id for clip in pools.held_out} == {m.clip_id for m in members} - train
     held_out = {m.creator for m in members if m.split != "train"}
+    creators = {clip.clip_id: clip.creator for clip in pools.clips}
     for name, claims in pools.claims.items():
         assert claims, name
-        assert not held_out & {pools.clips[claim.clip_id, claim.class_id].creator for claim in claims}
+        assert not held_out & {creators[claim.clip_id] for claim in claims}
     truth = json.loads((mini / "truth.json").read_text())["posts"]
 
     def precision(claims):
