@@ -60,7 +60,7 @@ class ExperimentAsked:
 
     def __post_init__(self) -> None:
         if self.num_seeds < 1:
-            raise ValueError(f"--seeds {self.num_seeds}: at least 1 is needed, and 2 for an interval")
+            raise ValueError(f"--seeds {self.num_seeds}: at least 1 is needed, and 3 to tell anything")
         if self.budget_minutes is not None and self.budget_minutes <= 0:
             raise ValueError(f"--budget-minutes {self.budget_minutes:g} fits no run: give more than 0, or leave it out")
 
@@ -123,7 +123,9 @@ def _drawn(recipe: Recipe, asked: ExperimentAsked, told: Told) -> LabelledVideos
         raise ValueError(f"recipe {recipe.name} is of no sample world: give --train-list and --val-list")
     told.say("drawing the labelled set of the sample world")
     classes = [c.id for c in recipe.action_classes]
-    return drawn(asked.out / "labelled", classes, asked.num_labels, lambda done, total: None)
+    # By its number: a call that is then refused, as it asks for another experiment, leaves the lists of this one alone.
+    folder = asked.out / f"labelled-{asked.num_labels}"
+    return drawn(folder, classes, asked.num_labels, lambda done, total: None)
 
 
 def _plan(asked: ExperimentAsked, labelled: LabelledVideos) -> TrainingPlan:

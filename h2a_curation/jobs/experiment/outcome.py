@@ -83,7 +83,7 @@ def _verdict(arm: ArmFigures) -> str:
         return ""
     low, high = found.difference_low, found.difference_high
     if low is None or high is None or len(found.values) < _FEWEST_SEEDS:
-        return f"{arm.name}: {len(found.values)} seeds are too few to tell"
+        return f"{arm.name}: too few seeds to tell, {len(found.values)} of at least {_FEWEST_SEEDS}"
     if low > 0:
         found_out, shows = f"{arm.name} is better than {CURATED}: 0 lies below the interval", "pretraining does harm: "
     elif high < 0:

@@ -86,7 +86,7 @@ def test_a_stopped_experiment_goes_on_and_makes_no_run_again(mini, small_videos,
     assert len(clips) == len({*clips}), "a clip is packed once, however many arms have it"
     table = (out / "experiment.md").read_text()
     assert "| curated-50 | " in table
-    assert "- curated-50: 2 seeds are too few to tell" in table
+    assert "- curated-50: too few seeds to tell, 2 of at least 3" in table
     assert "<svg" in (out / "experiment.html").read_text()
     assert (out / "commands.sh").read_text().count("h2a pretrain ") == 4
 

@@ -71,7 +71,11 @@ def test_the_budget_is_stated(limit_s, run_s, says):
             ["pretraining does not show: scratch cannot be told", "raw is worse than curated"],
         ),
         ([0.5, 0.52, 0.5], [0.1, 0.4, 0.3], ["pretraining does harm: scratch is better", "raw cannot be told from"]),
-        ([0.2, 0.2], [0.1, 0.1], ["scratch: 2 seeds are too few to tell", "raw: 2 seeds are too few to tell"]),
+        (
+            [0.2, 0.2],
+            [0.1, 0.1],
+            ["scratch: too few seeds to tell, 2 of at least 3", "raw: too few seeds to tell, 2 of at least 3"],
+        ),
     ],
 )
 def test_the_page_says_what_the_intervals_say(tmp_path, scratch, raw, says):
