@@ -26,7 +26,7 @@ builds: .venv/.dev  ## builds that take minutes: night after night, on real clip
 	    tests/end_to_end/test_bad_input.py tests/jobs/test_quickstart.py --timeout 900 -n 2 --dist loadfile
 
 training: .venv/.dev  ## runs of training that take minutes: in two processes, killed, on every way of a recipe
-	$(BIN)/pytest -m slow tests/videomae tests/bench tests/cli/test_features.py tests/cli/test_finetune.py --timeout 900 -n 2 --dist loadfile
+	$(BIN)/pytest -m slow tests/videomae tests/bench tests/cli/test_features.py tests/cli/test_finetune.py tests/jobs/experiment --timeout 900 -n 2 --dist loadfile
 
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows --timeout 900

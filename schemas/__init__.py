@@ -19,6 +19,7 @@ from schemas.acquire import (
 )
 from schemas.decide import STAGES, Candidate, Duplicate, OptedOut, Reupload, Score, Selection, Verdict
 from schemas.evaluate import ClassScore, Confused, VideoScore, ViewScore
+from schemas.experiment import ExperimentRun
 from schemas.fates import ClassFate, Judgement, LastVerdict, TagYield
 from schemas.features import VideoFeature, feature_schema
 from schemas.measure import Clip, Failure, Fingerprint, FrameEmbedding, Probe, PromptEmbedding, Sighting
@@ -37,6 +38,7 @@ __all__ = [
     "Clip",
     "Confused",
     "Duplicate",
+    "ExperimentRun",
     "Failure",
     "Fingerprint",
     "FrameEmbedding",

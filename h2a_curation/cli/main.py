@@ -19,6 +19,7 @@ from h2a_curation.cli import (
     catalog,
     classes,
     evaluation,
+    experiment,
     finetuning,
     jobs,
     mining,
@@ -65,6 +66,7 @@ app.command()(evaluation.evaluate)
 app.command()(probes.features)
 app.command()(probes.probe)
 app.command()(probes.predict)
+app.add_typer(experiment.app, name="experiment")
 app.command()(training.convert)
 app.command("export-model")(training.export_model)
 app.command()(training.release)

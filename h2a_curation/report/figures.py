@@ -51,6 +51,28 @@ def loss_curve(points: Sequence[tuple[int, float]], held_out: float, of_mean: fl
         return _svg(figure)
 
 
+def arm_dots(arms: Sequence[tuple[str, Sequence[float], tuple[float | None, float | None]]], label: str) -> Markup:
+    """For each arm a dot for each of its values, their mean, and the ends of its interval where there are any."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 0.6 + 0.36 * len(arms)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (_, values, (low, high)) in enumerate(arms):
+            axes.plot(
+                [100 * value for value in values], [place] * len(values), "o", color=_LINE, markersize=4, alpha=0.5
+            )
+            axes.plot([100 * sum(values) / len(values)], [place], "|", color=_MARK, markersize=12, markeredgewidth=2)
+            if low is not None and high is not None:
+                axes.plot([100 * low, 100 * high], [place, place], color=_MARK, linewidth=1.2)
+        axes.set(yticks=range(len(arms)), yticklabels=[name for name, _, _ in arms], xlabel=f"{label}, %")
+        axes.invert_yaxis()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", color=_FAINT, linewidth=0.6)
+        return _svg(figure)
+
+
 def _smooth(values: Sequence[float], share: float = 0.15) -> list[float]:
     """Exponential mean, so that the trend shows through the noise of small batches."""
     smoothed = [values[0]]

@@ -225,6 +225,33 @@ _ALL = [
             neighbour_start=True,
         ),
     ),
+    # That of `h2a experiment`: docs/decisions/2026-11-30-at-which-size-pretraining-shows.md.
+    Preset(
+        name="little",
+        model=ModelConfig(
+            image_px=32,
+            patch_px=8,
+            num_frames=8,
+            width=96,
+            depth=4,
+            num_heads=3,
+            decoder_width=96,
+            decoder_depth=1,
+            decoder_num_heads=4,
+        ),
+        recipe=TrainingRecipe(
+            batch_clips=4,
+            views=8,
+            encoder_mask=0.75,
+            decoder_mask=0.0,
+            dtype="float32",
+            steps=1500,
+            learning_rate=0.128,
+            save_steps=500,
+            held_out_clips=32,
+            neighbour_start=True,
+        ),
+    ),
     Preset(
         name="vit_s",
         model=ModelConfig(width=384, depth=12, num_heads=6, decoder_width=192, decoder_num_heads=3),

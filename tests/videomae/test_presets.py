@@ -27,7 +27,7 @@ def test_official_recipes(name, clips, rate, warmup, epochs, save, clip):
 
 
 def test_sizes_are_names_too():
-    assert [preset(n).name for n in ("small", "base", "large", "huge", "giant")] == list(PRESETS)[2:]
+    assert [preset(n).name for n in ("small", "base", "large", "huge", "giant")] == list(PRESETS)[3:]
 
 
 def test_another_length_keeps_the_share_of_the_warm_up():
@@ -54,7 +54,7 @@ def test_what_is_no_run(asked, says):
 
 
 def test_an_unknown_name_shows_the_known_ones():
-    with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, vit_s"):
+    with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, little, vit_s"):
         preset("vit_x")
 
 

@@ -44,7 +44,7 @@ def test_presets_predict_the_official_number_of_tokens(name):
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, vit_s, vit_b"):
+    with pytest.raises(ValueError, match="no preset 'vit_x'; known: micro, tiny, little, vit_s, vit_b"):
         preset("vit_x")
 
 
