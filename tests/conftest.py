@@ -1,5 +1,7 @@
 """What many tests share: one finished build of the mini world, made once a session by the command itself."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -40,6 +42,20 @@ def h2a(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def h2a_within(*arguments: object) -> Ran:
+    """Run the command within this process, for fixtures that last longer than a test.
+
+    What the processes that it starts say is not in `out` and `err`.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as changed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        changed.setattr(sys, "argv", ["h2a", *map(str, arguments)])
+        changed.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Ran(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
 @pytest.fixture
 def h2a_here(monkeypatch, capfd):
     """The command run within the test's process, where imports cost once: `h2a_here(arguments, cwd=..., ENV=...)`."""
@@ -71,7 +87,7 @@ def mini(tmp_path_factory, worker_id):
     out = folder / "mini" / "quickstart"
     with FileLock(folder / "mini.lock"):
         if not (out / "summary.json").exists():
-            done = h2a("quickstart", "--recipe", "sample-mini", "--preset", "micro", "--out", out)
+            done = h2a_within("quickstart", "--recipe", "sample-mini", "--preset", "micro", "--out", out)
             assert done.code == 0, done.err
     return out
 

@@ -13,7 +13,7 @@ import pytest
 from h2a_curation.catalog.views import connect
 from h2a_curation.lake import decisions
 from tests import videos
-from tests.conftest import h2a
+from tests.conftest import h2a, h2a_within
 from tests.field.builds import CLASSES, RECIPE
 
 STEPS = ("listing tags", "fetching files", "probing files", "cutting scenes", "looking at clips", "packing shards")
@@ -46,7 +46,7 @@ def outcome(lake: Path) -> tuple[list[dict[str, object]], dict[str, bytes]]:
 
 
 def check(lake: Path, undisturbed: Path) -> None:
-    again = h2a("build", "--recipe", "sample-mini", "--lake", lake, "--workers", "1")
+    again = h2a_within("build", "--recipe", "sample-mini", "--lake", lake, "--workers", "1")
     assert again.code == 0, again.err
     assert outcome(lake) == outcome(undisturbed)
     assert nothing_twice(lake)

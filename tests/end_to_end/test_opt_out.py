@@ -17,7 +17,7 @@ from h2a_curation.explain.funnel import rejected_sheets
 from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.lake import decisions
 from h2a_curation.lake import lake as lakes
-from tests.conftest import h2a
+from tests.conftest import h2a_within
 from tests.videos import H264, make
 
 MODEL = f"local-dir:{data_folder() / 'sample_world'}"
@@ -103,7 +103,7 @@ class Build:
 @pytest.fixture(scope="module")
 def once(videos, tmp_path_factory):
     """A folder with version v1, which holds Ann's clip and, as it is a copy, not Bob's. Read only."""
-    job = Build(tmp_path_factory.mktemp("once"), h2a)
+    job = Build(tmp_path_factory.mktemp("once"), h2a_within)
     job.write(videos)
     ran = job.h2a("build", "--workers", "1")
     assert ran.code == 0, ran.err

@@ -1,8 +1,6 @@
-"""A schedule fires: Prefect's own services pass, and a real server and worker run the deployment that docs name."""
+"""A schedule fires: a real server and worker run the deployment that docs name."""
 
-import asyncio
 import json
-import logging
 import os
 import re
 import signal
@@ -13,22 +11,10 @@ import time
 import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import yaml
-from docket import Docket, Worker
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.schedules import CronSchedule
-from prefect.server.api.background_workers import task_functions
-from prefect.server.services.perpetual_services import (
-    get_enabled_perpetual_services,
-    register_and_schedule_perpetual_services,
-)
-from prefect.settings import PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 
-from flows.build_h2a import build_h2a
 from h2a_curation.catalog.views import connect
 from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.lake import decisions
@@ -41,39 +27,6 @@ BAD = re.compile(r"\b(ERROR|CRITICAL|Traceback|\w+Error)\b")
 RECORD = re.compile(r"^(?=\d\d:\d\d:\d\d\.\d\d\d \| )", re.MULTILINE)
 MET = "sqlite3.OperationalError: database is locked"
 """Of two transactions of Prefect's server that meet on a busy machine one fails, and its client asks again."""
-
-
-# The server's services, each one pass, on a real database
-
-
-def test_every_service_of_the_server_passes_once_and_a_cron_gets_its_runs(prefect, caplog):
-    with temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False}), caplog.at_level(logging.WARNING):
-        passed, runs = asyncio.run(deployed_and_passed())
-    assert {"schedule_deployments", "monitor_late_runs", "monitor_worker_health"} <= passed
-    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
-    assert len(runs) >= 3
-    assert all(run.auto_scheduled and run.state.is_scheduled() for run in runs)
-
-
-async def deployed_and_passed():
-    """Names of the services that passed, and the runs that they scheduled of a deployment with a cron."""
-    async with get_client() as client:
-        flow_id = await client.create_flow(build_h2a)
-        cron = DeploymentScheduleCreate(schedule=CronSchedule(cron="0 3 * * *", timezone="UTC"), active=True)
-        deployment_id = await client.create_deployment(flow_id, name=f"nightly-{uuid4()}", schedules=[cron])
-        passed = {config.function.__name__ for config in get_enabled_perpetual_services()}
-        async with Docket(name=f"services-{uuid4()}", url="memory://") as docket:
-            for function in task_functions:
-                docket.register(function)
-            await register_and_schedule_perpetual_services(docket)
-            async with Worker(docket) as worker:
-                await asyncio.wait_for(worker.run_at_most(dict.fromkeys(passed, 1)), 60)
-        runs = await client.read_flow_runs(limit=200)
-        await client.delete_deployment(deployment_id)
-    return passed, [run for run in runs if run.deployment_id == deployment_id]
-
-
-# A server, a worker and the deployment, as docs/prefect.md tells a user to run them
 
 
 @pytest.mark.slow
