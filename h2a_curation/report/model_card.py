@@ -38,7 +38,7 @@ class ModelCard:
 
     name: str
     licence: str
-    """By its identifier, such as `mit` or `cc-by-nc-4.0`."""
+    """Identifier of the licence, such as `mit` or `cc-by-nc-4.0`."""
     what: str
     """What the model is, in a sentence or two."""
     num_parameters: int

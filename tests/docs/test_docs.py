@@ -34,7 +34,7 @@ def blocks(language):
 
 def lines(program):
     for block in blocks("sh"):
-        for n, line in enumerate(block.values[0].splitlines()):
+        for n, line in enumerate(block.values[0].replace("\\\n", " ").splitlines()):
             if line.startswith(f"{program} "):
                 yield pytest.param(line, id=f"{block.id}-{n}")
 

@@ -281,6 +281,7 @@ WRITES_ASIDE = {
     "models/weights.py": "into a folder that is thrown away; `keep` moves what is finished",
     "sample_world/model/small_clip.py": "beside its place; `keep` moves it",
     "video/entry.py": "into a folder that is thrown away, for ffmpeg to read",
+    "videomae/convert/export.py": "into a folder that is thrown away; `keep` moves what is finished",
     "videomae/convert/files.py": "into a folder that is thrown away; `keep` moves what is finished",
     "videomae/data/disk_cache.py": "an empty file that holds room; shards are checked by their hash",
     "videomae/loop/history.py": "a line at the end of a log, of which readers drop a last one that is cut short",

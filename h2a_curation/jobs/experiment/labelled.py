@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from h2a_curation.foundation.atomic_files import make_folder, replaced
+from h2a_curation.foundation.atomic_files import keep, make_folder, replaced
 from h2a_curation.jobs.evaluate import Task
 from h2a_curation.jobs.finetune import LabelledTask
 from h2a_curation.sample_world.clip_spec import ACTIONS, ClipSpec, Shot
@@ -62,7 +62,7 @@ def drawn(
             if not target.exists():
                 unfinished = target.with_name(f".{target.name}.part.mp4")
                 render(spec, unfinished)
-                unfinished.replace(target)
+                keep(folder, unfinished, target)
             progress(done := done + 1, total)
         lines = "".join(f"{_file(spec)} {known.index(spec.shots[0].subject)}\n" for spec in wanted)
         with replaced(folder, folder / name) as file:

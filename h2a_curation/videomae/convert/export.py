@@ -28,7 +28,7 @@ class Form:
     """A file or folder beside the others."""
     loaded_by: str
     largest_difference: float
-    """Of what the model makes of clips of noise, between this form, read back, and the checkpoint."""
+    """The most by which outputs for clips of noise differ between this form, read back, and the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

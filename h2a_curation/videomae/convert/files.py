@@ -22,7 +22,7 @@ _LATEST = "latest"
 """DeepSpeed's file with the name of the folder that it wrote last."""
 _DEEPSPEED = "mp_rank_00_model_states.pt"
 OWN_MODEL = "h2a_model"
-"""Where the metadata of our safetensors tell the fields of the model, as JSON; other readers pass over it."""
+"""Key in the metadata of our safetensors for the fields of the model, as JSON; other readers pass over it."""
 _HEAD = ("head.", "fc_norm.")
 _PIXELS = {
     "image_processor_type": "VideoMAEImageProcessor",
@@ -54,8 +54,11 @@ class Found:
 
 
 def read(source: Path) -> Found:
-    """A checkpoint file, or a folder of Hugging Face's or DeepSpeed's; ValueError in one line for anything else."""
-    content, config = _content(deepspeed_file(source))
+    """A checkpoint file, or a folder of Hugging Face's, DeepSpeed's or a run of ours, whose newest checkpoint is read.
+
+    ValueError in one line for anything else.
+    """
+    content, config = _content(weights_file(source))
     inner = next((content[key] for key in ("model", "module", "state_dict") if key in content), content)
     tensors = {key: value for key, value in inner.items() if isinstance(value, Tensor)}
     tensors = unwrapped(tensors) if tensors else {}
@@ -86,8 +89,8 @@ def read(source: Path) -> Found:
     raise ValueError(f"{source} is no VideoMAE in a layout known here{begins}")
 
 
-def deepspeed_file(source: Path) -> Path:
-    """The file with the weights in a folder that DeepSpeed wrote, or in the folder of its newest; else the source.
+def weights_file(source: Path) -> Path:
+    """The file with the newest weights in a folder of DeepSpeed's or of a run of ours; else the source.
 
     ValueError where DeepSpeed has divided the weights among files.
     """
@@ -95,12 +98,12 @@ def deepspeed_file(source: Path) -> Path:
         return source
     if (source / _LATEST).exists():
         named = source / Path((source / _LATEST).read_text(encoding="utf-8").strip()).name
-        return deepspeed_file(named) if named.is_dir() else source
+        return weights_file(named) if named.is_dir() else source
     if (source / _DEEPSPEED).exists():
         return source / _DEEPSPEED
     if next(source.glob("zero_pp_rank_*_model_states.pt"), None):
         raise ValueError(f"{source} holds weights that DeepSpeed has divided: join them with its zero_to_fp32.py first")
-    return source
+    return checkpoint.newest(source) or source
 
 
 def write_official(target: Path, tensors: Tensors, config: ModelConfig | None) -> None:

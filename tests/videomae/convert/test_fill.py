@@ -249,3 +249,14 @@ def test_learnt_positions_count_in_the_hash_and_the_features(tmp_path):
     hashes = {hash_of_weights(one) for one in (plain, *learnt)}
     assert len(hashes) == 3
     assert not torch.allclose(learnt[0].features(clips()), learnt[1].features(clips()))
+
+
+def test_the_folder_of_a_run_stands_for_its_newest_checkpoint(tmp_path):
+    for epoch in (9, 10):
+        torch.save(
+            {"model": {"patch_embed.proj.weight": torch.full((2, 2), float(epoch))}},
+            file := tmp_path / f"checkpoint-{epoch}.pth",
+        )
+    assert files.read(tmp_path).tensors.keys() == files.read(file).tensors.keys()
+    assert files.read(tmp_path).tensors["encoder.patch_embed.proj.weight"].eq(10).all()
+    assert files.weights_file(tmp_path / "nowhere") == tmp_path / "nowhere"
