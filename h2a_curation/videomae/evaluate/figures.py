@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from schemas import ClassScore, Confused, VideoScore
 from schemas.evaluate import OK
@@ -164,7 +165,11 @@ def _hits(rows: Sequence[VideoScore], num: int) -> _Numbers:
 
 
 def _intervals(num: int, measured: dict[str, Callable[[_Numbers], _Numbers]], seed: int) -> dict[str, Interval]:
-    """Percentile intervals over resamples of the videos: how often each video is drawn is all that a resample is."""
+    """Percentile intervals over resamples of the videos: how often each video is drawn is all that a resample is.
+
+    Where all videos are right or all are wrong, resamples show no spread, and Wilson's interval is taken: with none of
+    17 right, 18 of 100 may well be.
+    """
     rng = np.random.default_rng(seed)
     found: dict[str, list[_Numbers]] = {name: [] for name in measured}
     for _ in range(0, _NUM_RESAMPLES, _AT_A_TIME):
@@ -172,9 +177,16 @@ def _intervals(num: int, measured: dict[str, Callable[[_Numbers], _Numbers]], se
         for name, measure in measured.items():
             found[name].append(measure(drawn))
     ends = (50 * (1 - _LEVEL), 50 * (1 + _LEVEL))
-    return {name: _ends(np.concatenate(values), ends) for name, values in found.items()}
+    intervals = {name: _ends(np.concatenate(values), ends) for name, values in found.items()}
+    alike = {name for name, (low, high) in intervals.items() if low == high and low in (0, 1)}
+    return {name: _wilson(low, num) if name in alike else (low, high) for name, (low, high) in intervals.items()}
 
 
 def _ends(values: _Numbers, percentiles: tuple[float, float]) -> Interval:
     low, high = np.percentile(values, percentiles)
     return float(low), float(high)
+
+
+def _wilson(value: float, num: int) -> Interval:
+    found = binomtest(round(value * num), num).proportion_ci(_LEVEL, method="wilson")
+    return float(found.low), float(found.high)

@@ -32,6 +32,14 @@ def test_an_interval_is_that_of_a_binomial_share():
     assert figures.figures(rows).intervals == figures.figures(rows).intervals
 
 
+@pytest.mark.parametrize(("answer", "ends"), [(0, (0.8157, 1.0)), (1, (0.0, 0.1843))])
+def test_a_few_videos_that_fare_alike_are_not_certain(answer, ends):
+    """The ends are those of Wilson's formula, z^2 / (n + z^2) from 0 or 1."""
+    found = figures.figures([row(0, [answer])] * 17)
+    assert found.intervals["top1"] == pytest.approx(ends, abs=1e-4)
+    assert found.intervals["mean_class"] == found.intervals["top1"]
+
+
 def test_calibration_error_is_the_mean_distance_of_what_is_said_from_what_is():
     rows = [row(0, [0], 0.95)] * 3 + [row(0, [1], 0.95)] + [row(0, [0], 0.35)] * 2 + [row(0, [], status="missing")]
     bins = figures.calibration(rows)
@@ -53,7 +61,7 @@ def test_the_mean_over_splits():
     one, other = figures.figures([row(0, [0])] * 4), figures.figures([row(0, [0]), row(0, [1])])
     mean = figures.mean_of([one, other])
     assert (mean.top1, mean.num_videos) == (0.75, 6)
-    assert mean.intervals["top1"] == pytest.approx((0.5, 1.0))
+    assert mean.intervals["top1"] == pytest.approx(((0.5101 + 0.0) / 2, 1.0), abs=1e-4)
 
 
 def test_views_are_merged_by_probabilities_or_by_logits():
