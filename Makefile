@@ -3,10 +3,18 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart test check kill builds training schedule field pages wheel-test docs new-source format clean
+.PHONY: quickstart paper-miniature test check kill builds training schedule field pages wheel-test docs new-source format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
+
+paper-miniature: .venv/.base  ## the paper's chain on the sample world, docs/tutorial.md: to a tested model and its card
+	$(BIN)/h2a quickstart --preset little --out build/miniature/quickstart
+	$(BIN)/h2a sql --lake build/miniature/quickstart/lake "SELECT stage, reason, count(*) AS posts FROM fate GROUP BY ALL ORDER BY posts DESC, reason LIMIT 5"
+	$(BIN)/h2a finetune --task v1 --data build/miniature/quickstart/lake --from build/miniature/quickstart/pretrain --set epochs=10 --set mixup=0 --set cutmix=0 --out build/miniature/finetuned
+	$(BIN)/h2a finetune --task v1 --data build/miniature/quickstart/lake --scratch little --set epochs=10 --set mixup=0 --set cutmix=0 --out build/miniature/scratch
+	$(BIN)/h2a experiment curation --lake build/miniature/quickstart/lake --arms curated,raw,scratch --seeds 3 --labels 4 --set steps=150 --finetune-set epochs=6 --finetune-set mixup=0 --finetune-set cutmix=0 --out build/miniature/experiment
+	$(BIN)/h2a export-model build/miniature/finetuned --licence mit --out build/miniature/model
 
 # A file's tests stay in one process, with what they share; two processes, since many tests wait for one that they started.
 test: .venv/.dev  ## the test suite, in at most 15 minutes on 2 cores
