@@ -22,6 +22,10 @@ def finetune(
     start_from: Annotated[
         Path | None, typer.Option("--from", help="A checkpoint of any layout: pretrained, or of another task.")
     ] = None,
+    head_map: Annotated[
+        Path | None,
+        typer.Option(help="JSON list: the class of the checkpoint's head that each class of the task begins with."),
+    ] = None,
     scratch: Annotated[
         str | None, typer.Option(help="In place of a checkpoint: tiny, vit_b ..., of which all weights are drawn.")
     ] = None,
@@ -61,7 +65,15 @@ def finetune(
 
     asked = LabelledTask(task=task, data=data, train_list=train_list, val_list=val_list, split=split)
     model = begin(
-        Asked(start_from=start_from, scratch=scratch, preset=preset, recipe=recipe, settings=settings or ()), task
+        Asked(
+            start_from=start_from,
+            scratch=scratch,
+            preset=preset,
+            recipe=recipe,
+            settings=settings or (),
+            head_map=head_map,
+        ),
+        task,
     )
     known = asked.read(runtime.cache)
     name = start_from.stem if start_from else f"scratch-{scratch}"

@@ -120,6 +120,7 @@ def finetune(
 
     ValueError in one line for what does not fit together, before any training.
     """
+    model.check_classes(known.data.task, len(known.data.classes))
     with joined(runtime.device, patience_s=_PATIENCE_S) as world:
         result = trained(known.data, model, out, world, seed=seed, runtime=runtime, rescue=rescue, watcher=watcher)
         return result, _tested(known, model, result, out, (runtime, watcher, progress), world)

@@ -210,3 +210,29 @@ def test_a_checkpoint_that_is_none_or_does_not_tell_its_heads_is_refused(h2a_her
     done = h2a_here(*command(listing, listing.parent, tmp_path / "out", *told, begun=("--from", weights)))
     assert done.code == 0, done.err
     assert "left fresh (head)" in done.err
+
+
+def test_a_head_of_more_classes_is_cut_to_those_of_the_task(h2a_here, listing, tmp_path):
+    first = h2a_here(*command(listing, listing.parent, tmp_path / "first"))
+    assert first.code == 0, first.err
+    wide, cut = tmp_path / "wide.pth", tmp_path / "map.json"
+    kept = torch.load(tmp_path / "first" / "checkpoint-0.pth", weights_only=True)["model"]
+    head = {name: torch.cat([kept[name] * 0 - 1, kept[name]]) for name in ("head.weight", "head.bias")}
+    torch.save({"model": {**kept, **head}}, wide)
+
+    def again(numbers, out, *options):
+        cut.write_text(json.dumps(numbers))
+        begun = ("--from", wide, "--head-map", cut, "--set", "num_frames=4")
+        return h2a_here(*command(listing, listing.parent, tmp_path / out, *options, begun=begun))
+
+    done = again([5, 4, 3], "cut", "--set", "lr=1e-9", "--set", "min_lr=1e-9")
+    assert done.code == 0, done.err
+    assert "left fresh" not in done.err
+    learnt = torch.load(tmp_path / "cut" / "checkpoint-0.pth", weights_only=True)["model"]
+    assert torch.allclose(learnt["head.bias"], kept["head.bias"].flip(0), atol=1e-6)
+    for numbers, says in (([0, 1], "--head-map has 2 classes, and list has 3"), ([0, 1, 6], "its head has 6 classes")):
+        refused = again(numbers, "refused")
+        assert (refused.code, says in refused.err) == (2, True), refused.err
+        assert not (tmp_path / "refused").exists()
+    scratch = h2a_here(*command(listing, listing.parent, tmp_path / "refused", "--head-map", cut))
+    assert (scratch.code, "it goes with --from" in scratch.err) == (2, True)

@@ -1,5 +1,6 @@
 """Weights that a training run begins with, from a checkpoint of any layout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from torch import nn
 
 from h2a_curation.videomae.convert import files
 from h2a_curation.videomae.convert.fill import Fitting, fill, hash_of_found
+from h2a_curation.videomae.convert.head_map import cut_head
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +29,13 @@ class StartWeights:
     def hash(self) -> str:
         """The same for the same weights, whatever layout they lay in."""
         return hash_of_found(self.found)
+
+    def cut_head(self, numbers: Sequence[int]) -> None:
+        """Keep these classes of the head alone; ValueError where it does not have them."""
+        try:
+            self.found = cut_head(self.found, numbers)
+        except ValueError as refused:
+            raise ValueError(f"{self.source}: {refused}") from refused
 
     def into(self, model: nn.Module) -> None:
         """Load what has a place in the model. ValueError where nothing has, or where a weight has another size."""
