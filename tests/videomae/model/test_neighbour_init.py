@@ -33,4 +33,4 @@ def test_only_four_heads_can_look_at_four_neighbours():
 
 
 def test_official_sizes_start_as_in_the_official_code():
-    assert [name for name, p in PRESETS.items() if p.recipe.neighbour_start] == ["tiny"]
+    assert [name for name, p in PRESETS.items() if p.recipe.neighbour_start] == ["tiny", "little"]
