@@ -20,7 +20,7 @@ class MeanOverSeeds:
     """One for each seed."""
     mean: float
     low: float | None
-    """Ends of its interval; None for a single seed."""
+    """Ends of its interval; None for too few seeds."""
     high: float | None
     difference: float | None
     """From the arm that all are compared with, seed by seed; None for that arm itself."""

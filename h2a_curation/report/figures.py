@@ -65,7 +65,8 @@ def arm_dots(arms: Sequence[tuple[str, Sequence[float], tuple[float | None, floa
             )
             axes.plot([100 * sum(values) / len(values)], [place], "|", color=_MARK, markersize=12, markeredgewidth=2)
             if low is not None and high is not None:
-                axes.plot([100 * low, 100 * high], [place, place], color=_MARK, linewidth=1.2)
+                # Student's interval knows no bounds, and a share has some.
+                axes.plot([100 * max(low, 0), 100 * min(high, 1)], [place, place], color=_MARK, linewidth=1.2)
         axes.set(yticks=range(len(arms)), yticklabels=[name for name, _, _ in arms], xlabel=f"{label}, %")
         axes.invert_yaxis()
         axes.spines[["top", "right"]].set_visible(False)

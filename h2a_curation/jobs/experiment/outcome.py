@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from h2a_curation.jobs.experiment.arms import ARMS, CURATED, SCRATCH
-from h2a_curation.jobs.experiment.paired import interval, paired
+from h2a_curation.jobs.experiment.paired import FEWEST_SEEDS, interval, paired
 from h2a_curation.report.experiment import ArmFigures, ExperimentPage, MeanOverSeeds, write_experiment
 from h2a_curation.videomae.presets import Preset
 from schemas import ExperimentRun
 
 PAGE, TABLE = "experiment.html", "experiment.md"
-_FEWEST_SEEDS = 3
-"""Seeds from which an interval is read. Accuracies are counts over few videos: two differences are often equal, and the
-interval between them is then empty."""
 _TUNED = "top-1 after fine-tuning"
 _COLUMNS: dict[str, Callable[[ExperimentRun], float | None]] = {
     _TUNED: lambda row: row.top1,
@@ -82,8 +79,8 @@ def _verdict(arm: ArmFigures) -> str:
     if found is None or found.difference is None:
         return ""
     low, high = found.difference_low, found.difference_high
-    if low is None or high is None or len(found.values) < _FEWEST_SEEDS:
-        return f"{arm.name}: too few seeds to tell, {len(found.values)} of at least {_FEWEST_SEEDS}"
+    if low is None or high is None or len(found.values) < FEWEST_SEEDS:
+        return f"{arm.name}: too few seeds to tell, {len(found.values)} of at least {FEWEST_SEEDS}"
     if low > 0:
         found_out, shows = f"{arm.name} is better than {CURATED}: 0 lies below the interval", "pretraining does harm: "
     elif high < 0:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FEWEST_SEEDS = 3
+"""Seeds below which no interval is told: by two, Student's reaches nine deviations to either side, or is empty."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
@@ -20,7 +23,7 @@ class PairedDifference:
 
     mean: float
     low: float | None
-    """Ends of the interval; None for a single seed, which tells no deviation."""
+    """Ends of the interval; None for fewer than FEWEST_SEEDS."""
     high: float | None
     num_seeds: int
 
@@ -36,10 +39,10 @@ def paired(values: Mapping[int, float], against: Mapping[int, float]) -> PairedD
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The ends of the 95 % interval of the mean; None for fewer than two values."""
+    """The ends of the 95 % interval of the mean; None for fewer than FEWEST_SEEDS values."""
     from scipy.stats import t
 
-    if len(values) < 2:
+    if len(values) < FEWEST_SEEDS:
         return None, None
     half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     mean = float(np.mean(values))

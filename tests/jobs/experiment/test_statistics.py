@@ -10,7 +10,7 @@ from schemas import ExperimentRun
 def test_the_interval_is_students():
     # By hand: mean 3, deviation 1, t = 4.303 for 2 degrees of freedom.
     assert interval([2.0, 3.0, 4.0]) == pytest.approx((3 - 4.3027 / 3**0.5, 3 + 4.3027 / 3**0.5), abs=1e-3)
-    assert interval([2.0]) == (None, None)
+    assert interval([2.0]) == interval([2.0, 2.0]) == (None, None)
 
 
 def test_what_two_runs_of_a_seed_have_in_common_falls_out():
