@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,30 +49,33 @@ def h2a_within(*arguments: object) -> Ran:
     What the processes that it starts say is not in `out` and `err`.
     """
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as changed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = _code(arguments)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+def _code(arguments: Sequence[object], cwd: Path | None = None, **env: str) -> int:
+    """How the command ends within this process."""
+    with pytest.MonkeyPatch.context() as changed:
         changed.setattr(sys, "argv", ["h2a", *map(str, arguments)])
-        changed.setenv("COLUMNS", "160")
+        for name, value in {"COLUMNS": "160", **env}.items():
+            changed.setenv(name, value)
+        if cwd is not None:
+            changed.chdir(cwd)
         with pytest.raises(SystemExit) as ended:
             main()
-    return Ran(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+    return int(ended.value.code or 0)
 
 
 @pytest.fixture
-def h2a_here(monkeypatch, capfd):
+def h2a_here(capfd):
     """The command run within the test's process, where imports cost once: `h2a_here(arguments, cwd=..., ENV=...)`."""
 
     def run(*arguments: object, cwd: Path | None = None, **env: str) -> Ran:
-        with monkeypatch.context() as changed:
-            changed.setattr(sys, "argv", ["h2a", *map(str, arguments)])
-            for name, value in {"COLUMNS": "160", **env}.items():
-                changed.setenv(name, value)
-            if cwd is not None:
-                changed.chdir(cwd)
-            capfd.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                main()
+        capfd.readouterr()
+        code = _code(arguments, cwd, **env)
         said = capfd.readouterr()
-        return Ran(int(ended.value.code or 0), said.out, said.err)
+        return Ran(code, said.out, said.err)
 
     return run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.jobs.evaluation_page import write_page
+from h2a_curation.jobs.folder_settings import check_same, stored, write
 from h2a_curation.taxonomy.benchmarks import benchmark_classes
 from h2a_curation.videomae.convert.fill import classifier_from, hash_of_weights
 from h2a_curation.videomae.data.videos import count_frames, frame_files
@@ -22,7 +23,6 @@ from h2a_curation.videomae.evaluate.merge import Merge
 from h2a_curation.videomae.evaluate.run import Looking, Progress, evaluate_split
 from h2a_curation.videomae.evaluate.store import CLASSES, CONFUSION, Key, Store
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, joined
-from h2a_curation.videomae.loop.settings import differences
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import Dtype
 from schemas import ClassScore, Confused, VideoScore, to_arrow
@@ -247,19 +247,14 @@ def _settings(benchmark: Benchmark, model: _Model, looking: Looking) -> Evaluate
 def _agree(out: Path, split: str, settings: Evaluated) -> None:
     """Write the settings of a split; ValueError where the folder holds those of another evaluation."""
     file = out / SETTINGS
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except ValueError as broken:
-        raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken
-    if split not in stored:
-        other = next(iter(stored.values()), None)
-        if other is not None and other["videos"] != settings.videos:
-            raise ValueError(f"{out} holds an evaluation on another list or other splits: choose another --out")
-        with replaced(out, file) as opened:
-            opened.write((json.dumps({**stored, split: asdict(settings)}, indent=2) + "\n").encode())
-    elif differing := differences(stored[split], settings):
-        shown = ", ".join(difference.says for difference in differing[:3])
-        raise ValueError(f"{out} holds an evaluation with other settings ({shown}): choose another --out")
+    known = stored(file) if file.exists() else {}
+    if split in known:
+        check_same(f"{out} holds an evaluation with other settings", known[split], settings)
+        return
+    other = next(iter(known.values()), None)
+    if other is not None and other["videos"] != settings.videos:
+        raise ValueError(f"{out} holds an evaluation on another list or other splits: choose another --out")
+    write(file, {**known, split: asdict(settings)})
 
 
 def _finished(

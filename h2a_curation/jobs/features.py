@@ -1,20 +1,17 @@
 """Features of a frozen encoder over one of our versions or a benchmark, in one Parquet file."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.jobs.evaluate import PATIENCE_S, Means, Task
+from h2a_curation.jobs.folder_settings import agree
 from h2a_curation.videomae.convert.fill import encoder_from, hash_of_weights
 from h2a_curation.videomae.data.shards import open_version
 from h2a_curation.videomae.data.views import Views
-from h2a_curation.videomae.evaluate.parts import Parts
 from h2a_curation.videomae.evaluate.run import Looking
 from h2a_curation.videomae.hardware.parallel import joined
-from h2a_curation.videomae.loop.settings import differences
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.presets import ModelConfig
 from h2a_curation.videomae.probe.extract import Encoding, FeatureProgress, features_of
@@ -115,7 +112,7 @@ def make_features(
         settings = _settings(wanted, model, looking)
         if world.first:
             say(f"{source}: {found.layout}, {_shape(model.config)}; {fitting}; feature: {settings.feature}")
-            _agree(out, settings)
+            agree(out / SETTINGS, settings, rows=FEATURES, plural="features", other="other features")
         store = FeatureStore(out, settings.width, world.rank)
         rows = features_of(wanted, model, looking, store, progress)
         if not world.first:
@@ -166,21 +163,3 @@ def _shape(config: ModelConfig) -> str:
         f"width {config.width}, depth {config.depth}, {config.num_heads} heads, {config.num_frames} frames of"
         f" {height}x{width} px"
     )
-
-
-def _agree(out: Path, settings: FeatureSettings) -> None:
-    """Write the settings; ValueError where the folder holds other features."""
-    file = out / SETTINGS
-    if not file.exists():
-        if Parts(out).files(FEATURES):
-            raise ValueError(f"{out} holds features without {SETTINGS}, which says of what: choose another --out")
-        with replaced(out, file) as opened:
-            opened.write((json.dumps(asdict(settings), indent=2) + "\n").encode())
-        return
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as broken:
-        raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken
-    if differing := differences(stored, settings):
-        shown = ", ".join(difference.says for difference in differing[:3])
-        raise ValueError(f"{out} holds other features ({shown}): choose another --out")

@@ -33,10 +33,11 @@ def blocks(language):
 
 
 def lines(program):
+    """Commands of a program, those behind torchrun and in a loop too."""
     for block in blocks("sh"):
         for n, line in enumerate(block.values[0].replace("\\\n", " ").splitlines()):
-            if line.startswith(f"{program} "):
-                yield pytest.param(line, id=f"{block.id}-{n}")
+            if command := re.match(rf"\s*(?:torchrun .*--no-python )?({program} .*)", line):
+                yield pytest.param(command[1], id=f"{block.id}-{n}")
 
 
 @pytest.mark.parametrize("line", list(lines("h2a")))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.foundation.ranges import Range
 from h2a_curation.jobs.experiment.arms import ARMS, Claim, ExperimentArm, chosen, clips_of, hash_of, without_twins
 from h2a_curation.jobs.experiment.budget import Budget, in_words
 from h2a_curation.jobs.experiment.labelled import LabelledVideos, drawn
@@ -61,7 +62,7 @@ class ExperimentAsked:
     def __post_init__(self) -> None:
         if self.num_seeds < 1:
             raise ValueError(f"--seeds {self.num_seeds}: at least 1 is needed, and 3 to tell anything")
-        if self.budget_minutes is not None and self.budget_minutes <= 0:
+        if self.budget_minutes is not None and not Range(above=0).fits(self.budget_minutes):
             raise ValueError(f"--budget-minutes {self.budget_minutes:g} fits no run: give more than 0, or leave it out")
 
 
@@ -104,7 +105,7 @@ def run_experiment(lake: Lake, recipe: Recipe, asked: ExperimentAsked, told: Tol
     store.agree(_settings(asked, labelled, pools))
     if any(not arm.pool for arm in arms):
         plan.begun(None)  # refuses a model that cannot be drawn, before any training
-    runs = _runs(lake, recipe, asked, pools, arms)
+    runs = _runs(lake, recipe, plan.lake, pools, arms, asked.num_seeds)
     for note in notes:
         told.say(note)
     _write_commands(plan, runs, told.say)
@@ -121,11 +122,13 @@ def run_experiment(lake: Lake, recipe: Recipe, asked: ExperimentAsked, told: Tol
 def _drawn(recipe: Recipe, asked: ExperimentAsked, told: Told) -> LabelledVideos:
     if not recipe.source.world:
         raise ValueError(f"recipe {recipe.name} is of no sample world: give --train-list and --val-list")
-    told.say("drawing the labelled set of the sample world")
+    told.say(
+        f"drawing the labelled set of the sample world, {2 * asked.num_labels} videos of each class: minutes, once"
+    )
     classes = [c.id for c in recipe.action_classes]
     # By its number: a call that is then refused, as it asks for another experiment, leaves the lists of this one alone.
     folder = asked.out / f"labelled-{asked.num_labels}"
-    return drawn(folder, classes, asked.num_labels, lambda done, total: None)
+    return drawn(folder, classes, asked.num_labels)
 
 
 def _plan(asked: ExperimentAsked, labelled: LabelledVideos) -> TrainingPlan:
@@ -153,13 +156,12 @@ def _settings(asked: ExperimentAsked, labelled: LabelledVideos, pools: Pools) ->
 
 
 def _runs(
-    lake: Lake, recipe: Recipe, asked: ExperimentAsked, pools: Pools, arms: Sequence[ExperimentArm]
+    lake: Lake, recipe: Recipe, target: Path, pools: Pools, arms: Sequence[ExperimentArm], num_seeds: int
 ) -> list[RunAtHand]:
-    """All runs, seed by seed, each with its version written."""
-    target = asked.out / "arms"
+    """All runs, seed by seed, each with its version written to the lake `target`."""
     rows = packed(lake, target, pools, recipe.pack)
     runs = []
-    for seed in range(asked.num_seeds):
+    for seed in range(num_seeds):
         for arm in arms:
             claims = clips_of(arm, pools.claims, seed)
             name = f"{arm.name}-seed{seed}" if arm.is_drawn else arm.name

@@ -4,7 +4,7 @@ Clips of the sample world are drawn from seeds that no world uses, by creators o
 a neighbour or a fellow of one of them, and their labels are true.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +39,7 @@ class LabelledVideos:
         return {name: Task(task=str(file), data=self.data) for name, file in lists.items()}
 
 
-def drawn(
-    folder: Path, class_ids: Sequence[str], num_each: int, progress: Callable[[int, int], None]
-) -> LabelledVideos:
+def drawn(folder: Path, class_ids: Sequence[str], num_each: int) -> LabelledVideos:
     """Clips of these classes, as many of each to learn from as to test on; those that are there stay.
 
     ValueError where fewer than two of the classes can be drawn.
@@ -54,16 +52,14 @@ def drawn(
             "the sample world draws fewer than two of the lake's classes: give --train-list and --val-list"
         )
     make_folder(folder.parent, folder)
-    specs = {name: _specs(first, known, num_each) for name, first in _FIRST_SEED.items()}
-    done, total = 0, sum(map(len, specs.values()))
-    for name, wanted in specs.items():
+    for name, first_seed in _FIRST_SEED.items():
+        wanted = _specs(first_seed, known, num_each)
         for spec in wanted:
             target = folder / _file(spec)
             if not target.exists():
                 unfinished = target.with_name(f".{target.name}.part.mp4")
                 render(spec, unfinished)
                 keep(folder, unfinished, target)
-            progress(done := done + 1, total)
         lines = "".join(f"{_file(spec)} {known.index(spec.shots[0].subject)}\n" for spec in wanted)
         with replaced(folder, folder / name) as file:
             file.write(lines.encode())

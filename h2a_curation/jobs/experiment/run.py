@@ -109,12 +109,21 @@ def made(plan: TrainingPlan, run: RunAtHand, watcher: Watcher) -> ExperimentRun:
 def commands(plan: TrainingPlan, run: RunAtHand) -> list[str]:
     """The same run by hand, command by command."""
     folder, labelled = run.folder(plan.out), plan.labelled
-    checkpoint = f'"$(ls -v {shlex.quote(str(folder / "pretrain"))}/checkpoint-*.pth | tail -n 1)"'
-    by_hand, begins = [], f"--scratch {plan.pretraining.name}"
+    by_hand: list[str] = []
+    begins: tuple[object, ...] = ("--scratch", plan.pretraining.name)
     if run.arm.pool:
         featured = [
-            f"{_command('features', '--task', t.task, '--data', t.data, '--out', folder / f'features-{name}')}"
-            f" --from {checkpoint}"
+            _command(
+                "features",
+                "--task",
+                t.task,
+                "--data",
+                t.data,
+                "--from",
+                folder / "pretrain",
+                "--out",
+                folder / f"features-{name}",
+            )
             for name, t in labelled.listed().items()
         ]
         by_hand = [
@@ -124,13 +133,13 @@ def commands(plan: TrainingPlan, run: RunAtHand) -> list[str]:
             _command("probe", folder / "features-train", "--test", folder / "features-val", "--train-split", "val",
                      "--split", "val", "--out", folder / "probe"),
         ]  # fmt: skip
-        begins = f"--from {checkpoint}"
+        begins = ("--from", folder / "pretrain")
     settings = [option for setting in plan.finetuning for option in ("--set", setting)]
     tuned = _command(
         "finetune", "--task", labelled.train_list, "--data", labelled.data, "--val-list", labelled.val_list, *settings,
-        "--seed", run.seed, "--out", folder / "finetune",
+        "--seed", run.seed, "--out", folder / "finetune", *begins,
     )  # fmt: skip
-    return [*by_hand, f"{tuned} {begins}"]
+    return [*by_hand, tuned]
 
 
 def _command(name: str, *options: object) -> str:

@@ -1,13 +1,11 @@
 """An experiment's folder: what it is of, and a row for each run that is finished."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from h2a_curation.foundation.atomic_files import make_folder, replaced
+from h2a_curation.jobs.folder_settings import agree
 from h2a_curation.videomae.evaluate.parts import Parts, read_table
-from h2a_curation.videomae.loop.settings import as_json, differences
 from h2a_curation.videomae.presets import Preset
 from schemas import ExperimentRun, arrow_schema, from_arrow, to_arrow
 
@@ -37,21 +35,7 @@ class ExperimentStore:
 
     def agree(self, settings: ExperimentSettings) -> None:
         """Write the settings; ValueError where the folder holds another experiment."""
-        file = self.out / SETTINGS
-        if not file.exists():
-            if self._parts.files(ROWS):
-                raise ValueError(f"{self.out} holds runs without {SETTINGS}, which says of what: choose another --out")
-            make_folder(self.out, self.out)
-            with replaced(self.out, file) as opened:
-                opened.write((json.dumps(as_json(settings), indent=2) + "\n").encode())
-            return
-        try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as broken:
-            raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken
-        if differing := differences(stored, settings):
-            shown = ", ".join(difference.says for difference in differing[:3])
-            raise ValueError(f"{self.out} holds another experiment ({shown}): choose another --out")
+        agree(self.out / SETTINGS, settings, rows=ROWS, plural="runs", other="another experiment")
 
     def rows(self) -> list[ExperimentRun]:
         """A row for each arm and seed that is finished, by arm and seed."""

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from h2a_curation.videomae.convert import files, shape
+from h2a_curation.videomae.convert.names import HEAD
 from h2a_curation.videomae.model.classifier import Classifier
 from h2a_curation.videomae.model.frozen import FrozenEncoder
 from h2a_curation.videomae.model.positions import resized_table, sinusoid_table
 from h2a_curation.videomae.presets import ModelConfig
 
-_HEAD = ("head.weight", "head.bias")
 _POSITIONS = "encoder.pos_embed"
 """A learnt table. The models that the official scripts make have a fixed one, which no file holds."""
 
@@ -51,10 +51,10 @@ def fill(model: nn.Module, found: files.Found) -> Fitting:
         tensor = given[name][1]
         if tensor.shape == own[name].shape:
             taken[name] = tensor.to(own[name].dtype)
-        elif name not in _HEAD:
+        elif name not in HEAD:
             raise ValueError(f"{given[name][0]} has size {tuple(tensor.shape)}, the model's {tuple(own[name].shape)}")
-    if len(taken.keys() & set(_HEAD)) == 1:  # half a head is none
-        taken = {name: tensor for name, tensor in taken.items() if name not in _HEAD}
+    if len(taken.keys() & set(HEAD)) == 1:  # half a head is none
+        taken = {name: tensor for name, tensor in taken.items() if name not in HEAD}
     model.load_state_dict(taken, strict=False)
     resized = _fill_positions(model, found.tensors)
     unused = [name for place, (name, _) in given.items() if place not in taken]
@@ -77,7 +77,7 @@ def classifier_from(
     found = files.read(source)
     try:
         config = encoder_config(found, asked or {})
-        if num_classes is None and any(name not in found.tensors for name in _HEAD):
+        if num_classes is None and any(name not in found.tensors for name in HEAD):
             told = "its weights end without a head; h2a features takes it as it is"
             raise ValueError(f"it holds no classifier ({found.layout}): {told}")
         model = Classifier(config, num_classes or len(found.tensors["head.bias"]), mean_pooling=_pools(found))
@@ -98,7 +98,7 @@ def encoder_from(
     try:
         config = encoder_config(found, asked or {})
         model: FrozenEncoder | Classifier
-        if "fc_norm.weight" in found.tensors or all(name in found.tensors for name in _HEAD):
+        if "fc_norm.weight" in found.tensors or all(name in found.tensors for name in HEAD):
             model = Classifier(config, 1, mean_pooling=_pools(found))
             model.add_module("head", nn.Identity())
         else:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from h2a_curation.videomae.convert.files import Found
+from h2a_curation.videomae.convert.names import HEAD
 
-_HEAD = ("head.weight", "head.bias")
 _MOST_BYTES = 2**20
 """A list of 10,000 classes has 60 kB: what is larger is no such list."""
 
@@ -34,13 +34,13 @@ def read_head_map(file: Path) -> list[int]:
 
 def cut_head(found: Found, numbers: Sequence[int]) -> Found:
     """The same weights, with the head of these classes alone. ValueError for weights without a head or such classes."""
-    if any(name not in found.tensors for name in _HEAD):
+    if any(name not in found.tensors for name in HEAD):
         raise ValueError("--head-map is for a classifier, and its weights end without a head")
     num_classes = len(found.tensors["head.bias"])
     if max(numbers) >= num_classes:
         raise ValueError(
             f"--head-map names class {max(numbers)}, and its head has {num_classes} classes, which begin with 0"
         )
-    cut = {name: found.tensors[name][list(numbers)].clone() for name in _HEAD}
+    cut = {name: found.tensors[name][list(numbers)].clone() for name in HEAD}
     names = [found.class_names[number] for number in numbers] if found.class_names else []
     return replace(found, tensors={**found.tensors, **cut}, class_names=names)

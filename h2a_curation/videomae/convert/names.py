@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
+HEAD = ("head.weight", "head.bias")
+"""The weights of a classifier's head."""
 
 
 class _Table(NamedTuple):

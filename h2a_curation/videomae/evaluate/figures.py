@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from schemas import ClassScore, Confused, VideoScore
 from schemas.evaluate import OK
@@ -177,16 +176,18 @@ def _intervals(num: int, measured: dict[str, Callable[[_Numbers], _Numbers]], se
         for name, measure in measured.items():
             found[name].append(measure(drawn))
     ends = (50 * (1 - _LEVEL), 50 * (1 + _LEVEL))
-    intervals = {name: _ends(np.concatenate(values), ends) for name, values in found.items()}
-    alike = {name for name, (low, high) in intervals.items() if low == high and low in (0, 1)}
-    return {name: _wilson(low, num) if name in alike else (low, high) for name, (low, high) in intervals.items()}
+    return {name: _ends(np.concatenate(values), ends, num) for name, values in found.items()}
 
 
-def _ends(values: _Numbers, percentiles: tuple[float, float]) -> Interval:
+def _ends(values: _Numbers, percentiles: tuple[float, float], num: int) -> Interval:
     low, high = np.percentile(values, percentiles)
+    if low == high and low in (0, 1):
+        return _wilson(int(low) * num, num)
     return float(low), float(high)
 
 
-def _wilson(value: float, num: int) -> Interval:
-    found = binomtest(round(value * num), num).proportion_ci(_LEVEL, method="wilson")
+def _wilson(num_right: int, num: int) -> Interval:
+    from scipy.stats import binomtest  # it takes a second to load, and is seldom needed
+
+    found = binomtest(num_right, num).proportion_ci(_LEVEL, method="wilson")
     return float(found.low), float(found.high)

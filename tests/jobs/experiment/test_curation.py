@@ -155,7 +155,7 @@ def test_labelled_clips_are_drawn_once_and_a_killed_drawing_goes_on(tmp_path, mo
         render(spec, target)
 
     monkeypatch.setattr("h2a_curation.sample_world.render.render", drawing)
-    asked = (tmp_path / "set", ["deadlift", "cycling", "no-action"], 1, lambda done, total: None)
+    asked = (tmp_path / "set", ["deadlift", "cycling", "no-action"], 1)
     with pytest.raises(KeyboardInterrupt):
         labelled.drawn(*asked)
     found = labelled.drawn(*asked)
@@ -166,7 +166,7 @@ def test_labelled_clips_are_drawn_once_and_a_killed_drawing_goes_on(tmp_path, mo
         assert [(name.rpartition("-")[0], label) for name, label in names] == [("cycling", "0"), ("deadlift", "1")]
         assert all((found.data / name).stat().st_size > 1000 for name, _ in names)
     with pytest.raises(ValueError, match="fewer than two of the lake's classes"):
-        labelled.drawn(tmp_path / "other", ["deadlift"], 1, lambda done, total: None)
+        labelled.drawn(tmp_path / "other", ["deadlift"], 1)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,8 @@ def test_labelled_clips_are_drawn_once_and_a_killed_drawing_goes_on(tmp_path, mo
         (("--arms", "curated,rawe"), "no arm 'rawe'; known: curated"),
         (("--seeds", "0"), "--seeds 0: at least 1 is needed"),
         (("--budget-minutes", "0"), "--budget-minutes 0 fits no run"),
+        (("--budget-minutes", "nan"), "--budget-minutes nan fits no run"),
+        (("--budget-minutes", "inf"), "--budget-minutes inf fits no run"),
         (("--version", "v9"), "--version v9: "),
         (("--train-list", "no.csv"), "--train-list and --val-list go together"),
         (("--train-list", "no.csv", "--val-list", "no.csv"), "no.csv is no file"),
