@@ -162,7 +162,9 @@ def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     else:
         parts = [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()][:1]
     if not parts:
-        raise ValueError(f"{source} holds no model.safetensors: it is no folder of Hugging Face's")
+        raise ValueError(
+            f"{source} holds no model.safetensors: it is no folder of Hugging Face's, nor of a run of ours"
+        )
     return {key: value for part in parts for key, value in _weights(folder / part).items()}, described
 
 
