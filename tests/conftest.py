@@ -14,6 +14,8 @@ from filelock import FileLock
 
 from h2a_curation.cli import main
 
+# Its process would start with each of the suite's runs; the test that looks at it switches it on.
+os.environ["WANDB_MODE"] = "disabled"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes test at a time, on two cores perhaps: more threads in each would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

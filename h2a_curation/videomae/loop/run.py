@@ -15,11 +15,13 @@ from h2a_curation.videomae.hardware.devices import (
 )
 from h2a_curation.videomae.hardware.heap import allocate_state
 from h2a_curation.videomae.hardware.parallel import ProcessGroup, spread
+from h2a_curation.videomae.loop.history import History
 from h2a_curation.videomae.loop.learner import Average, Learner
 from h2a_curation.videomae.loop.optim import make_optimizer
 from h2a_curation.videomae.loop.records import Records
 from h2a_curation.videomae.loop.resume import Beginning, placed_anew, resume
 from h2a_curation.videomae.loop.runtime import Runtime
+from h2a_curation.videomae.loop.settings import as_json
 from h2a_curation.videomae.loop.task import Task
 
 
@@ -89,7 +91,8 @@ def start(task: Task[Any, Any], world: ProcessGroup, runtime: Runtime, branch_fr
 
 def _records(task: Task[Any, Any], learner: Learner, first_step: int, first_epoch: int) -> Records:
     lowest_scale = min(group["lr_scale"] for group in learner.optimizer.param_groups)
-    return Records(task.out, first_step, first_epoch, num_parameters(learner), lowest_scale)
+    history = History(task.out, first_step, first_epoch, num_parameters(learner), lowest_scale)
+    return Records(task.out, history, first_step, as_json(task.settings))
 
 
 def _with_batch(task: Task[Any, Any], found: Beginning) -> Beginning:

@@ -5,6 +5,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -212,6 +213,52 @@ def test_tensorboard_shows_loss_and_speed(lake, tmp_path):
     losses = [event.value for event in events.Scalars("train/loss")]
     assert losses == pytest.approx([line["loss"] for line in rows(tmp_path / "steps.jsonl")])
     assert {"speed/clips_s", "speed/mfu", "train/grad_norm"} <= set(events.Tags()["scalars"])
+
+
+def wandb_records(file):
+    """The records of an offline run, which stand as protobuf in a log like LevelDB's: blocks of 32 KiB of chunks."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, at, parts = file.read_bytes(), 7, []
+    while at + 7 <= len(data):
+        left = 32768 - at % 32768
+        if left < 7:
+            at += left
+            continue
+        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        parts.append(data[at + 7 : at + 7 + length])
+        at += 7 + length
+        if kind in (1, 4):  # a whole record, or its last chunk
+            yield Record.FromString(b"".join(parts))
+            parts = []
+
+
+def test_wandb_has_the_curves_of_a_run_that_goes_on_and_asks_no_host(lake, tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    # Even where the user's environment says to send.
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+
+    def stop(step, _num_steps, _live):
+        if step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(lake, tmp_path, stop, settings=["save_steps=3"])
+    run(lake, tmp_path, settings=["save_steps=3"])
+
+    files = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    assert len(files) == 2
+    assert len({file.name for file in files}) == 1, "syncing makes one run of both, since they have one id"
+    losses, noted = {}, set()
+    for file in files:
+        for record in wandb_records(file):
+            noted |= {record.WhichOneof("record_type"), record.run.host}
+            items = {"".join(i.nested_key) or i.key: json.loads(i.value_json) for i in record.history.item}
+            if "train/loss" in items:
+                losses[items["step"]] = items["train/loss"]
+    assert losses == pytest.approx({line["step"]: line["loss"] for line in rows(tmp_path / "steps.jsonl")})
+    assert not noted & {"environment", "files", socket.gethostname()}, "the machine is nobody's business"
 
 
 @pytest.mark.parametrize(("number", "ending"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
