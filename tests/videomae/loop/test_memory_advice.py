@@ -1,5 +1,4 @@
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from h2a_curation.videomae.hardware.parallel import ProcessGroup
+from h2a_curation.videomae.loop import memory_advice
 from h2a_curation.videomae.loop.memory_advice import advising
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import preset
@@ -44,12 +44,21 @@ def told(error, recipe=RECIPE, size=1, **runtime):
         ),
     ],
 )
-def test_memory_that_does_not_suffice_names_what_takes_less(recipe, size, runtime, helps):
+def test_memory_that_does_not_suffice_names_what_takes_less(recipe, size, runtime, helps, monkeypatch):
+    monkeypatch.setattr(memory_advice, "multiplies_bfloat16", lambda _device: False)
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
     line = told(full, recipe, size, **runtime)
     assert line.startswith("out of memory on cpu: what takes less is ")
-    assert helps in re.sub(r"--set dtype=bfloat16(, or )?", "", line)
+    assert helps in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_bfloat16_is_advised_where_the_device_multiplies_it(dtype, multiplies, monkeypatch):
+    monkeypatch.setattr(memory_advice, "multiplies_bfloat16", lambda _device: multiplies)
+    line = told(torch.OutOfMemoryError("CUDA out of memory."), replace(RECIPE, dtype=dtype))
+    assert ("--set dtype=bfloat16" in line) == (multiplies and dtype == "float32")
 
 
 @pytest.mark.parametrize(("at_a_time", "fewer"), [(12, "--micro-clips 6 in"), (6, "--micro-clips 2 in"), (2, None)])
