@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart paper-miniature test check kill builds training schedule field pages wheel-test docs new-source format clean
+.PHONY: quickstart paper-miniature test check kill builds training schedule field pages wheel-test docs new-source lock audit sbom format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -20,11 +20,12 @@ paper-miniature: .venv/.base  ## the paper's chain on the sample world, docs/tut
 test: .venv/.dev  ## the test suite, in at most 15 minutes on 2 cores
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-check: .venv/.dev  ## style, types and who may import whom
+check: .venv/.dev  ## style, types, who may import whom, and calls that are known to do harm
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r h2a_curation flows schemas bench scripts yt_dlp_plugins
 
 kill: .venv/.dev  ## SIGKILL at a dozen moments of a build, then the same command again
 	$(BIN)/pytest -m slow tests/end_to_end/test_kill.py tests/end_to_end/test_mining.py --timeout 1500 -n 2
@@ -56,6 +57,18 @@ docs: .venv/.dev  ## the pages that are made from the code and the class files: 
 	$(BIN)/python -m tests.docs.recipe_page
 	$(BIN)/python -m tests.docs.field_page
 	$(BIN)/h2a classes export --format md --out docs/classes.md
+
+lock: .venv/.dev  ## requirements.lock anew, after a change of versions: asks the package index for hashes
+	$(BIN)/pip install -q -c constraints.txt uv
+	$(BIN)/python scripts/lock.py
+
+audit: .venv/.dev  ## known vulnerabilities of what is locked: asks a service on the network
+	$(BIN)/pip install -q -c constraints.txt pip-audit
+	$(BIN)/pip-audit -r requirements.lock --require-hashes --disable-pip
+
+sbom: .venv/.base  ## a bill of materials (CycloneDX) of what is installed: build/sbom.json
+	$(PYTHON) -m venv build/sbom && build/sbom/bin/pip install -q -c constraints.txt cyclonedx-bom
+	build/sbom/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --output-reproducible -o build/sbom.json
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

@@ -139,7 +139,7 @@ def _begin_again_in_utf8() -> None:
     """Run the program anew where Python reads names of files as ASCII: DuckDB and Arrow take them as UTF-8 only."""
     if sys.getfilesystemencoding() != "utf-8":
         os.environ |= {"PYTHONUTF8": "1"}
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # nosec B606  # itself, as it was called
 
 
 def _with_home(argument: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from h2a_curation.foundation.yaml_file import LOADER
+from h2a_curation.foundation.yaml_file import LOADER, parse
 
 INDENT = 2
 """Columns from a key to what stands below it, where a file shows no other."""
@@ -72,11 +72,7 @@ def add_key(text: str, way: Way, key: str, value: str, flow_value: str) -> str:
 
 def plain(value: str) -> str:
     """A string as YAML writes it: in quotes where it would be read as something else, such as `no` or `12`."""
-    return (
-        value
-        if yaml.load(value, Loader=LOADER) == value
-        else yaml.dump(value, default_flow_style=True).strip().split("\n")[0]
-    )
+    return value if parse(value) == value else yaml.dump(value, default_flow_style=True).strip().split("\n")[0]
 
 
 def _root(text: str) -> Any:

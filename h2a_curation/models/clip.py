@@ -163,7 +163,8 @@ def _is_hub_reachable() -> bool:
 
     is_up = True
     try:
-        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=_PATIENCE_S).close()
+        asked = Request(constants.ENDPOINT, method="HEAD")
+        urlopen(asked, timeout=_PATIENCE_S).close()  # nosec B310  # the hub's address, the library's or the user's own
     except HTTPError as answer:  # whatever it says but that it cannot, it is there
         is_up = answer.code < HTTPStatus.INTERNAL_SERVER_ERROR
     except URLError as failed:  # the library has certificates of its own

@@ -83,7 +83,7 @@ def points(difference: float) -> str:
 
 
 def _markdown() -> Environment:
-    return Environment(
+    return Environment(  # nosec B701  # Markdown, of numbers and the names of arms, which are our own
         loader=PackageLoader("h2a_curation", "report"), autoescape=False, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip

@@ -59,7 +59,7 @@ class ModelCard:
 
 def write_card(card: ModelCard, target: Path) -> None:
     """Write the page."""
-    environment = Environment(
+    environment = Environment(  # nosec B701  # Markdown, in which `plain` escapes what others wrote
         loader=PackageLoader("h2a_curation", "report"),
         undefined=StrictUndefined,
         trim_blocks=True,

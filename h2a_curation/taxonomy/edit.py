@@ -10,8 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from h2a_curation.foundation import yaml_edit, yaml_file
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.taxonomy import ledger
@@ -134,7 +132,7 @@ def _mapped(content: ClassFile, change: Any) -> ClassFile:
 
 def _with_sibling(text: str, index: int, class_id: str) -> str:
     name = yaml_edit.plain(class_id)
-    given = yaml.load(text, Loader=yaml_file.LOADER)["classes"][index]
+    given = yaml_file.parse(text)["classes"][index]
     if given.get("siblings"):
         return yaml_edit.append(text, ("classes", index, "siblings"), name, name)
     if "siblings" in given:
@@ -175,7 +173,7 @@ def _checked(
     ValueError where the texts do not say what was meant, as where a file uses YAML in a way that no class file needs.
     """
     for file, text in texts.items():
-        if yaml_file.check(yaml.load(text, Loader=yaml_file.LOADER), ClassFile) != wanted[file]:
+        if yaml_file.check(yaml_file.parse(text), ClassFile) != wanted[file]:
             raise ValueError(f"{file} is written in a way that this command cannot change: do it by hand")
     complete(list(wanted.values()), str(path))
     changed = {file: text for file, text in texts.items() if file not in there or text != there[file][0]}

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from h2a_curation.foundation import yaml_file
 from h2a_curation.foundation.plain_text import read_text
 from h2a_curation.taxonomy.export import COLUMNS, LIST_SEPARATOR
@@ -112,10 +110,7 @@ def _of_csv(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
 
 
 def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
-    try:
-        content = yaml.load(read_text(file), Loader=yaml_file.LOADER)
-    except yaml.YAMLError:
-        content = None  # the class file's own reader says where it is broken
+    content = yaml_file.read(file).content
     if isinstance(content, list) and all(isinstance(tag, (str, int)) for tag in content):
         tags = [normalise(str(tag)) for tag in content]
         return [_proposal(*_of_tag(tag, shipped)) for tag in tags if tag]
