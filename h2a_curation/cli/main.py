@@ -113,6 +113,8 @@ def main() -> None:
         _end(f"the source fails: {failed}; {remedy}, then run the same command again: what is done is kept", FAULT)
     except ValueError as mistake:
         _end(str(mistake), MISTAKE)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as blocked:
+        _end(f"{blocked.filename}: {_in_the_way(blocked)}; name another place, or move it away", MISTAKE)
     except OSError as fault:
         _end(f"{fault.filename}: {fault.strerror}" if fault.filename and fault.strerror else str(fault), FAULT)
     except (RuntimeError, ArithmeticError) as fault:
@@ -122,6 +124,12 @@ def main() -> None:
         _say("stopped; what was finished is kept, and the same command goes on from there")
         _leave(INTERRUPTED)
     sys.exit(code)
+
+
+def _in_the_way(blocked: OSError) -> str:
+    if isinstance(blocked, IsADirectoryError):
+        return "a folder stands where a file is to be"
+    return "a file stands where a folder is to be"
 
 
 def _end(line: str, code: int) -> NoReturn:

@@ -12,7 +12,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.executors.local import local_executor
 from h2a_curation.explain import funnel as overview
 from h2a_curation.foundation import yaml_file
-from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.foundation.atomic_files import make_folder, replaced
 from h2a_curation.jobs.build import at, reachable
 from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
@@ -42,6 +42,7 @@ class Quickstart:
 def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Quickstart:
     """Build the recipe's sample world, score it against its truth, and train `preset` on its shards."""
     assert recipe.source.world, "a recipe of a sample world"
+    make_folder(out.parent, out)
     truth = out / "truth.json"
     with reachable(recipe, truth) as ready:
         lake, built = _build(out, ready, workers)
@@ -61,6 +62,7 @@ def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Qu
 
 def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
     """Serve a folder of real clips, build it, and train `preset` on what is kept."""
+    make_folder(out.parent, out)
     recipe = clips_recipe(folder)
     with serve_clips(folder) as url:
         lake, built = _build(out, at(recipe, url), workers)

@@ -109,6 +109,40 @@ def test_a_mistake_is_one_line_and_exit_code_2(refused, tmp_path, arguments, say
 QUERY = "SELECT post_id, hashtags, num_views, seen_at FROM post ORDER BY post_id LIMIT 3"
 
 
+PRETRAIN = ("pretrain", "--lake", "{lake}", "--version", "v1", "--preset", "micro")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((*PRETRAIN, "--out", "{file}"), "a file stands where a folder"),
+        ((*PRETRAIN, "--out", "{file}/run"), "a file stands where a folder"),
+        (("finetune", "--task", "v1", "--data", "{lake}", "--scratch", "micro", "--out", "{file}"), "a file stands"),
+        (
+            ("features", "--from", "{weights}", "--lake", "{lake}", "--version", "v1", "--out", "{file}"),
+            "a file stands",
+        ),
+        (("experiment", "curation", "--lake", "{lake}", "--preset", "micro", "--out", "{file}"), "a file stands"),
+        (("build", "--recipe", "sample-mini", "--lake", "{file}"), "is a file"),
+        (("quickstart", "--recipe", "sample-mini", "--out", "{file}"), "a file stands where a folder"),
+        (("convert", "{weights}", "{folder}"), "is already there"),
+        (("classes", "export", "--format", "csv", "--out", "{folder}"), "a folder stands where a file"),
+    ],
+    ids=lambda part: " ".join(part[:1]) if isinstance(part, tuple) else "",
+)
+def test_what_stands_in_the_way_of_a_result_is_named_and_stays(refused, lake, mini, tmp_path, arguments, says):
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.write_text("mine")
+    folder.mkdir()
+    weights = next((mini / "pretrain").glob("checkpoint-*.pth"))
+    places = {"lake": lake, "file": file, "folder": folder, "weights": weights}
+    line = refused(*(argument.format(**places) for argument in arguments))
+    assert says in line
+    assert str(tmp_path) in line
+    assert file.read_text() == "mine"
+    assert not any(folder.iterdir())
+
+
 def test_sql_answers_in_every_format(ok, lake, rows, tmp_path):
     expected = rows(QUERY)
     table = ok("sql", QUERY, "--lake", lake)

@@ -74,8 +74,10 @@ def _running(options: list[str]) -> Iterator[str]:
         said = site.stdout.readline().strip() if ready else ""
         if said.startswith(_MISTAKE):
             raise ValueError(said.removeprefix(_MISTAKE))
+        if ready and not said:
+            raise RuntimeError(f"the sample site ended as it began, with exit code {site.wait(_END_S)}")
         if not said:
-            raise RuntimeError(f"the sample site did not start within {_START_S:g} s (exit code {site.poll()})")
+            raise RuntimeError(f"the sample site did not start within {_START_S:g} s")
         yield said
     finally:
         site.terminate()
