@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -319,9 +320,25 @@ def import_open_clip() -> Any:
     from h2a_curation.models.torchvision_compat import make_importable
 
     make_importable()
-    import open_clip
+    # timm, below it, imports wandb where that is installed, for a logger: most of a second in each process, and folders
+    # that a worker leaves behind.
+    with _unimportable("wandb"):
+        import open_clip
 
     return open_clip
+
+
+@contextlib.contextmanager
+def _unimportable(package: str) -> Iterator[None]:
+    """While it is open, importing the package fails as where it is not installed; one that is imported stays so."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # how Python marks what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _halves(vectors: "torch.Tensor") -> NDArray[np.float16]:

@@ -236,3 +236,14 @@ def test_torchvision_still_needs_the_compatibility_module():
         pytest.skip("torch is not a CPU build")
     done = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, check=False)
     assert "torchvision::nms" in done.stderr
+
+
+def test_no_process_imports_wandb_to_look_at_frames():
+    """Which takes most of a second, and leaves folders behind."""
+    pytest.importorskip("wandb")
+    program = (
+        "import sys; from h2a_curation.models.clip import import_open_clip as load; load();"
+        " assert 'timm' in sys.modules; assert 'wandb' not in sys.modules; import wandb; load()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
