@@ -4,10 +4,10 @@ import dataclasses
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -69,6 +69,10 @@ class EmbedRules:
 class RecipeFile:
     """What stands in a recipe file; all of it may be left out."""
 
+    NOT_HERE: ClassVar[Mapping[str, str]] = {
+        "salt": "who has the recipe could undo the pseudonyms; each lake has a secret one: leave it out"
+    }
+
     about: str = ""
     """One line for the reader."""
     extends: str = ""
@@ -76,8 +80,6 @@ class RecipeFile:
     said here is as it says. Mappings are taken key by key, lists whole. A source of another kind takes nothing."""
     seed: int = 0
     """Seed of every draw in mining, and of the sample world."""
-    salt: str | None = None
-    """Salt of the pseudonyms, for fictional creators only; else each lake has a secret one."""
     classes: Path | None = None
     """A class file or folder, relative to the recipe's file; default: those that ship."""
     only_classes: tuple[str, ...] = ()

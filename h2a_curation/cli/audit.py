@@ -51,9 +51,9 @@ def import_sheet(
 
     from h2a_curation.audit.answers import import_answers
     from h2a_curation.lake import decisions
-    from h2a_curation.lake.lake import find
+    from h2a_curation.lake.lake import find_to_write
 
-    found = find(lake)
+    found = find_to_write(lake)
     decision = needed_decision(found, recipe)
     candidates = _opened(found, decision).query("SELECT DISTINCT class_id FROM candidate")["class_id"].to_pylist()
     class_ids = {*decisions.about(decision).get("classes", {}), *candidates}

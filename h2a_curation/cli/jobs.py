@@ -120,9 +120,9 @@ def decide(
     from h2a_curation.cli.panel import show_changes, show_left_out, show_taken
     from h2a_curation.explain.decision_diff import redecide
     from h2a_curation.jobs import choice
-    from h2a_curation.lake.lake import find
+    from h2a_curation.lake.lake import find_to_write
 
-    found = find(lake)
+    found = find_to_write(lake)
     said = choice.Choice.said(
         recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
         settings=settings,

@@ -32,7 +32,7 @@ def run(
     """Build on this machine, with `workers` processes (0: one a core). The lake remembers the choice of the recipe."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         _check(ready)
-        made = lakes.create(lake, ready.salt)
+        made = lakes.create(lake, hides_people=not ready.source.is_invented)
         if choice is not None:
             remember(made, choice)
         return building.build(made, ready, executor, progress, version, rounds)
@@ -49,7 +49,7 @@ def mine(
     """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         _check(ready)
-        made = lakes.create(lake, ready.salt)
+        made = lakes.create(lake, hides_people=not ready.source.is_invented)
         if choice is not None:
             remember(made, choice)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))

@@ -65,6 +65,7 @@ class Listing:
 
 def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str], round_no: int) -> Iterator[Committed]:
     """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
+    lake.check_salt()  # or pages that came would be lost for want of a pseudonym
     facts = connect(lake.path)
     name = _attempt(facts, "request", "tag", tags, round_no)
     of_round = map_reduce(listings(facts, round_no), lambda listing: listing.tag)
@@ -90,6 +91,7 @@ def fetch(
     lake: Lake, recipe: Recipe, source: GuardedSource, post_ids: Sequence[str], round_no: int
 ) -> Iterator[Committed]:
     """Fetch the files of these posts, but for those that have one; FetchError where the lane stopped."""
+    lake.check_salt()
     facts = connect(lake.path)
     name = _attempt(facts, "media", "post_id", post_ids, round_no)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
