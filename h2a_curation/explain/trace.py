@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
 from h2a_curation.sources import address
@@ -126,7 +127,8 @@ def _known(file: Path) -> list[tuple[str, str]]:
     column = next((c for c in ("post_id", "url") if c in table.columns), None)
     if column is None or "class" not in table.columns:
         raise ValueError(f"{file}: needs the columns class and url or post_id; it has {', '.join(table.columns)}")
-    known = list(zip(table[column].str.strip(), table["class"].str.strip(), strict=True))
+    said = ([cell_text(cell.strip()) for cell in table[name]] for name in (column, "class"))
+    known = list(zip(*said, strict=True))
     for number, (post, class_id) in enumerate(known, start=2):
         if not post or not class_id:
             raise ValueError(f"{file}:{number}: {column} and class must not be empty")
