@@ -52,6 +52,7 @@ def trace(
     from h2a_curation.cli.catalog import needed_decision
     from h2a_curation.explain.trace import trace as trace_all
     from h2a_curation.foundation.screen import screen
+    from h2a_curation.foundation.secret_text import hidden
     from h2a_curation.lake.lake import find
 
     found = find(lake)
@@ -59,7 +60,7 @@ def trace(
     table = Table("post", "class", "stage", "what happened", box=None)
     lost: dict[str, int] = {}
     for fate in trace_all(found, known_good, decision):
-        table.add_row(fate.post, fate.class_id, fate.stage, fate.what)
+        table.add_row(hidden(fate.post), fate.class_id, fate.stage, fate.what)
         lost[fate.stage] = lost.get(fate.stage, 0) + 1
     console = screen()
     console.print(table)

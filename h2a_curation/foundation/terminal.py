@@ -3,6 +3,7 @@
 import sys
 
 from h2a_curation.foundation.plain_text import visible
+from h2a_curation.foundation.secret_text import hidden
 
 
 def say(text: str = "") -> None:
@@ -12,8 +13,8 @@ def say(text: str = "") -> None:
 
 
 def remark(text: str) -> None:
-    """A line on standard error, which is for all that is no result."""
-    sys.stderr.write(f"{visible(text)}\n")
+    """A line on standard error, which is for all that is no result; a secret that an error repeats is hidden."""
+    sys.stderr.write(f"{visible(hidden(text))}\n")
     sys.stderr.flush()
 
 
