@@ -41,7 +41,7 @@ def built(out: Path, of: Recipe) -> TruthScore:
     """Build a recipe's world in `out` (a lake that is there goes on) and score it."""
     truth = out / "truth.json"
     with reachable(of, truth) as ready, local_executor(0, ready.lanes) as executor, shown() as progress:
-        build(lakes.create(out / "lake", ready.salt), ready, executor, progress)
+        build(lakes.create(out / "lake", hides_people=False), ready, executor, progress)
     return scored(out / "lake", truth, of)
 
 

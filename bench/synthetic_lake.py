@@ -76,7 +76,7 @@ def make(folder: Path, num_clips: int) -> Path:
     """The lake at `folder`, made when it is not there yet (2.3 GB and minutes at the paper's size)."""
     done = folder / "complete"
     if not done.exists():
-        lake = lakes.create(folder, salt="synthetic").path
+        lake = lakes.create(folder, hides_people=False).path
         for start in range(0, num_clips, _PART):
             for stage, tables in _facts(start, min(_PART, num_clips - start)):
                 parts.commit(lake, stage, f"{start:07d}", tables)

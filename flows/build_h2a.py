@@ -56,7 +56,8 @@ def build_h2a(
         local_executor(lanes=ready.lanes) as local,
     ):
         source_of(ready).check()
-        built = build(lakes.create(Path(lake), ready.salt), ready, as_tasks(local), progress, version, wanted)
+        made = lakes.create(Path(lake), hides_people=not ready.source.is_invented)
+        built = build(made, ready, as_tasks(local), progress, version, wanted)
         models = models_of(ready)
     decided = connect(Path(lake).resolve(), models=models, decision=built.decision)
     create_markdown_artifact(key="build-h2a", markdown=_summary(built, overview.funnel(decided)))

@@ -4,10 +4,10 @@ import dataclasses
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -17,6 +17,7 @@ from h2a_curation.decide.decision import DecideRules
 from h2a_curation.decide.minor import MinorWords
 from h2a_curation.foundation import yaml_file
 from h2a_curation.foundation.misfit import MisfitError
+from h2a_curation.foundation.secret_text import hidden
 from h2a_curation.foundation.shipped_data import data_folder
 from h2a_curation.measure import sense
 from h2a_curation.measure.cut import CutRules
@@ -69,6 +70,10 @@ class EmbedRules:
 class RecipeFile:
     """What stands in a recipe file; all of it may be left out."""
 
+    NOT_HERE: ClassVar[Mapping[str, str]] = {
+        "salt": "who has the recipe could undo the pseudonyms; each lake has a secret one: leave it out"
+    }
+
     about: str = ""
     """One line for the reader."""
     extends: str = ""
@@ -76,8 +81,6 @@ class RecipeFile:
     said here is as it says. Mappings are taken key by key, lists whole. A source of another kind takes nothing."""
     seed: int = 0
     """Seed of every draw in mining, and of the sample world."""
-    salt: str | None = None
-    """Salt of the pseudonyms, for fictional creators only; else each lake has a secret one."""
     classes: Path | None = None
     """A class file or folder, relative to the recipe's file; default: those that ship."""
     only_classes: tuple[str, ...] = ()
@@ -149,7 +152,7 @@ class Recipe(RecipeFile):
 
     name: str
     text: str
-    """The file's own text, kept in each version's manifest."""
+    """The file's own text without passwords and keys, kept in each version's manifest."""
     action_classes: tuple[ActionClass, ...]
     left_out: tuple[str, ...]
     """Ids of the classes that `leave_out_risks` took away."""
@@ -183,7 +186,7 @@ def load(
     beside += [f"# Set beside, by --set: {setting}\n" for setting in settings]
     if leave_out_risks:
         beside.append(f"# Left out beside, by --leave-out-risks: {', '.join(leave_out_risks)}\n")
-    return dataclasses.replace(recipe, text="".join([recipe.text, *beside]))
+    return dataclasses.replace(recipe, text=hidden("".join([recipe.text, *beside])))
 
 
 def _file_of(name_or_file: str, folder: Path) -> Path:
@@ -272,7 +275,7 @@ def resolve(given: RecipeFile, file: Path, classes: Path | None = None) -> Recip
     return Recipe(
         **fields,
         name=_name(file),
-        text=file.read_text(encoding="utf-8") if file.exists() else "",
+        text=hidden(file.read_text(encoding="utf-8")) if file.exists() else "",
         action_classes=tuple(chosen),
         left_out=tuple(left_out),
         negatives=tuple(load_negatives(chosen)),

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from h2a_curation.cli import main
+from h2a_curation.foundation import secret_text
 
 # Its process would start with each of the suite's runs; the test that looks at it switches it on.
 os.environ["WANDB_MODE"] = "disabled"
@@ -67,6 +68,13 @@ def _code(arguments: Sequence[object], cwd: Path | None = None, **env: str) -> i
         with pytest.raises(SystemExit) as ended:
             main()
     return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_are_of_one_test():
+    """A process hides what it was given for as long as it runs; what one test gave is a plain word in another."""
+    yield
+    secret_text.forget()
 
 
 @pytest.fixture

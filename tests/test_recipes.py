@@ -49,6 +49,7 @@ def test_every_recipe_that_ships_loads(name):
         ),
         ("only_classes: [flying]\n", None, "only_classes names 'flying'"),
         ("lanes: 0\n", 1, "start at 1"),
+        ("seed: 3\nsalt: sample-world\n", 2, "who has the recipe could undo the pseudonyms; .* leave it out"),
         (
             "leave_out_risks: [minor]\n",
             1,
@@ -171,3 +172,19 @@ def test_a_risk_that_is_none_or_that_all_carry_is_refused(tmp_path, risk, says):
     (tmp_path / "own.yaml").write_text("classes:\n- {id: hopscotch, risks: [minors]}\n")
     with pytest.raises(ValueError, match=says):
         recipes.load("table", classes=tmp_path / "own.yaml", leave_out_risks=[risk])
+
+
+@pytest.mark.parametrize(
+    ("source", "is_invented"),
+    [
+        ("world: mini, listing_url: 'h2a-sample:tag:{tag}', post_url: 'h2a-sample:post:{id}'", True),
+        ("listing_url: 'h2a-sample:tag:{tag}', post_url: 'h2a-sample:post:{id}'", False),  # it may serve real clips
+        ("world: mini, listing_url: 'ytsearch50:{tag}', post_url: 'h2a-sample:post:{id}'", False),
+        ("world: mini, listing_url: 'h2a-sample:tag:{tag}', post_url: 'https://youtu.be/{id}'", False),
+        ("world: mini, listing_url: 'h2a-sample:tag:{tag}'", False),
+        ("kind: table, file: posts.csv, world: mini", False),
+        ("world: mini, listing_url: 'h2a-sample:tag:{tag}', post_url: 'h2a-sample:post:{id}', fetch_with: {}", False),
+    ],
+)
+def test_creators_are_invented_where_all_comes_from_the_sample_world(tmp_path, source, is_invented):
+    assert recipes.load(str(write(tmp_path, f"source: {{{source}}}\n"))).source.is_invented == is_invented

@@ -5,6 +5,8 @@ The set is closed. Its words stand in the rows (`Request.outcome`, `Media.outcom
 
 from enum import StrEnum
 
+from h2a_curation.foundation.secret_text import hidden
+
 
 class ErrorKind(StrEnum):
     """Why a request failed, in one word."""
@@ -88,6 +90,8 @@ FINAL = tuple(kind.value for kind, policy in POLICIES.items() if policy is Polic
 
 _MAX_DETAIL_LETTERS = 500
 """Letters of an error's own words that are kept: some sites answer with a whole page."""
+_MAX_LETTERS_READ = 10_000
+"""Letters that are searched for secrets, of which the first are kept."""
 
 
 class FetchError(Exception):
@@ -97,9 +101,10 @@ class FetchError(Exception):
     """
 
     def __init__(self, kind: ErrorKind, detail: str, retry_after_s: float | None = None) -> None:
-        super().__init__(f"{kind}: {detail}")
+        told = hidden(detail[:_MAX_LETTERS_READ])  # servers and libraries repeat the address, and what was sent with it
+        super().__init__(f"{kind}: {told}")
         self.kind = kind
-        self.detail = " ".join(detail.split())[:_MAX_DETAIL_LETTERS]
+        self.detail = " ".join(told.split())[:_MAX_DETAIL_LETTERS]
         self.retry_after_s = retry_after_s
 
     @property

@@ -1,6 +1,7 @@
 """Import a filled-in sheet as Label rows: all of its answers, or none if a line is wrong."""
 
 import csv
+import io
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import schemas
 from h2a_curation.catalog.views import connect
+from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.lake import parts
 from schemas import Label
 
@@ -93,14 +95,14 @@ def read_answers(
 def _rows(file: Path) -> list[tuple[int, Mapping[str, str]]]:
     """Line number and stripped cells of each row that is not empty."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")  # a cell may hold a line's end of another kind
     except (FileNotFoundError, IsADirectoryError) as missing:
         raise ValueError(f"{file}: there is no such file") from missing
     except UnicodeDecodeError as broken:
         raise ValueError(f"{file}: not a CSV table in UTF-8: {broken}") from broken
     # Spreadsheets save with the separator of their language: the one that the header has most of is taken.
     head = text.partition("\n")[0]
-    lines = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=head.count), strict=True)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     rows: list[tuple[int, Mapping[str, str]]] = []
     try:
         names = [name.strip() for name in next(lines, [])]
@@ -110,7 +112,7 @@ def _rows(file: Path) -> list[tuple[int, Mapping[str, str]]]:
             if any(cell.strip() for cell in cells):
                 # Some spreadsheets leave out empty cells at the end of a line.
                 padded = [*cells, *[""] * (len(names) - len(cells))]
-                rows.append((lines.line_num, {n: c.strip() for n, c in zip(names, padded, strict=False)}))
+                rows.append((lines.line_num, {n: cell_text(c.strip()) for n, c in zip(names, padded, strict=False)}))
     except csv.Error as broken:
         raise ValueError(f"{file}: line {lines.line_num}: not a CSV table: {broken}") from broken
     return rows

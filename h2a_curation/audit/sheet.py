@@ -1,12 +1,11 @@
 """Write the sheet that people fill in: what to look at, and the question, but nothing of what was decided."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
 from h2a_curation.audit.pairs import Pair
+from h2a_curation.foundation.csv_text import csv_text
 from h2a_curation.lake import layout
 
 COLUMNS = ("post_id", "class_id", "definition", "url", "file", "shows")
@@ -19,13 +18,11 @@ def sheet(pairs: Iterable[Pair], definitions: Mapping[str, str], lake: Path, *, 
     classes or verdicts: somebody who answers the first hundred has answered a random hundred.
     """
     questions = [pair for pair in pairs if again or pair.shows is None]
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(COLUMNS)
+    rows: list[Sequence[str]] = [COLUMNS]
     for pair in sorted(questions, key=_place):
-        file = lake / layout.media_file(pair.media_id)
-        lines.writerow([pair.post_id, pair.class_id, definitions.get(pair.class_id, ""), pair.url, file, ""])
-    return text.getvalue(), len(questions)
+        file = str(lake / layout.media_file(pair.media_id))
+        rows.append([pair.post_id, pair.class_id, definitions.get(pair.class_id, ""), pair.url, file, ""])
+    return csv_text(rows), len(questions)
 
 
 def _place(pair: Pair) -> tuple[bytes, bytes]:

@@ -1,6 +1,5 @@
 """Answers of the catalog as people and programs read them: a table, CSV, JSON or Parquet."""
 
-import csv
 import io
 import json
 import math
@@ -11,10 +10,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
 from rich.table import Table
 
 from h2a_curation.catalog.views import Catalog
+from h2a_curation.foundation.csv_text import csv_text
+from h2a_curation.foundation.plain_text import visible_json
+from h2a_curation.foundation.screen import screen
 
 MAX_ROWS_SHOWN = 200
 """A terminal shows so many rows of an answer; the other formats give all."""
@@ -51,12 +52,8 @@ def as_bytes(table: pa.Table, form: str, width: int | None = None) -> bytes:
         return buffer.getvalue()
     rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
     if form == "json":
-        return (json.dumps(rows, ensure_ascii=False) + "\n").encode()
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(table.column_names)
-    lines.writerows([_cell(value) for value in row.values()] for row in rows)
-    return text.getvalue().encode()
+        return f"{visible_json(json.dumps(rows, ensure_ascii=False))}\n".encode("utf-8", "surrogatepass")
+    return csv_text([table.column_names, *([_cell(value) for value in row.values()] for row in rows)]).encode()
 
 
 def _as_text(table: pa.Table, width: int) -> str:
@@ -65,7 +62,7 @@ def _as_text(table: pa.Table, width: int) -> str:
         shown.add_column(name, overflow="fold")
     for row in table.slice(0, MAX_ROWS_SHOWN).to_pylist():
         shown.add_row(*(_short(value) for value in row.values()))
-    console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
+    console = screen(file=io.StringIO(), width=width)
     with console.capture() as capture:
         console.print(shown)
     lines = [line.rstrip() for line in capture.get().splitlines()]

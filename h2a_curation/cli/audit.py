@@ -7,6 +7,7 @@ import typer
 
 from h2a_curation.cli.catalog import needed_decision
 from h2a_curation.cli.options import DecisionOption, LakeOption
+from h2a_curation.foundation.terminal import say
 
 if TYPE_CHECKING:
     from h2a_curation.audit.estimate import Share
@@ -36,7 +37,7 @@ def sheet(
     definitions = decisions.about(decision).get("classes", {})
     text, num_questions = as_csv(drawn_pairs(_opened(found, decision)), definitions, found.path, again=again)
     write_output(out, text.encode())
-    typer.echo(f"{num_questions} questions in {out}: fill in `shows` with yes or no, then `h2a audit import {out}`")
+    say(f"{num_questions} questions in {out}: fill in `shows` with yes or no, then `h2a audit import {out}`")
 
 
 @app.command("import")
@@ -51,14 +52,14 @@ def import_sheet(
 
     from h2a_curation.audit.answers import import_answers
     from h2a_curation.lake import decisions
-    from h2a_curation.lake.lake import find
+    from h2a_curation.lake.lake import find_to_write
 
-    found = find(lake)
+    found = find_to_write(lake)
     decision = needed_decision(found, recipe)
     candidates = _opened(found, decision).query("SELECT DISTINCT class_id FROM candidate")["class_id"].to_pylist()
     class_ids = {*decisions.about(decision).get("classes", {}), *candidates}
     came = import_answers(sheet, found.path, class_ids, labeller=labeller, now=lambda: datetime.now(UTC))
-    typer.echo(
+    say(
         f"{came.num_answers} answers: {came.num_new} new, {came.num_changed} changed,"
         f" {came.num_answers - came.num_new - came.num_changed} known already; {came.num_unsure} rows without one"
     )
@@ -67,16 +68,16 @@ def import_sheet(
 @app.command()
 def score(lake: LakeOption = None, recipe: DecisionOption = None) -> None:
     """Precision and recall of the newest decision, over all and by class, each with its 95 % interval."""
-    from rich.console import Console
     from rich.table import Column, Table
 
     from h2a_curation.audit.pairs import drawn_pairs
     from h2a_curation.audit.score import score as estimate
+    from h2a_curation.foundation.screen import screen
     from h2a_curation.lake.lake import find
 
     found = find(lake)
     scored = estimate(drawn_pairs(_opened(found, needed_decision(found, recipe))))
-    console = Console(markup=False, highlight=False)
+    console = screen()
     if scored.num_pairs > scored.num_unlabelled:
         names = ("precision", "n", "recall", "n", "")
         table = Table("class", *(Column(name, no_wrap=True) for name in names), box=None)
@@ -86,7 +87,7 @@ def score(lake: LakeOption = None, recipe: DecisionOption = None) -> None:
                 table.add_row(row.class_id or "all", *_cells(row.precision), *_cells(row.recall), few)
         console.print(table)
     for line in _notes(scored):
-        typer.echo(line)
+        say(line)
 
 
 def _cells(share: "Share | None") -> tuple[str, str]:

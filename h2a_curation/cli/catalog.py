@@ -16,6 +16,7 @@ from h2a_curation.cli.options import (
     refuse_parquet_on_terminal,
     write_rows,
 )
+from h2a_curation.foundation.terminal import say
 
 if TYPE_CHECKING:
     from h2a_curation.lake.lake import Lake
@@ -72,7 +73,7 @@ def verify(version: Annotated[str, typer.Argument(help="A version's name.")], la
 
     problems = problems_of(find(lake).path, version)
     for problem in problems:
-        typer.echo(problem)
+        say(problem)
     if problems:
         raise typer.Exit(1)
-    typer.echo(f"{version}: every file and shard is as it was published")
+    say(f"{version}: every file and shard is as it was published")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from h2a_curation.cli.options import ClassFilesOption, OutOption
+from h2a_curation.foundation.terminal import put, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +34,9 @@ def list_classes(
     group: Annotated[str | None, typer.Option(help="Only the classes of this group.")] = None,
 ) -> None:
     """One line a class: label, id, group, seed tags."""
-    from rich.console import Console
     from rich.table import Table
 
+    from h2a_curation.foundation.screen import screen
     from h2a_curation.taxonomy.load import load_classes
 
     chosen = load_classes(classes)
@@ -46,19 +47,18 @@ def list_classes(
     for c in chosen:
         if group in (None, c.group):
             table.add_row(str(c.label), c.id, c.group, " ".join(f"#{tag}" for tag in c.seed_hashtags))
-    Console().print(table)
+    screen().print(table)
 
 
 @app.command()
 def show(class_id: str, classes: ClassFilesOption = None) -> None:
     """One class as a reviewer wants to see it, beside those that are easily taken for it."""
-    from rich.console import Console
-
     from h2a_curation.cli.review import review
+    from h2a_curation.foundation.screen import screen
     from h2a_curation.taxonomy.load import class_named, load_classes
 
     every = load_classes(classes)
-    Console().print(review(class_named(class_id, every), every))
+    screen().print(review(class_named(class_id, every), every))
 
 
 @app.command()
@@ -92,8 +92,8 @@ def lint(
     reader = Reader(model=model, max_tokens=context.max_tokens, num_tokens=context.num_tokens)
     faults = [*faults_of(files, reader), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
     for fault in faults:
-        typer.echo(f"{place(path, fault.class_id)}: {fault.class_id}: {fault.says}")
-    typer.echo(f"{num_classes} classes, {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")
+        say(f"{place(path, fault.class_id)}: {fault.class_id}: {fault.says}")
+    say(f"{num_classes} classes, {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")
     if faults:
         raise typer.Exit(1)
 
@@ -163,9 +163,7 @@ def rename(
     texts = edit.renamed_class(path, old, new, why=why, today=datetime.now(UTC).date())
     edit.write(texts)
     _show_edited(path, texts, new)
-    typer.echo(
-        f"recipes elsewhere that name '{old}' under only_classes, and programs that know it, must follow by hand"
-    )
+    say(f"recipes elsewhere that name '{old}' under only_classes, and programs that know it, must follow by hand")
 
 
 @app.command("import")
@@ -177,10 +175,10 @@ def import_classes(
 
     A hashtag of a shipped class takes that class's text; for the others, name and prompts are made by rule.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from h2a_curation.foundation.atomic_files import write_output
+    from h2a_curation.foundation.screen import screen
     from h2a_curation.taxonomy.export import as_class_file
     from h2a_curation.taxonomy.load import load_classes
     from h2a_curation.taxonomy.propose import propose
@@ -193,11 +191,9 @@ def import_classes(
     table = Table("class", "from", "a person must still write", box=None)
     for p in proposals:
         table.add_row(p.given.id, p.taken_from or "rule", ", ".join(p.todo) or "nothing")
-    Console().print(table)
+    screen().print(table)
     taken = sum(p.taken_from is not None for p in proposals)
-    typer.echo(
-        f"{out}: {len(proposals)} classes, {taken} with a shipped class's text; `h2a classes lint --classes {out}`"
-    )
+    say(f"{out}: {len(proposals)} classes, {taken} with a shipped class's text; `h2a classes lint --classes {out}`")
 
 
 @app.command()
@@ -223,10 +219,10 @@ def export(
     }
     text = writers[form]()
     if out is None:
-        typer.echo(text, nl=False)
+        put(text.encode())
     else:
         write_output(out, text.encode())
-        typer.echo(f"{out}: {len(chosen)} classes")
+        say(f"{out}: {len(chosen)} classes")
 
 
 def _listed(text: str) -> list[str]:
@@ -250,11 +246,11 @@ def _show_edited(path: Path, texts: "Mapping[Path, str]", class_id: str) -> None
 
     every = load_classes(path)
     chosen = class_named(class_id, every)
-    typer.echo(f"{place(path, class_id)}: {class_id}, label {chosen.label}")
+    say(f"{place(path, class_id)}: {class_id}, label {chosen.label}")
     for file in sorted(texts):
-        typer.echo(f"changed {file}")
+        say(f"changed {file}")
     files = read_files(path)
     faults = [*faults_of(files), *ledger.ledger_faults(files, ledger.read_ledger(ledger.ledger_path(path)))]
     for fault in faults:
         if fault.class_id in (class_id, *chosen.siblings):
-            typer.echo(f"still to do, {fault.class_id}: {fault.says}")
+            say(f"still to do, {fault.class_id}: {fault.says}")

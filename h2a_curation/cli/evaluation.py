@@ -1,7 +1,6 @@
 """`h2a evaluate`: how well a checkpoint tells a benchmark's classes."""
 
 import enum
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +18,7 @@ from h2a_curation.cli.options import (
     StrideOption,
     ViewsAtOnceOption,
 )
+from h2a_curation.foundation.terminal import remark, say
 
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Checked, Evaluation
@@ -84,7 +84,7 @@ def evaluate(
     means = Means(device=device, dtype=dtype.value, workers=workers, views_at_once=views_at_once)
     folder = out or Path("build") / "evaluate" / f"{Path(task).stem}-{source[0].stem}"
     done = evaluated(
-        asked, source, folder, sampled, means, _facts(facts or []), told_progress("evaluate", of_split=True), typer.echo
+        asked, source, folder, sampled, means, _facts(facts or []), told_progress("evaluate", of_split=True), say
     )
     if done is not None:
         show_evaluation(done)
@@ -112,11 +112,10 @@ def told_progress(command: str, *, of_split: bool = False) -> "Callable[[int, in
         nonlocal num_lost
         num_lost += bool(row.reason)
         if row.reason and num_lost <= SHOWN:
-            sys.stderr.write(f"{command}: {row.status} in split {row.split}: {row.path}: {row.reason}\n")
+            remark(f"{command}: {row.status} in split {row.split}: {row.path}: {row.reason}")
         if done * 10 // total != (done - 1) * 10 // total:
             place = f"split {row.split}, " if of_split else ""
-            sys.stderr.write(f"{command}: {place}{done} of {total} videos\n")
-            sys.stderr.flush()
+            remark(f"{command}: {place}{done} of {total} videos")
 
     return progress
 
@@ -126,16 +125,16 @@ def _show_check(found: "Checked") -> None:
     for split, videos in benchmark.splits.items():
         classes = {video.label for video in videos}
         lost = [one for one in found.lost if one[0] == split]
-        typer.echo(
+        say(
             f"{benchmark.task} {split}: {len(videos)} videos of {len(classes)} classes (of {len(benchmark.classes)}),"
             f" {len(lost)} missing or not readable"
         )
     for note in benchmark.notes:
-        typer.echo(note)
+        say(note)
     for split, video, status, reason in found.lost[:SHOWN]:
-        typer.echo(f"{status} in {split}: {video.path}: {reason}")
+        say(f"{status} in {split}: {video.path}: {reason}")
     if len(found.lost) > SHOWN:
-        typer.echo(f"and {len(found.lost) - SHOWN} more")
+        say(f"and {len(found.lost) - SHOWN} more")
 
 
 def show_evaluation(done: "Evaluation") -> None:
@@ -143,19 +142,19 @@ def show_evaluation(done: "Evaluation") -> None:
     for name, one in done.figures.items():
         show_figures(name, one)
     for note in done.notes:
-        typer.echo(note)
-    typer.echo(f"page {done.page}")
+        say(note)
+    say(f"page {done.page}")
 
 
 def show_figures(name: str, one: "Figures") -> None:
     """A line with the accuracies of a split, and one more where videos could not be seen."""
     low, high = one.intervals["top1"]
-    typer.echo(
+    say(
         f"{name}: top-1 {one.top1:.2%} ({low:.2%} to {high:.2%}), top-5 {one.top5:.2%}, mean over classes"
         f" {one.mean_class:.2%}, calibration error {one.calibration_error:.2%}"
     )
     if one.num_seen < one.num_videos:
-        typer.echo(
+        say(
             f"{name}: {one.num_videos - one.num_seen} of {one.num_videos} videos could not be seen and count as"
             f" wrong; of the others top-1 {one.top1_of_seen:.2%}, top-5 {one.top5_of_seen:.2%}"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from h2a_curation.cli.options import LakeOption, TrainingRecipeOption, TrainingSetOption, with_options_of
+from h2a_curation.foundation.terminal import say
 from h2a_curation.videomae.loop.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ def curation(
     found = find(lake)
     with training_shown("training") as watcher:
         done = run_experiment(
-            found, choice.of_lake(found, choice.Choice()).load(), asked, Told(say=typer.echo, watcher=watcher)
+            found, choice.of_lake(found, choice.Choice()).load(), asked, Told(say=say, watcher=watcher)
         )
     for line in done.table:
-        typer.echo(line)
-    typer.echo(f"table {done.page.with_suffix('.md')}, page {done.page}" if done.page else "no run is finished")
+        say(line)
+    say(f"table {done.page.with_suffix('.md')}, page {done.page}" if done.page else "no run is finished")
 
 
 def _labelled(train_list: Path | None, val_list: Path | None, data: Path | None) -> "LabelledVideos | None":

@@ -8,6 +8,7 @@ import typer
 
 from h2a_curation.cli.evaluation import show_evaluation, told_progress
 from h2a_curation.cli.options import with_options_of
+from h2a_curation.foundation.terminal import say
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 
@@ -85,6 +86,6 @@ def finetune(
         )
     if tested is None:
         return
-    typer.echo(f"checkpoint {result.checkpoint}")
-    typer.echo(f"best {result.best}: {result.best_acc1:.2f}% after an epoch, and {result.val_acc1:.2f}% after the last")
+    say(f"checkpoint {result.checkpoint}")
+    say(f"best {result.best}: {result.best_acc1:.2f}% after an epoch, and {result.val_acc1:.2f}% after the last")
     show_evaluation(tested)

@@ -23,6 +23,7 @@ from h2a_curation.cli.options import (
     WorkersOption,
     with_options_of,
 )
+from h2a_curation.foundation.terminal import say
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
@@ -120,9 +121,9 @@ def decide(
     from h2a_curation.cli.panel import show_changes, show_left_out, show_taken
     from h2a_curation.explain.decision_diff import redecide
     from h2a_curation.jobs import choice
-    from h2a_curation.lake.lake import find
+    from h2a_curation.lake.lake import find_to_write
 
-    found = find(lake)
+    found = find_to_write(lake)
     said = choice.Choice.said(
         recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
         settings=settings,
@@ -177,10 +178,10 @@ def pretrain(
         )
     if not first:
         return
-    typer.echo(f"checkpoint {result.checkpoint}")
-    typer.echo(f"held-out loss {result.held_out_after:.4f}")
-    typer.echo(f"of predicting each patch's mean {result.held_out_mean_predictor:.4f}")
-    typer.echo(
+    say(f"checkpoint {result.checkpoint}")
+    say(f"held-out loss {result.held_out_after:.4f}")
+    say(f"of predicting each patch's mean {result.held_out_mean_predictor:.4f}")
+    say(
         f"{result.clips_s:.1f} clips/s, {result.samples_s:.1f} samples/s, MFU {result.mfu:.0%}, "
         f"{result.peak_memory_bytes / 2**30:.1f} GiB"
     )

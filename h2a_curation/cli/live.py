@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from h2a_curation.foundation.terminal import remark
+
 if TYPE_CHECKING:
     from h2a_curation.videomae.loop.watch import Live, Progress, Watcher
 
@@ -19,11 +21,12 @@ def training_shown(name: str = "pretraining") -> "Iterator[Watcher]":
     from h2a_curation.videomae.loop.watch import Watcher
 
     if not sys.stderr.isatty():
-        yield Watcher(progress=_lines(name), say=_line)
+        yield Watcher(progress=_lines(name), say=remark)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+
+    from h2a_curation.foundation.screen import screen
 
     columns = (
         TextColumn(name),
@@ -33,7 +36,7 @@ def training_shown(name: str = "pretraining") -> "Iterator[Watcher]":
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=screen(stderr=True)) as bars:
         task = bars.add_task("", total=None)
 
         def progress(done: int, total: int, live: "Live") -> None:
@@ -41,7 +44,7 @@ def training_shown(name: str = "pretraining") -> "Iterator[Watcher]":
                 bars.reset(task, total=total, completed=done - 1)
             bars.update(task, completed=done, description=_said(live))
 
-        yield Watcher(progress=progress, say=lambda line: bars.console.print(line, markup=False, highlight=False))
+        yield Watcher(progress=progress, say=lambda line: bars.console.print(line))
 
 
 def _lines(name: str) -> "Progress":
@@ -52,14 +55,9 @@ def _lines(name: str) -> "Progress":
         tenth = done * 10 // total != (done - 1) * 10 // total
         if tenth or done == total or time.monotonic() - said_s >= LINE_EVERY_S:
             said_s = time.monotonic()
-            _line(f"{name}: {done} of {total}, {_said(live)}")
+            remark(f"{name}: {done} of {total}, {_said(live)}")
 
     return progress
-
-
-def _line(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _said(live: "Live") -> str:

@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 import typer
@@ -29,6 +30,7 @@ from h2a_curation.cli import (
     training,
 )
 from h2a_curation.foundation import child_processes
+from h2a_curation.foundation.terminal import remark, say
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
 _PATIENCE_S = 5.0
@@ -85,6 +87,7 @@ app.add_typer(models.app, name="models")
 def program() -> NoReturn:
     """`h2a` as a program: `main`, then an end that does not take down what was imported, which takes a second."""
     _begin_again_in_utf8()
+    sys.excepthook = _show_bug
     try:
         main()
         code = 0
@@ -105,7 +108,7 @@ def main() -> None:
         code = app(list(map(_with_home, sys.argv[1:])), standalone_mode=False)
     except TyperException as misuse:
         if misuse.format_message().startswith("Usage:"):  # a group without a command: typer says the group's help
-            typer.echo(misuse.format_message())
+            say(misuse.format_message())
             sys.exit(MISTAKE)
         _end(_usage(misuse), MISTAKE)
     except FetchError as failed:
@@ -134,13 +137,18 @@ def _in_the_way(blocked: OSError) -> str:
 
 def _end(line: str, code: int) -> NoReturn:
     if os.environ.get("H2A_TRACEBACK"):
-        traceback.print_exc()
+        remark(traceback.format_exc())
     _say(line)
     sys.exit(code)
 
 
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody expected, as Python shows it: its text may quote what others wrote."""
+    remark("".join(traceback.format_exception(kind, error, trace)).rstrip())
+
+
 def _say(text: str) -> None:
-    print("h2a:", " ".join(text.split()), file=sys.stderr)  # noqa: T201
+    remark(f"h2a: {' '.join(text.split())}")
 
 
 def _begin_again_in_utf8() -> None:

@@ -20,6 +20,7 @@ from h2a_curation.cli.options import (
     refuse_parquet_on_terminal,
     write_rows,
 )
+from h2a_curation.foundation.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +99,7 @@ def explain_tag(
     from h2a_curation.explain.tag_story import explain as sentences
 
     for line in sentences(_mined(lake, recipe, classes, leave_out_risks), tag):
-        typer.echo(line)
+        say(line)
 
 
 @explain.callback()

@@ -2,6 +2,8 @@
 
 import typer
 
+from h2a_curation.foundation.terminal import say
+
 app = typer.Typer(no_args_is_help=True, help="The person and face detectors of the extra `vision`.")
 
 
@@ -11,4 +13,4 @@ def fetch() -> None:
     from h2a_curation.models.weights import fetch_models, model_folder
 
     for file in fetch_models(model_folder()):
-        typer.echo(file)
+        say(str(file))

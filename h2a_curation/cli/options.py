@@ -132,13 +132,13 @@ def write_rows(table: "pa.Table", form: Format, out: Path | None, width: int | N
     """Write a table of rows to the file, else to standard output; as text it wraps at `width` columns."""
     from h2a_curation.catalog import render
     from h2a_curation.foundation.atomic_files import write_output
+    from h2a_curation.foundation.terminal import put
 
     content = render.as_bytes(table, form.value, width)
     if out is not None:
         write_output(out, content)
     else:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+        put(content)
 
 
 def with_options_of(**owners: "type[DataclassInstance]") -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -10,6 +10,7 @@ from h2a_curation.catalog.views import Catalog, connect
 from h2a_curation.explain import funnel
 from h2a_curation.explain.decision_diff import ChangedClip, Changes
 from h2a_curation.explain.work_left import WorkLeft, num_frames_to_embed
+from h2a_curation.foundation.screen import screen
 from h2a_curation.jobs.choice import Choice
 from h2a_curation.jobs.quickstart import Quickstart
 from h2a_curation.lake import layout
@@ -25,16 +26,16 @@ _COPY = "copy of an opted-out clip: by another account"
 
 def show_quickstart(done: Quickstart) -> None:
     """The summary of a quickstart."""
-    console = Console()
+    console = screen()
     console.print(_funnel(done.funnel))
     summary = done.summary
     if summary["precision"] is not None:
         console.print(
-            f"against the truth: precision [bold]{summary['precision']:.3f}[/], recall [bold]{summary['recall']:.3f}[/]"
+            f"against the truth: precision {summary['precision']:.3f}, recall {summary['recall']:.3f}"
             f" ({summary['num_kept']} kept, {summary['num_wanted']} wanted)"
         )
     for clip in summary.get("clips", []):
-        console.print(f"  {'kept' if clip['keep'] else 'gone':<5} {clip['file']:<28} {clip['reason']}", markup=False)
+        console.print(f"  {'kept' if clip['keep'] else 'gone':<5} {clip['file']:<28} {clip['reason']}")
     trained = summary["pretrain"]
     console.print(
         f"pretraining: {trained['num_steps']} steps in {trained['wall_s']:.0f} s, held-out loss"
@@ -42,32 +43,29 @@ def show_quickstart(done: Quickstart) -> None:
     )
     console.print(f"{sum(summary['seconds'].values()):.0f} s in all: " + _seconds(summary["seconds"]))
     for note in done.notes:
-        console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
+        console.print(f"note: {note}", style="yellow")
     for name, path in done.paths.items():
-        console.print(f"{name:<11} {path}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{name:<11} {path}", soft_wrap=True)
 
 
 def show_build(built: Built, decided: Catalog, lake: Path) -> None:
     """The summary of a build."""
-    console = Console()
+    console = screen()
     console.print(_funnel(funnel.funnel(decided)))
     console.print(f"{sum(built.seconds.values()):.0f} s in all: " + _seconds(built.seconds))
     if num_copies := decided.query("FROM reupload").num_rows:
-        console.print(
-            f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow", markup=False
-        )
+        console.print(f"{num_copies} kept clips are each a {_COPY}; `h2a decide` shows them", style="yellow")
     if logs := sorted(lake.glob(layout.EVERY_LOG)):
         said = f"errors that nobody expected are rows; their traces are in {', '.join(map(str, logs))}"
-        console.print(said, style="yellow", markup=False, soft_wrap=True)
+        console.print(said, style="yellow", soft_wrap=True)
     if num_changed := _num_changed(decided):
         console.print(
             f"{num_changed} listed posts say something else than when they were first listed, and stay as they were:"
             " give such a row another post_id to have it judged anew",
             style="yellow",
-            markup=False,
         )
     path = lake / layout.version(built.version)
-    console.print(f"version {built.version} in {path}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"version {built.version} in {path}", soft_wrap=True)
 
 
 def _num_changed(decided: Catalog) -> int:
@@ -78,7 +76,7 @@ def _num_changed(decided: Catalog) -> int:
 
 def show_work_left(left: Sequence[WorkLeft], recipe: Recipe) -> None:
     """What a build would measure of the files that are there, and what that costs."""
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = screen()
     if not left:
         console.print("every file that came is measured: a build asks for what its rounds leave, decides and publishes")
         return
@@ -100,7 +98,7 @@ def show_left_out(recipe: Recipe) -> None:
     """Say how many classes the recipe or the command line leaves out for their risks; nothing where none."""
     if recipe.left_out:
         every = len(recipe.left_out) + len(recipe.action_classes)
-        Console(markup=False, highlight=False).print(
+        screen().print(
             f"{len(recipe.left_out)} of {every} classes are left out: they carry {' or '.join(recipe.leave_out_risks)}"
         )
 
@@ -109,12 +107,12 @@ def show_taken(said: Choice, taken: Choice) -> None:
     """Say what a command takes from the lake's last build; nothing where it was told all itself."""
     if taken != said:
         words = f"as the lake's last build: {taken.in_words()}"
-        Console(markup=False, highlight=False, emoji=False).print(words, soft_wrap=True)
+        screen().print(words, soft_wrap=True)
 
 
 def show_mined(rounds: RoundRange, lake: Path) -> None:
     """Show what each round of mining brought, and what comes next."""
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = screen()
     table = Table("round", "pages", "new posts", "files", "tags learnt, paused, retired", box=None)
     for r in funnel.rounds(connect(lake), is_decided=False):
         tags = [f"+#{tag}" for tag in r.tags_learnt] + [f"#{tag} {state}" for tag, state in r.tags_changed]
@@ -130,7 +128,7 @@ def show_mined(rounds: RoundRange, lake: Path) -> None:
 
 def show_changes(changes: Changes) -> None:
     """Which clips come and go, and why."""
-    console = Console(markup=False, highlight=False)
+    console = screen()
     if changes.before is None:
         console.print("the first decision on this lake")
     for title, why, clips in (("come", "was rejected by", changes.come), ("go", "is rejected by", changes.go)):

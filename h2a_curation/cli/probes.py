@@ -17,6 +17,7 @@ from h2a_curation.cli.options import (
     StrideOption,
     ViewsAtOnceOption,
 )
+from h2a_curation.foundation.terminal import say
 
 if TYPE_CHECKING:
     from h2a_curation.jobs.evaluate import Task
@@ -62,9 +63,7 @@ def features(
     )
     means = Means(device=device, dtype=dtype.value, workers=workers, views_at_once=views_at_once)
     folder = out or Path("build") / "features" / f"{version or Path(task or '').stem}-{source.stem}"
-    done = make_features(
-        asked, source, folder, looked, means, read_facts(facts or []), told_progress("features"), typer.echo
-    )
+    done = make_features(asked, source, folder, looked, means, read_facts(facts or []), told_progress("features"), say)
     if done is not None:
         _show_features(done)
 
@@ -94,14 +93,14 @@ def _show_features(done: "FeaturesMade") -> None:
     for split, num in done.num_rows.items():
         num_lost = sum(row.split == split for row in done.lost)
         said = f", of which {num_lost} could not be seen and have no vector" if num_lost else ""
-        typer.echo(f"{done.settings.data} {split}: {num} rows of {done.settings.width} numbers{said}")
+        say(f"{done.settings.data} {split}: {num} rows of {done.settings.width} numbers{said}")
     for row in done.lost[:SHOWN]:
-        typer.echo(f"{row.status} in {row.split}: {row.path}: {row.reason}")
+        say(f"{row.status} in {row.split}: {row.path}: {row.reason}")
     if len(done.lost) > SHOWN:
-        typer.echo(f"and {len(done.lost) - SHOWN} more")
+        say(f"and {len(done.lost) - SHOWN} more")
     for note in done.notes:
-        typer.echo(note)
-    typer.echo(f"features {done.file}")
+        say(note)
+    say(f"features {done.file}")
 
 
 def probe(
@@ -129,15 +128,15 @@ def probe(
         temperature=temperature,
     )  # fmt: skip
     done = probed(asked, out, device)
-    typer.echo(f"learnt from {done.learnt}")
+    say(f"learnt from {done.learnt}")
     for name, of_split in done.figures.items():
         told = ", ".join(f"{key} {value:g}" for key, value in done.settings[name].items() if key != "converged")
-        typer.echo(f"{name}: {told.replace('_', ' ')}")
+        say(f"{name}: {told.replace('_', ' ')}")
         for tested, one in of_split.items():
             show_figures(f"{name} {tested}", one)
     for note in done.notes:
-        typer.echo(note)
-    typer.echo(f"rows and summary in {done.out}")
+        say(note)
+    say(f"rows and summary in {done.out}")
 
 
 def predict(
@@ -162,18 +161,16 @@ def predict(
 
     def each(one: "TimedAnswers") -> None:
         if not as_json:
-            typer.echo(f"{one.start_s:8.2f} to {one.end_s:.2f} s  {_in_words(one.top)}")
+            say(f"{one.start_s:8.2f} to {one.end_s:.2f} s  {_in_words(one.top)}")
 
     means = Means(device=device, dtype=dtype.value)
     done = predicted(video, source, task, stride, means, read_facts(facts or []), each)
     if as_json:
-        typer.echo(
-            dumps({"video": str(video), "checkpoint": str(source), **asdict(done)}, indent=2, ensure_ascii=False)
-        )
+        say(dumps({"video": str(video), "checkpoint": str(source), **asdict(done)}, indent=2, ensure_ascii=False))
     else:
-        typer.echo(f"whole video  {_in_words(done.whole)}")
+        say(f"whole video  {_in_words(done.whole)}")
         for note in done.notes:
-            typer.echo(note)
+            say(note)
 
 
 def _in_words(top: "list[Answer]") -> str:

@@ -28,12 +28,11 @@ def try_video(
     settings: SetOption = None,
 ) -> None:
     """Print every measurement and verdict of one video. Nothing is kept."""
-    from rich.console import Console
-
     from h2a_curation.explain.try_video import trial
+    from h2a_curation.foundation.screen import screen
     from h2a_curation.jobs.choice import Choice
 
-    console = Console(markup=False, highlight=False)
+    console = screen()
     said = Choice.said(
         recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
         settings=settings,
@@ -48,11 +47,12 @@ def trace(
     recipe: DecisionOption = None,
 ) -> None:
     """Say at which stage each known positive was lost: not listed, not fetched, rejected by what."""
-    from rich.console import Console
     from rich.table import Table
 
     from h2a_curation.cli.catalog import needed_decision
     from h2a_curation.explain.trace import trace as trace_all
+    from h2a_curation.foundation.screen import screen
+    from h2a_curation.foundation.secret_text import hidden
     from h2a_curation.lake.lake import find
 
     found = find(lake)
@@ -60,8 +60,8 @@ def trace(
     table = Table("post", "class", "stage", "what happened", box=None)
     lost: dict[str, int] = {}
     for fate in trace_all(found, known_good, decision):
-        table.add_row(fate.post, fate.class_id, fate.stage, fate.what)
+        table.add_row(hidden(fate.post), fate.class_id, fate.stage, fate.what)
         lost[fate.stage] = lost.get(fate.stage, 0) + 1
-    console = Console(markup=False, highlight=False)
+    console = screen()
     console.print(table)
     console.print(", ".join(f"{n} {stage}" for stage, n in sorted(lost.items(), key=lambda item: -item[1])))

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from h2a_curation.explain.tag_history import TagHistory
 from h2a_curation.explain.tag_story import round_lines
+from h2a_curation.foundation.screen import screen
 
 _MOST_SHOWN = 200
 _MOST_CLASSES = 3
@@ -23,7 +23,7 @@ def show_tags(found: Sequence[TagHistory]) -> None:
         table.add_row(
             f"#{t.tag}", t.source, _classes(t), _origin(t), _state(t), *counts, _belief(t), *_visits(t)[: len(again)]
         )
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = screen()
     console.print(table)
     if len(found) > _MOST_SHOWN:
         console.print(f"... {len(found) - _MOST_SHOWN} more: name a --class, or take --format csv")
@@ -31,7 +31,7 @@ def show_tags(found: Sequence[TagHistory]) -> None:
 
 def show_histories(found: Sequence[TagHistory]) -> None:
     """Each tag with what happened to it, round by round."""
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = screen(soft_wrap=True)
     for t in found:
         console.print(
             f"#{t.tag}  {t.source}, {_origin(t)}, {_state(t)}: {t.total('num_pages')} pages, {t.total('num_new')} new"

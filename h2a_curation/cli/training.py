@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from h2a_curation.cli.options import FactsOption, OwnPresetOption, TrainingRecipeOption, TrainingSetOption
+from h2a_curation.foundation.terminal import say
 from h2a_curation.videomae.hardware.plan import DEVICES, PAPER_CLIPS, Plan, Work, known_device
 from h2a_curation.videomae.hardware.plan import plan as on_paper
 from h2a_curation.videomae.hardware.plan_evaluation import EvaluationPlan, known_test, plan_evaluation
@@ -28,10 +29,10 @@ def convert(
     config = done.config
     shown = {"width": config.width, "depth": config.depth, **{f: getattr(config, f) for f in TRACELESS}}
     known = ", ".join(f"{field} {value}" for field, value in shown.items() if value and field not in done.untold)
-    typer.echo(f"read {source}: {done.layout}")
-    typer.echo(f"wrote {done.target}: {done.num_parameters:,} weights of {done.kind}, {known}")
+    say(f"read {source}: {done.layout}")
+    say(f"wrote {done.target}: {done.num_parameters:,} weights of {done.kind}, {known}")
     if done.left_out:
-        typer.echo(f"left out {', '.join(done.left_out)}")
+        say(f"left out {', '.join(done.left_out)}")
 
 
 def export_model(
@@ -48,14 +49,14 @@ def export_model(
     from h2a_curation.jobs.export_model import export_model as exported
 
     done = exported(run, out or Path("build") / "models" / run.name, licence=licence, name=name, best=best)
-    typer.echo(f"{done.checkpoint}: {done.weights.num_parameters:,} weights of {done.weights.kind}")
+    say(f"{done.checkpoint}: {done.weights.num_parameters:,} weights of {done.weights.kind}")
     for form in done.weights.forms:
         difference = f"as the checkpoint, within {form.largest_difference:.2g}"
-        typer.echo(f"{done.folder / form.name}: {difference}; for {form.loaded_by}")
+        say(f"{done.folder / form.name}: {difference}; for {form.loaded_by}")
     for reason in done.weights.missing:
-        typer.echo(f"no form for transformers: {reason}")
+        say(f"no form for transformers: {reason}")
     tested = "; ".join(f"top-1 on {row.on} {row.top1}" for row in done.card.results)
-    typer.echo(f"card {done.folder / 'README.md'}, with {tested or 'no result of a test'}")
+    say(f"card {done.folder / 'README.md'}, with {tested or 'no result of a test'}")
 
 
 def release(
@@ -77,8 +78,8 @@ def release(
     done = released(named, out, licence=licence)
     for model in done.models:
         tested = "; ".join(f"top-1 on {row.on} {row.top1}" for row in model.card.results)
-        typer.echo(f"{model.folder.name}: {model.weights.num_parameters:,} weights, {tested or 'not tested'}")
-    typer.echo(f"{done.folder}: {done.num_files} files, {done.num_bytes / 1e6:,.1f} MB, all read back")
+        say(f"{model.folder.name}: {model.weights.num_parameters:,} weights, {tested or 'not tested'}")
+    say(f"{done.folder}: {done.num_files} files, {done.num_bytes / 1e6:,.1f} MB, all read back")
 
 
 def plan(
@@ -133,7 +134,7 @@ def plan(
         )  # fmt: skip
         asked = {"task": task, "preset": chosen.name, "gpus": gpus, "gpu": gpu, "mfu": mfu, "cores": cores}
         if as_json:
-            typer.echo(dumps({**asked, **asdict(tested)}, indent=2))
+            say(dumps({**asked, **asdict(tested)}, indent=2))
         else:
             _show_evaluation(tested, f"{chosen.name} on {task}, {gpus} x {gpu}, {chosen.recipe.dtype}")
         return
@@ -149,14 +150,14 @@ def plan(
     )
     if as_json:
         asked = {"preset": name, "gpus": gpus, "gpu": gpu, "clips": num_clips, "mfu": mfu, "cores": cores}
-        typer.echo(dumps({**asked, **asdict(made)}, indent=2))
+        say(dumps({**asked, **asdict(made)}, indent=2))
         return
     _show(made, f"{name} on {gpus} x {gpu}, {work.recipe.batch_clips} clips x {work.recipe.views} views a step")
 
 
 def _show_evaluation(made: EvaluationPlan, title: str) -> None:
     gib = 2**30
-    typer.echo(title)
+    say(title)
     fitting = f"--views-at-once {made.views_at_once}" if made.views_at_once else "not even one view fits"
     if made.views_at_once == made.num_views:
         fitting = "all views of a video fit at once"
@@ -174,7 +175,7 @@ def _show_evaluation(made: EvaluationPlan, title: str) -> None:
     if made.cost is not None:
         rows["cost"] = f"{made.cost:,.2f}"
     for name, text in rows.items():
-        typer.echo(f"{name:<18} {text}")
+        say(f"{name:<18} {text}")
 
 
 def _loading(made: Plan) -> str:
@@ -187,11 +188,12 @@ def _loading(made: Plan) -> str:
 
 
 def _show(made: Plan, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from h2a_curation.foundation.screen import screen
+
     gib = 2**30
-    console = Console(highlight=False)
+    console = screen()
     table = Table("", "parallel", "recompute", title=title, title_justify="left", box=None)
     for column in ("GiB of state", "GiB a clip", "clips at a time", "GiB in all"):
         table.add_column(column, justify="right")
@@ -221,6 +223,6 @@ def _show(made: Plan, title: str) -> None:
         rows["options"] = f"--parallel {made.chosen.parallel} --micro-clips {made.chosen.micro_clips}"
         rows["passes"] = f"{made.num_micro_steps} on each device for a step"
     for name, text in rows.items():
-        console.print(f"{name:<18} {text}", markup=False, soft_wrap=True)
+        console.print(f"{name:<18} {text}", soft_wrap=True)
     if made.chosen is None:
         console.print("not even one clip fits on a device: take more devices, or larger ones", style="yellow")

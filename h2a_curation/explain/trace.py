@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.foundation.csv_text import cell_text
+from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.lake import decisions
 from h2a_curation.lake.lake import Lake
 from h2a_curation.sources import address
@@ -72,11 +74,11 @@ def _joined(decided: Catalog, known: list[tuple[str, str]]) -> list[dict[str, An
             "number": pa.array(range(len(known)), pa.int64()),
             "post": pa.array(posts, pa.string()),
             "class_id": pa.array(class_ids, pa.string()),
-            "key": pa.array([address.read(post).key for post in posts], pa.string()),
+            "key": pa.array([address.read(shareable(post)).key for post in posts], pa.string()),
         }
     )
     listed = decided.query(_ADDRESSES)
-    keys = pa.array([address.read(url).key for url in listed["url"].to_pylist()], pa.string())
+    keys = pa.array([address.read(shareable(url)).key for url in listed["url"].to_pylist()], pa.string())
     addressed = pa.table({"post_id": listed["post_id"], "key": keys})
     rows: list[dict[str, Any]] = decided.query(_FATES, {"known": table, "addressed": addressed}).to_pylist()
     return rows
@@ -126,7 +128,8 @@ def _known(file: Path) -> list[tuple[str, str]]:
     column = next((c for c in ("post_id", "url") if c in table.columns), None)
     if column is None or "class" not in table.columns:
         raise ValueError(f"{file}: needs the columns class and url or post_id; it has {', '.join(table.columns)}")
-    known = list(zip(table[column].str.strip(), table["class"].str.strip(), strict=True))
+    said = ([cell_text(cell.strip()) for cell in table[name]] for name in (column, "class"))
+    known = list(zip(*said, strict=True))
     for number, (post, class_id) in enumerate(known, start=2):
         if not post or not class_id:
             raise ValueError(f"{file}:{number}: {column} and class must not be empty")

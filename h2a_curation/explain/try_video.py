@@ -69,7 +69,7 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
         csv.writer(file).writerows([["url"], [url]])
     source = _downloads(recipe.source, table)
     recipe = dataclasses.replace(recipe, source=source)
-    lake = lakes.create(folder / "lake")
+    lake = lakes.create(folder / "lake", hides_people=False)  # it is gone at the end
     return build.Job(lake=lake, recipe=recipe, run=run_inline, progress=_silent, models=work.models_of(recipe))
 
 

@@ -1,6 +1,7 @@
-"""Text of files that other programs wrote: UTF-8, or what a byte order mark says."""
+"""Text of others: of files, in UTF-8 or what a byte order mark says, and as a person may safely be shown it."""
 
 import codecs
+import re
 from pathlib import Path
 
 _MARKS = (
@@ -10,6 +11,36 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UNSEEN = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1: a terminal obeys them
+    # What has no width, or turns the text after it round.
+    "\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\ud800-\udfff]"  # bytes of a file's name that are no UTF-8
+    "|(?<![^\0-\u02ff])[\u200c\u200d]"  # joiners, but those between letters that join and in emoji
+)
+"""What a reader does not see, or does not see where it stands."""
+
+
+def visible(text: str) -> str:
+    """The text with each character that is not seen as its escape; tabs, newlines and all letters stay.
+
+    Captions, ids, addresses, names of files and errors come from others: a terminal would obey what they hold.
+
+    >>> visible("a\\x1b[2Jb"), visible("exe\\u202e4pm.")
+    ('a\\\\x1b[2Jb', 'exe\\\\u202e4pm.')
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def visible_json(text: str) -> str:
+    """The same for JSON, by the escapes of its own: who reads it gets the text as it was."""
+    return _UNSEEN.sub(lambda found: _in_units(found[0]), text)
+
+
+def _in_units(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return f"\\u{units[:4]}" + (f"\\u{units[4:]}" if len(units) > 4 else "")
 
 
 def encoding_of(start: bytes) -> str:

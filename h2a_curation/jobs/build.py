@@ -2,12 +2,12 @@
 
 import dataclasses
 import difflib
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from h2a_curation.executors.local import local_executor
+from h2a_curation.foundation.terminal import remark
 from h2a_curation.jobs.choice import Choice, remember
 from h2a_curation.jobs.progress import shown
 from h2a_curation.lake import lake as lakes
@@ -32,7 +32,7 @@ def run(
     """Build on this machine, with `workers` processes (0: one a core). The lake remembers the choice of the recipe."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         _check(ready)
-        made = lakes.create(lake, ready.salt)
+        made = lakes.create(lake, hides_people=not ready.source.is_invented)
         if choice is not None:
             remember(made, choice)
         return building.build(made, ready, executor, progress, version, rounds)
@@ -49,7 +49,7 @@ def mine(
     """Mine, fetch and measure as `run` does, without a decision or a version; returns the rounds done by now."""
     with reachable(recipe) as ready, local_executor(workers, ready.lanes) as executor, shown() as progress:
         _check(ready)
-        made = lakes.create(lake, ready.salt)
+        made = lakes.create(lake, hides_people=not ready.source.is_invented)
         if choice is not None:
             remember(made, choice)
         job = building.Job(lake=made, recipe=ready, run=executor, progress=progress, models=models_of(ready))
@@ -61,8 +61,8 @@ def _check(recipe: Recipe) -> None:
     source = source_of(recipe)
     source.check()
     check_at_hand(recipe.embed.model, recipe.embed.pretrained)
-    for remark in [*source.remarks(), *_unknown_classes(source.named_classes(), recipe)]:
-        sys.stderr.write(f"left out: {remark}\n")
+    for said in [*source.remarks(), *_unknown_classes(source.named_classes(), recipe)]:
+        remark(f"left out: {said}")
 
 
 def _unknown_classes(named: Mapping[str, int], recipe: Recipe) -> list[str]:

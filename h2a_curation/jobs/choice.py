@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.secret_text import HIDDEN, hidden
 from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
 from h2a_curation.recipes import EmbedRules, Recipe, load, names
@@ -78,7 +79,7 @@ class Choice:
         }
         said = [str(self.table)] if self.table else []
         said += [f"--{option} {value}" for option, values in options.items() for value in values if value is not None]
-        return " ".join(said)
+        return hidden(" ".join(said))
 
 
 def of_lake(lake: Lake, said: Choice) -> Choice:
@@ -90,6 +91,13 @@ def of_lake(lake: Lake, said: Choice) -> Choice:
     if said.recipe is not None or said.table is not None:
         return said
     last = _remembered(lake)
+    given = {setting.partition("=")[0] for setting in said.settings}
+    for setting in last.settings:
+        if HIDDEN in setting and setting.partition("=")[0] not in given:
+            raise ValueError(
+                f"the lake's last build was told a secret, which no lake keeps: give --set {setting} again, with what"
+                f" stood at {HIDDEN}"
+            )
     return replace(
         last,
         classes=said.classes or last.classes,
@@ -109,6 +117,8 @@ def at(folder: Path, said: Choice) -> Choice:
 def remember(lake: Lake, choice: Choice) -> None:
     """Keep the choice for the next command on this lake."""
     told = {key: value for key, value in asdict(choice).items() if value}
+    if choice.settings:
+        told["settings"] = [hidden(setting) for setting in choice.settings]
     for key in ("table", "classes"):
         if key in told:
             told[key] = os.path.relpath(told[key], lake.path)

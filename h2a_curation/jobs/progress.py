@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from h2a_curation.foundation.terminal import remark
 from h2a_curation.pipeline.build import Progress
 
 _WORDS = {
@@ -62,12 +63,13 @@ def _drawn() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _line
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
+    from h2a_curation.foundation.screen import screen
+
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=screen(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def bar(step: str, done: int, total: int) -> None:
@@ -82,5 +84,4 @@ def _drawn() -> Iterator[Progress]:
 
 def _line(step: str, done: int, total: int) -> None:
     if done in (0, total) or done * 10 // total != (done - 1) * 10 // total:
-        sys.stderr.write(f"{_WORDS.get(step, step)}: {done} of {total}\n")
-        sys.stderr.flush()
+        remark(f"{_WORDS.get(step, step)}: {done} of {total}")

@@ -120,7 +120,7 @@ class _Finished:
 
 
 def _build(out: Path, recipe: Recipe, workers: int) -> tuple[Lake, Built]:
-    lake = lakes.create(out / "lake", recipe.salt)
+    lake = lakes.create(out / "lake", hides_people=not recipe.source.is_invented)
     with local_executor(workers, recipe.lanes) as executor, shown() as progress:
         return lake, build(lake, recipe, executor, progress)
 

@@ -1,6 +1,6 @@
 """Where everything lies in a lake. No other room knows the names of a lake's folders and files.
 
-    lake.json                           format, salt of the pseudonyms
+    lake.json                           format, and which salt the pseudonyms are made with (`salts`)
     recipe.json                         how the last build named its recipe
     parts/STAGE/PART/TABLE.parquet      facts: one folder is one commit
     media/AA/SHA256                     fetched files, by content

@@ -19,6 +19,7 @@ from h2a_curation.acquire.fetch import fetch_post, try_post
 from h2a_curation.acquire.listing import Listed, Search, list_pages
 from h2a_curation.acquire.retry import with_retries
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.lake import log
 from h2a_curation.lake.lake import Lake
 from h2a_curation.pipeline.items import asked
@@ -65,6 +66,7 @@ class Listing:
 
 def mine(lake: Lake, recipe: Recipe, source: GuardedSource, tags: Sequence[str], round_no: int) -> Iterator[Committed]:
     """List what is left of the pages that the round's plan grants to these tags; FetchError where the lane stopped."""
+    lake.check_salt()  # or pages that came would be lost for want of a pseudonym
     facts = connect(lake.path)
     name = _attempt(facts, "request", "tag", tags, round_no)
     of_round = map_reduce(listings(facts, round_no), lambda listing: listing.tag)
@@ -90,6 +92,7 @@ def fetch(
     lake: Lake, recipe: Recipe, source: GuardedSource, post_ids: Sequence[str], round_no: int
 ) -> Iterator[Committed]:
     """Fetch the files of these posts, but for those that have one; FetchError where the lane stopped."""
+    lake.check_salt()
     facts = connect(lake.path)
     name = _attempt(facts, "media", "post_id", post_ids, round_no)
     lane = Lane[schemas.Media](source.file_breaker, _canary(lake, recipe, source))
@@ -102,7 +105,7 @@ def fetch(
                 media = fetch_post(post, round_no, get, lake.path, clock=_now, sleep=time.sleep, rules=recipe.fetch)
                 known.add(post.url, media)
                 handle = None if media.handle is None else lake.pseudonym(media.handle)
-                lane.add(replace(media, handle=handle), media.outcome)
+                lane.add(replace(media, handle=handle, alias=shareable(media.alias)), media.outcome)
     except FetchError as error:
         stopped = error
     if lane.kept:
@@ -179,10 +182,11 @@ def _file_of(
     """The way to a post's file, which raises FetchError alone. What came by a short link is not fetched again."""
 
     def get(post: schemas.Post, target: Path) -> schemas.Post | None:
-        found = source.resolved(post)
+        given = source.whole(post)
+        found = source.resolved(given)
         if not known.copy(found.url, target):
             source.fetch(found, target)
-        return None if found is post else found
+        return None if found is given else found
 
     return asked(lake.path, "fetch", get, lambda post, _: f"{post.post_id} {post.url}")
 

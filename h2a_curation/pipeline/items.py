@@ -14,6 +14,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, LaneStopped
 from h2a_curation.foundation.machine import is_of_machine
+from h2a_curation.foundation.secret_text import hidden
 from h2a_curation.lake import layout, log, parts
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Watch:
             self._num_of_kind[kind] += 1
             num_alike, num_of_kind = self._num_alike, self._num_of_kind[kind]
         log.note(self._lake, self._stage, item, error, trace=num_of_kind <= _TRACES_OF_A_KIND)
-        said = " ".join(f"{kind}: {error}".split())[:500]
+        said = " ".join(hidden(f"{kind}: {error}").split())[:500]
         if num_alike >= MANY_ALIKE:
             self.went_well()  # who mends it in this process begins anew
             raise StageBroken(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from h2a_curation.catalog.views import Catalog
+from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.lake.lake import Lake
 from h2a_curation.publish import pack
 from h2a_curation.publish.version import next_name, same_as, version_names, write_version
@@ -49,7 +50,8 @@ def publish(
         lake.path,
         name,
         members=members,
-        lineage=[Lineage(**row) for row in decided.query(_LINEAGE).to_pylist()],
+        # Rows of before secrets were taken out of addresses may hold some.
+        lineage=[Lineage(**row | {"url": shareable(row["url"])}) for row in decided.query(_LINEAGE).to_pylist()],
         decision=decision,
         recipe=recipe.text,
         labels={c.id: c.label for c in recipe.action_classes},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from h2a_curation.acquire.breaker import Breaker
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.foundation.secret_text import remember_address, shareable, with_shareable_addresses
 from h2a_curation.sources import address
 from h2a_curation.sources.base import Page, Source
 from h2a_curation.sources.politeness.opt_out import OptOuts
@@ -41,6 +42,8 @@ class GuardedSource:
         self._short_links = short_links
         self._canary_url = canary_url
         self._clock = clock
+        self._with_secrets: dict[str, str] = {}
+        """Addresses that were listed with a login, token or signature, by post: they are for asking, and for no row."""
 
     @property
     def name(self) -> str:
@@ -72,7 +75,7 @@ class GuardedSource:
             if isinstance(reason, Exception):
                 errors.append(reason)
             elif not reason:
-                kept[post.post_id] = _addressed(post)
+                kept[post.post_id] = self._addressed(post)
         odd = Counter(page.odd) + Counter(unreadable=len(errors))
         return replace(page, posts=list(kept.values()), odd=odd, errors=[*page.errors, *errors])
 
@@ -94,6 +97,17 @@ class GuardedSource:
             return self._opt_outs.reason(post)
         except Exception as error:  # noqa: BLE001  # what cannot be judged is not asked for
             return error
+
+    def whole(self, post: Post) -> Post:
+        """The post with the address as it was listed: rows have it without login, token and signature.
+
+        What this process listed is remembered, and a table is read again. The post itself where nobody knows more.
+        """
+        told: Callable[[str], str | None] = getattr(self._lists, "listed_url", lambda post_id: None)
+        url = self._with_secrets.get(post.post_id) or told(post.post_id) or post.url
+        remember_address(url)
+        is_another = url == post.url or shareable(url) != shareable(post.url)
+        return post if is_another else replace(post, url=url)
 
     def resolved(self, post: Post) -> Post:
         """The post with the address to which its short link leads, and the creator's name in it as `handle`.
@@ -141,11 +155,21 @@ class GuardedSource:
             seen_at=self._clock(),
         )
 
-
-def _addressed(post: Post) -> Post:
-    """The post with its address in the one form, and who made it as its creator, or beside another name of theirs."""
-    given = address.read(post.url)
-    handle = post.handle or given.handle
-    creator = post.creator or handle
-    is_other = handle is not None and creator is not None and creator.removeprefix("@").lower() != handle
-    return replace(post, url=given.url, creator=creator, handle=handle if is_other else None)
+    def _addressed(self, post: Post) -> Post:
+        """The post as it may be kept: its address in the one form and without secrets, and who made it as its creator,
+        or beside another name of theirs.
+        """
+        given = address.read(post.url)
+        handle = post.handle or given.handle
+        creator = post.creator or handle
+        is_other = handle is not None and creator is not None and creator.removeprefix("@").lower() != handle
+        url = shareable(given.url)
+        if url != given.url:
+            self._with_secrets[post.post_id] = given.url
+        return replace(
+            post,
+            url=url,
+            caption=with_shareable_addresses(post.caption),
+            creator=creator,
+            handle=handle if is_other else None,
+        )

@@ -20,6 +20,7 @@ from curl_cffi.requests.exceptions import RequestException, Timeout
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.foundation.secret_text import remember, secrets_in
 from h2a_curation.sources.politeness.pace import Pace, Seat, host_of
 from h2a_curation.sources.politeness.retry_after import retry_after_s
 
@@ -138,6 +139,7 @@ class HttpClient:
 
         `may_ask(url)` is asked before each GET and each of its redirects; where it says no, nobody is asked.
         """
+        remember(*secrets_in(proxy or ""))
         self._may_ask = may_ask
         self._pace = pace
         self._limits = limits

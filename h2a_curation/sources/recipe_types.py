@@ -33,7 +33,8 @@ def _proxy_address(address: str) -> str:
     except ValueError:
         is_known = False
     if address and (not is_known or re.search(r"[\s\x00-\x1f\x7f]", address)):
-        raise ValueError(f"{address!r} is no proxy: give {', '.join(_PROXY_SCHEMES)}, then ://HOST:PORT")
+        shown = address.rpartition("@")[2]  # before it stands a password
+        raise ValueError(f"{shown!r} is no proxy: give {', '.join(_PROXY_SCHEMES)}, then ://HOST:PORT")
     return address
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.foundation.plain_text import encoding_of_file, not_text, read_text
 
 MAX_ROWS = 2_000_000
@@ -93,7 +94,7 @@ def _csv(file: Path) -> Rows:
                     f"{file}, line {line}: more cells than the header has columns;"
                     f" put quotes around what contains a {delimiter!r}"
                 )
-            yield Row(f"line {line}", dict(zip(columns, cells, strict=False)))
+            yield Row(f"line {line}", dict(zip(columns, map(cell_text, cells), strict=False)))
 
     return Rows(columns, read)
 

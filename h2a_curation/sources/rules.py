@@ -17,6 +17,9 @@ from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, Extractor
 _FOR_ALL = frozenset({"kind", "fetch_with", "canary", "canary_after", "opt_out", "honour_opt_out", "world"})
 """What is the same for every kind: `open_source`, GuardedSource or the command sees to it, and no source's class."""
 
+_SAMPLE_WORLD = "h2a-sample:"
+"""The scheme of the sample site, which yt-dlp's plugin of ours reads and no other."""
+
 
 def _settings(value: Any, info: ValidationInfo) -> KindSettings | None:
     """A recipe's `settings` as those of its `kind`, which stands before them; ValueError for what that does not take.
@@ -96,6 +99,12 @@ class SourceRules:
     def grows(self) -> bool:
         """Whether posts may come to a hashtag's listing that was read."""
         return self.by_tag and (self.settings is None or self.settings.grows)
+
+    @property
+    def is_invented(self) -> bool:
+        """Whether all that it lists and fetches is of a sample world, so that its creators are invented."""
+        own = [self.listing_url, self.post_url]
+        return bool(self.world) and self.fetch_with is None and all(url.startswith(_SAMPLE_WORLD) for url in own)
 
     def of_kind(self) -> Any:
         """The rules of the kind's own class. ValueError for what was set and is not taken, with the nearest that is."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
+from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.sources.base import Cost, Page, Source, SourceContext
 from h2a_curation.sources.content import of_table
 from h2a_curation.sources.recipe_types import PlainName
@@ -65,6 +66,11 @@ class TableOfUrls:
         self._downloads = _downloads(rules, context)
         self._content = of_table(rules.file) if rules.file.is_file() else ""  # before it is read: see `search`
         self._posts = read_posts(rules.file, rules.columns, self.name, context.clock())
+        self._with_secrets = {post.post_id: post.url for post in self._posts if shareable(post.url) != post.url}
+
+    def listed_url(self, post_id: str) -> str | None:
+        """The address of a post as the table has it, where that holds a login, token or signature."""
+        return self._with_secrets.get(post_id)
 
     def check(self) -> None:
         """ValueError where what downloads cannot work; the table was read when the source was made."""

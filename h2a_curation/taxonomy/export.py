@@ -1,7 +1,5 @@
 """Classes as others read them: JSON lines, CSV, a class file, or a page."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from h2a_curation.foundation.csv_text import csv_text
 from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass, GivenClass
 
 LIST_SEPARATOR = "|"
@@ -27,11 +26,7 @@ def as_jsonl(classes: Sequence[ActionClass]) -> str:
 
 def as_csv(classes: Sequence[ActionClass]) -> str:
     """One row a class, with COLUMNS; lists are joined by LIST_SEPARATOR. `h2a classes import` reads it back."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(c, column) for column in COLUMNS] for c in classes)
-    return text.getvalue()
+    return csv_text([COLUMNS, *([_cell(c, column) for column in COLUMNS] for c in classes)])
 
 
 def as_class_file(group: str, classes: Sequence[GivenClass | ActionClass]) -> str:

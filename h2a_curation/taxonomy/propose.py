@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.foundation.plain_text import read_text
 from h2a_curation.taxonomy.export import COLUMNS, LIST_SEPARATOR
 from h2a_curation.taxonomy.hashtags import normalise
@@ -120,7 +121,7 @@ def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
 def _of_row(row: Mapping[str, Any], where: str, shipped: Sequence[ActionClass]) -> Proposal:
     if None in row:
         raise ValueError(f"{where}: more cells than the header has columns; put quotes around what contains a ','")
-    cells = _with_number_as_label({key: (value or "").strip() for key, value in row.items() if key})
+    cells = _with_number_as_label({key: cell_text((value or "").strip()) for key, value in row.items() if key})
     tag = normalise(cells.pop("hashtag", "") or cells.pop("tag", ""))
     if not tag and not cells.get("id"):
         raise ValueError(f"{where}: neither a hashtag nor an id; give one")

@@ -1,8 +1,15 @@
+import csv
+import io
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from h2a_curation.audit.answers import import_answers
+from h2a_curation.audit.answers import import_answers, read_answers
+from h2a_curation.audit.pairs import Pair
+from h2a_curation.audit.sheet import sheet
 from h2a_curation.catalog.views import connect
 from tests import factories
 from tests.audit.small_audit import SmallAudit
@@ -93,3 +100,21 @@ def test_a_labeller_has_a_name_and_a_file_is_there(lake):
         bring(lake, "post_id,class_id,shows\n", labeller=" ")
     with pytest.raises(ValueError, match="there is no such file"):
         import_answers(lake / "none.csv", lake, {"deadlift"}, labeller="ann", now=lambda: factories.DAY)
+
+
+TRICKY = "'=+-@1.\r\n;,\"\u2028x"
+IDS = (st.text() | st.text(st.sampled_from(TRICKY))).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.tuples(IDS, IDS), min_size=1, max_size=5, unique=True), st.text())
+def test_a_sheet_that_comes_back_names_the_same_posts(tmp_path_factory, ids, words):
+    """Whatever posts are called: what the sheet guards from a spreadsheet is read as it was."""
+    same = {"probability": 0.5, "by_sight": False, "verdict": None, "shows": None, "media_id": "a" * 64}
+    pairs = [Pair(post_id=post_id, class_id=class_id, url=words, **same) for post_id, class_id in ids]
+    text, _ = sheet(pairs, {class_id: words for _, class_id in ids}, Path("lake"))
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    file = tmp_path_factory.getbasetemp() / "answers.csv"
+    with file.open("w", newline="", encoding="utf-8") as opened:  # as a spreadsheet saves it
+        csv.writer(opened).writerows([head, *([*row[:-1], "yes"] for row in rows)])
+    answers, num_unsure = read_answers(file, {p for p, _ in ids}, {c for _, c in ids})
+    assert (set(answers), num_unsure) == (set(ids), 0)

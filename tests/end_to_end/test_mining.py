@@ -102,7 +102,7 @@ def test_more_rounds_leave_earlier_plans_alone_and_get_their_share_of_pages_and_
 
 @pytest.mark.slow
 def test_rounds_one_by_one_are_the_rounds_of_one_build(mini, tmp_path, recipe):
-    lake = lakes.create(tmp_path / "lake", recipe.salt)
+    lake = lakes.create(tmp_path / "lake", hides_people=False)
     for num in range(1, recipe.mine.num_rounds + 1):
         assert mine(lake, recipe, "+1").until == num
     for table in (PLANS, PAGES, FILES):

@@ -121,7 +121,7 @@ def recipe():
 
 @pytest.fixture
 def undecided(tmp_path):
-    lake = lakes.create(tmp_path / "lake", "salt")
+    lake = lakes.create(tmp_path / "lake", hides_people=False)
     for stage, tables in FACTS.items():
         parts.commit(lake.path, stage, "a", {n: schemas.to_arrow(record, rows) for n, (record, rows) in tables.items()})
     return lake

@@ -59,7 +59,7 @@ class Nights:
         self.folder = folder
         (folder / "classes.yaml").write_text(yaml.safe_dump(CLASSES))
         (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE | source))
-        self.lake = lakes.create(folder / "lake", "salt")
+        self.lake = lakes.create(folder / "lake", hides_people=False)
         self.now = START
         monkeypatch.setattr(acquire, "_now", lambda: self.now)
 

@@ -112,7 +112,9 @@ def test_other_letters_need_no_utf8_locale(whole, tmp_path):
 def test_a_lake_that_many_begin_is_one(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         begun = list(pool.map(lambda _: lake.create(tmp_path / "lake"), range(64)))
-    assert {one.salt for one in begun} == {json.loads((tmp_path / "lake" / "lake.json").read_text())["salt"]}
+    salt_id = json.loads((tmp_path / "lake" / "lake.json").read_text())["salt_id"]
+    assert {one.salt_id for one in begun} == {salt_id}
+    assert len({one.pseudonym("anna") for one in begun}) == 1
 
 
 @situation(KIND, given="a build that was killed before lake.json was there", wanted="the same command begins it again")

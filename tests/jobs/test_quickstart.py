@@ -83,7 +83,7 @@ def test_real_clips_are_kept_when_a_person_acts_in_them(real, shared):
 @contextmanager
 def gathered(folder, recipe, lake, until=None):
     """A job of the recipe on this folder, whose round is over, or is as far as a step of the build."""
-    made = lakes.create(lake, recipe.salt)
+    made = lakes.create(lake, hides_people=not recipe.source.is_invented)
     with serve_clips(folder) as url, local_executor(1, recipe.lanes) as run:
         ready = at(recipe, url)
         job = building.Job(lake=made, recipe=ready, run=run, progress=lambda *_: None, models=models_of(ready))

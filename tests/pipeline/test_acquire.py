@@ -50,7 +50,7 @@ class World:
 
     def __init__(self, site, folder, **source):
         self.site = site
-        self.lake = lakes.create(folder / "lake", "salt")
+        self.lake = lakes.create(folder / "lake", hides_people=False)
         settings = {"name": "h2a", "listing_url": "h2a-sample:tag:{tag}", "page_size": 10, "min_interval_s": 0}
         rules = SourceRules(**settings | {"extractor_args": sample_platform(site)} | source)
         self.recipe = dataclasses.replace(MINI("sample-mini"), source=rules, fetch=QUICK)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.foundation.secret_text import remember
 from h2a_curation.sources.base import Cost
 from h2a_curation.sources.http import HttpClient, status_kind
 from h2a_curation.sources.tiktok_research.quota import DailyQuota
@@ -74,6 +75,7 @@ class TikTokApi:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
+        remember(credentials.key, credentials.secret)
         self._quota = quota
         self._client = client
         self._now_s = now_s
@@ -120,6 +122,7 @@ class TikTokApi:
             token, lasts_s = answer.said.get("access_token"), answer.said.get("expires_in")
             if not isinstance(token, str) or not token or not isinstance(lasts_s, int | float):
                 raise SourceChanged(f"TikTok's token answer has another shape: {sorted(answer.said)}")
+            remember(token)
             self._token, self._token_ends_s = token, self._now_s() + max(0.0, lasts_s - _RENEW_BEFORE_S)
             return token, Cost(num_requests=1, num_bytes=answer.num_bytes)
 
@@ -129,10 +132,7 @@ class TikTokApi:
                 self._token = ""
 
     def _ask(self, url: str, **request: Any) -> "_Answer":
-        try:
-            came = self._client.post(url, **request)
-        except FetchError as error:
-            raise FetchError(error.kind, self._safe(error.detail), error.retry_after_s) from None
+        came = self._client.post(url, **request)
         try:
             said = json.loads(came.body)
         except (ValueError, RecursionError):
@@ -149,12 +149,7 @@ class TikTokApi:
         kind = ERRORS.get(code) or _status_kind(answer.status)
         if kind is not ErrorKind.QUOTA and answer.retry_after_s:
             self._client.pause(self._base_url, answer.retry_after_s)
-        return FetchError(kind, self._safe(f"TikTok answers {answer.status} {code}: {message}"), answer.retry_after_s)
-
-    def _safe(self, text: str) -> str:
-        for secret in (self._credentials.key, self._credentials.secret, self._token):
-            text = text.replace(secret, "***") if secret else text
-        return text
+        return FetchError(kind, f"TikTok answers {answer.status} {code}: {message}", answer.retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)

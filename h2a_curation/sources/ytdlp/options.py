@@ -1,10 +1,12 @@
 """Options for yt-dlp's Python interface, from the two who give some: a recipe, and whoever runs the build."""
 
 import io
+import netrc
 import optparse
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,13 @@ from typing import Any
 from yt_dlp import parse_options
 from yt_dlp.networking.impersonate import ImpersonateTarget
 
-from h2a_curation.sources.ytdlp.recipe_options import OWN_OPTIONS, DownloadOptions, ExtractorArguments
+from h2a_curation.foundation.secret_text import is_secret_name, secrets_in
+from h2a_curation.sources.ytdlp.recipe_options import OWN_OPTIONS, PLAIN_HEADERS, DownloadOptions, ExtractorArguments
+
+_PASSWORDS = ("password", "videopassword", "ap_password", "twofactor", "client_certificate_password")
+_PROXIES = ("proxy", "geo_verification_proxy")
+_LEAST_CHARACTERS = 8
+"""What is shorter is a setting such as a client's name, or a cookie such as `en`, and no secret that could last."""
 
 
 def recipe_options(name: str, options: DownloadOptions) -> dict[str, Any]:
@@ -62,6 +70,24 @@ def check_cookies(name: str, params: dict[str, Any]) -> None:
     file = params.get("cookiefile")
     if file is not None and not Path(file).is_file():
         raise ValueError(f"source {name}: there is no cookiefile {file}; export one from your browser, or leave it out")
+
+
+def secrets_of(params: dict[str, Any]) -> list[str]:
+    """Passwords, cookies and tokens among the parameters, and in the files that they name."""
+    found = [params.get(name) for name in _PASSWORDS]
+    found += [secret for name in _PROXIES for secret in secrets_in(params.get(name) or "")]
+    found += [value for name, value in params.get("http_headers", {}).items() if name not in PLAIN_HEADERS]
+    for arguments in params.get("extractor_args", {}).values():
+        found += [value for name, values in arguments.items() if is_secret_name(name) for value in values]
+    if file := params.get("cookiefile"):
+        lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+        found += [line.rpartition("\t")[2] for line in lines if "\t" in line]
+    if params.get("usenetrc"):
+        with suppress(OSError, netrc.NetrcParseError):  # yt-dlp itself says what is wrong with it
+            place = Path(params.get("netrc_location") or Path.home()).expanduser()
+            logins = netrc.netrc(place / ".netrc" if place.is_dir() else place).hosts.values()
+            found += [password for _, _, password in logins]
+    return [secret for secret in found if secret and len(secret) >= _LEAST_CHARACTERS]
 
 
 def with_own_cookies(params: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from yt_dlp.utils import float_or_none, int_or_none
 
 from h2a_curation.acquire.errors import SourceChanged
+from h2a_curation.foundation.secret_text import hidden
 from h2a_curation.sources import address
 from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS, moment
 from h2a_curation.taxonomy import hashtags
@@ -27,6 +28,8 @@ def post_of(entry: Any, source: str, post_url: str, now: datetime) -> Post | Non
     if not isinstance(own_id, str | int) or not own_id or not (listed_url or post_url):
         raise SourceChanged(f"{source}: a listed entry has no id or no address: {sorted(map(str, entry))}"[:300])
     listed = address.read(str(listed_url or ""))
+    if hidden(str(own_id)) != str(own_id):  # an address's end, with its signature
+        own_id = address.made_id(str(own_id))
     return Post(
         post_id=f"{source}:{own_id}",
         source=source,

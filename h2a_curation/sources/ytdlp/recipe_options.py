@@ -16,7 +16,7 @@ from h2a_curation.sources.registry import nearest
 
 OWN_OPTIONS = "H2A_YTDLP_OPTIONS"
 """The environment variable with yt-dlp's own command line options, by whoever runs the build."""
-_HEADERS = ("Accept", "Accept-Language", "Referer", "User-Agent")
+PLAIN_HEADERS = ("Accept", "Accept-Language", "Referer", "User-Agent")
 _MIN_RATE_BYTES_S = 10_000
 _OWN = f"set ${OWN_OPTIONS} where the build runs (docs/sources.md)"
 
@@ -52,10 +52,10 @@ def _rate(bytes_s: float) -> float:
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:
     """Those that a browser sends on its own: others carry a login, or open doors that only they open."""
-    known = {name.lower() for name in _HEADERS}
+    known = {name.lower() for name in PLAIN_HEADERS}
     for name, value in headers.items():
         if name.lower() not in known:
-            raise ValueError(f"a recipe cannot set the header {name!r}{nearest(name, _HEADERS)}, or {_OWN}")
+            raise ValueError(f"a recipe cannot set the header {name!r}{nearest(name, PLAIN_HEADERS)}, or {_OWN}")
         if not (value.isprintable() and value.isascii()):
             raise ValueError(f"{name} is {value!r}; give printable ASCII without line breaks")
     return headers

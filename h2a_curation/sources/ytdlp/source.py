@@ -16,6 +16,7 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.utils import LazyList, PagedList, YoutubeDLError, int_or_none
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.foundation.secret_text import remember
 from h2a_curation.sources.base import PREFERRED_LINES, Cost, Page, SourceContext
 from h2a_curation.sources.politeness.addresses import wider
 from h2a_curation.sources.politeness.pace import host_of
@@ -29,6 +30,7 @@ from h2a_curation.sources.ytdlp.options import (
     joined_arguments,
     own_options,
     recipe_options,
+    secrets_of,
     with_own_cookies,
 )
 from h2a_curation.sources.ytdlp.rules import YtDlpRules
@@ -135,6 +137,7 @@ class YtDlp:
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
+            remember(*secrets_of(self._params))  # before anybody can repeat them
             client = self._of_thread.client = Client(with_own_cookies(self._params), self._pace)
         return client
 

@@ -27,7 +27,7 @@ def lake(tmp_path):
         "post": schemas.to_arrow(schemas.Post, posts),
         "hit": schemas.to_arrow(schemas.Hit, [factories.hit(p.post_id, rank=n) for n, p in enumerate(posts)]),
     }
-    made = lakes.create(tmp_path / "lake", "salt")
+    made = lakes.create(tmp_path / "lake", hides_people=False)
     parts.commit(made.path, "mine", "first", tables)
     return made
 
