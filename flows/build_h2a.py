@@ -38,19 +38,21 @@ def build_h2a(
     more_rounds: int = 0,
     leave_out_risks: list[str] | None = None,
     allow_private: bool = False,
+    files_from: str | None = None,
 ) -> str:
     """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
 
     `recipe`: a recipe's name or file. `more_rounds`: rounds of mining beyond those that are done; 0: what the recipe
     leaves. `leave_out_risks`: risk flags, such as minors, whose classes are left out. `allow_private`: fetch from hosts
-    of private networks too. A failed run goes on from its rows when it is run again, and its unfinished round is one of
-    them.
+    of private networks too. `files_from`: let a table name files below this folder too. A failed run goes on from its
+    rows when it is run again, and its unfinished round is one of them.
     """
     if more_rounds < 0:
         raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
     wanted = RoundsRequest(num=more_rounds, is_more=True) if more_rounds else None
     chosen = load(recipe, leave_out_risks=leave_out_risks or ())
-    chosen = replace(chosen, permissions=Permissions(allow_private=allow_private))
+    permissions = Permissions(allow_private=allow_private, files_from=Path(files_from) if files_from else None)
+    chosen = replace(chosen, permissions=permissions)
     logger = get_run_logger()
 
     def progress(step: str, done: int, total: int) -> None:

@@ -71,6 +71,10 @@ class SourceContext:
         """Which hosts may be connected to."""
         return Reach.of_user(allow_private=self.permissions.allow_private, sites=self.permissions.sites)
 
+    def folders(self, own: Path) -> list[Path]:
+        """The folders below which a file that `own` names may lie: itself, and what whoever runs the build permits."""
+        return [own, *filter(None, [self.permissions.files_from])]
+
     def pace(self, min_interval_s: float, max_per_host: int) -> Pace:
         """The pace of one source, kept together with all others that ask the same hosts."""
         return Pace(

@@ -1,6 +1,7 @@
 """What whoever runs a command permits, and a recipe cannot: a recipe, and the lake that names it, may be anyone's."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +13,17 @@ class Permissions:
         metadata={
             "help": "Fetch from hosts of private networks too, and of this machine.",
             "flag": "--allow-private",
+        },
+    )
+    files_from: Path | None = field(
+        default=None,
+        metadata={"help": "Let a table or a folder of downloads name files below this folder too."},
+    )
+    hard_link: bool = field(
+        default=False,
+        metadata={
+            "help": "Share the bytes of a folder's files with the lake, where both are on one disk.",
+            "flag": "--hard-link",
         },
     )
     sites: tuple[str, ...] = ()
