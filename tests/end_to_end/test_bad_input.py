@@ -212,6 +212,25 @@ def test_trying_a_post_on_the_opt_out_list_asks_for_nothing(refused, tmp_path, p
     assert f"{site.url}/1.mp4: who made it asks to be left alone: it is on the list" in line
 
 
+def test_trying_an_address_of_this_machine_is_refused_with_the_option_that_permits_it(refused):
+    with serving() as site:
+        line = refused("try", f"{site.url}/1.mp4", "--recipe", "sample-mini", code=1)
+        assert site.asked == []
+    assert "not_permitted: 127.0.0.1 is in a private network" in line
+    assert "add --allow-private if you mean that host" in line
+
+
+@pytest.mark.parametrize("said", ["permissions: {allow_private: true}", "allow_private: true"])
+def test_no_recipe_permits_what_the_command_line_does_not(refused, tmp_path, said):
+    (tmp_path / "received.yaml").write_text(f"{said}\n")
+    key = said.partition(":")[0]
+    command = ["try", "http://127.0.0.1:9/1.mp4", "--recipe"]
+    assert f"'{key}'" in refused(*command, tmp_path / "received.yaml", code=2)
+    assert f"'{key}'" in refused(
+        *command, "table", "--set", said.replace(": {", ".").replace(": ", "=").strip("}"), code=2
+    )
+
+
 def test_trying_a_post_downloads_as_fetch_with_says(refused, tmp_path):
     """What lists has no cookies; what fetches names a file that is not there."""
     mine = recipe(tmp_path, source={"world": "", "fetch_with": {"options": {"cookiefile": "none.txt"}}})
