@@ -3,6 +3,7 @@
 prefect deployment run build-h2a/build-h2a
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from h2a_curation.pipeline.part import models_of, source_of
 from h2a_curation.pipeline.rounds.schedule import RoundsRequest
 from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
+from h2a_curation.sources.permissions import Permissions
 
 # Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.
 _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=4))
@@ -35,16 +37,22 @@ def build_h2a(
     version: str | None = None,
     more_rounds: int = 0,
     leave_out_risks: list[str] | None = None,
+    allow_private: bool = False,
+    files_from: str | None = None,
 ) -> str:
     """Mine, fetch, measure, decide and publish what is left to do; returns the version's name.
 
     `recipe`: a recipe's name or file. `more_rounds`: rounds of mining beyond those that are done; 0: what the recipe
-    leaves. `leave_out_risks`: risk flags, such as minors, whose classes are left out. A failed run goes on from its
+    leaves. `leave_out_risks`: risk flags, such as minors, whose classes are left out. `allow_private`: fetch from hosts
+    of private networks too. `files_from`: let a table name files below this folder too. A failed run goes on from its
     rows when it is run again, and its unfinished round is one of them.
     """
     if more_rounds < 0:
         raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
     wanted = RoundsRequest(num=more_rounds, is_more=True) if more_rounds else None
+    chosen = load(recipe, leave_out_risks=leave_out_risks or ())
+    permissions = Permissions(allow_private=allow_private, files_from=Path(files_from) if files_from else None)
+    chosen = replace(chosen, permissions=permissions)
     logger = get_run_logger()
 
     def progress(step: str, done: int, total: int) -> None:
@@ -52,7 +60,7 @@ def build_h2a(
             logger.info("%s: %d of %d", step, done, total)
 
     with (
-        reachable(load(recipe, leave_out_risks=leave_out_risks or ())) as ready,
+        reachable(chosen) as ready,
         local_executor(lanes=ready.lanes) as local,
     ):
         source_of(ready).check()

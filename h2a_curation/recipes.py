@@ -29,6 +29,7 @@ from h2a_curation.mining.allocate import MineRules
 from h2a_curation.mining.propose_tags import LearnRules
 from h2a_curation.mining.tag_state import StandingRules
 from h2a_curation.publish.pack import PackRules
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import hint, load_classes, load_negatives
 from h2a_curation.taxonomy.model import RISKS, ActionClass, Negative, Risk
@@ -157,6 +158,8 @@ class Recipe(RecipeFile):
     left_out: tuple[str, ...]
     """Ids of the classes that `leave_out_risks` took away."""
     negatives: tuple[Negative, ...]
+    permissions: Permissions = field(default_factory=Permissions)
+    """What whoever runs the command permits; no recipe's file can say it."""
 
 
 def names() -> list[str]:

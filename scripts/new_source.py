@@ -73,7 +73,7 @@ class @Class@:
         self._rules = rules
         self._context = context
         self._site = context.environment.get(SITE_ADDRESS) or _SITE
-        self._client = HttpClient(context.pace(rules.min_interval_s, rules.max_per_host), context.limits)
+        self._client = HttpClient(context.pace(rules.min_interval_s, rules.max_per_host), context.limits, context.reach)
         self._robots = Robots()
 
     def check(self) -> None:

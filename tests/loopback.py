@@ -7,6 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from h2a_curation.sources.permissions import Permissions
+from h2a_curation.sources.reach import Reach
+
+ON_LOOPBACK = Permissions(allow_private=True)
+"""What `--allow-private` says: a test's server is on this machine."""
+ANYWHERE = Reach(allow_private=True)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

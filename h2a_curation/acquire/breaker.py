@@ -37,7 +37,7 @@ _SITES_FAULT = frozenset(
 """Failures that are likely the site's fault. All others say more of the post, and count only in a longer streak."""
 _SITE_WORKS = ("ok", ErrorKind.TOO_LARGE)
 """Outcomes that show the site at work: a file that is too large was being sent."""
-_NOT_REQUESTED = (ErrorKind.OPT_OUT,)
+_NOT_REQUESTED = (ErrorKind.OPT_OUT, ErrorKind.NOT_PERMITTED)
 """Outcomes without a request: they neither end a streak nor lengthen it."""
 _LONG = 4
 """Length at which a streak of any kinds is suspicious, in lengths at which one of the site's fault is. A guess: posts

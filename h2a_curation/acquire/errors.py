@@ -35,6 +35,8 @@ class ErrorKind(StrEnum):
     NOT_VIDEO = "not_video"
     """The file that arrived is a web page or another kind of file."""
     SERVER_ERROR = "server_error"
+    NOT_PERMITTED = "not_permitted"
+    """The address leads where only whoever runs the command may let it, such as into a private network."""
     UNREACHABLE = "unreachable"
     """There is no connection at all: the name, the route or the port fails."""
     QUOTA = "quota"
@@ -77,6 +79,7 @@ POLICIES: dict[ErrorKind, Policy] = {
     ErrorKind.TOO_LARGE: Policy.NEVER,
     ErrorKind.NOT_VIDEO: Policy.NEVER,
     ErrorKind.SERVER_ERROR: Policy.RETRY,
+    ErrorKind.NOT_PERMITTED: Policy.LATER,
     ErrorKind.UNREACHABLE: Policy.STOP,
     ErrorKind.QUOTA: Policy.STOP,
     ErrorKind.CREDENTIALS: Policy.STOP,

@@ -1,6 +1,7 @@
 """`h2a quickstart`, `build`, `decide` and `pretrain`: what does work."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from h2a_curation.cli.options import (
     with_options_of,
 )
 from h2a_curation.foundation.terminal import say
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides
@@ -41,8 +43,6 @@ def quickstart(
     from h2a_curation.executors.forkserver import get_ready
 
     get_ready()  # beside the imports of this process
-    import dataclasses
-
     from h2a_curation.cli.panel import show_quickstart
     from h2a_curation.jobs import quickstart as whole_job
     from h2a_curation.recipes import load
@@ -53,9 +53,10 @@ def quickstart(
     world = load(recipe)
     if not world.source.world:
         raise ValueError(f"recipe '{recipe}' is not of a sample world: use sample or sample-mini, or `h2a build`")
-    show_quickstart(whole_job.run_world(out, dataclasses.replace(world, seed=seed), preset=preset, workers=workers))
+    show_quickstart(whole_job.run_world(out, replace(world, seed=seed), preset=preset, workers=workers))
 
 
+@with_options_of(permissions=Permissions)
 def build(
     lake: NewLakeOption,
     table: Annotated[
@@ -78,6 +79,8 @@ def build(
             "--dry-run", help="Say what would be measured, how much of it anew, and what it costs; do nothing."
         ),
     ] = False,
+    *,
+    permissions: Permissions,
 ) -> None:
     """Posts in, a decision and a version of finished shards out. The same command again does only what is left."""
     from h2a_curation.catalog.views import connect
@@ -103,6 +106,7 @@ def build(
 
         show_work_left(work_left(lakes.open_lake(lake), chosen), chosen)
         return
+    chosen = replace(chosen, permissions=permissions)
     built = run(lake, chosen, choice=taken, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)
@@ -155,7 +159,6 @@ def pretrain(
     """VideoMAE V2 from finished shards; called again, it goes on from the newest checkpoint. For many devices: torchrun
     --nproc-per-node 8 --no-python h2a pretrain ..."""
     import os
-    from dataclasses import replace
 
     from h2a_curation.cli.live import training_shown
     from h2a_curation.videomae.loop.watch import Watcher

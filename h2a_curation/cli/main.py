@@ -37,6 +37,7 @@ _PATIENCE_S = 5.0
 """How long a command that is done waits for threads of libraries."""
 
 _REMEDIES = {
+    ErrorKind.NOT_PERMITTED: "see whether that address is meant",
     ErrorKind.UNREACHABLE: "check the network and the recipe's addresses",
     ErrorKind.EXTRACTOR_BROKEN: "where the site has changed, a newer yt-dlp may know it",
     ErrorKind.BLOCKED: "wait a while, ask less often (min_interval_s), or try another address",

@@ -1,5 +1,6 @@
 """`h2a mine`, `h2a tags` and `h2a explain tag`: rounds of mining, and why each hashtag got what it got."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +19,11 @@ from h2a_curation.cli.options import (
     SetOption,
     WorkersOption,
     refuse_parquet_on_terminal,
+    with_options_of,
     write_rows,
 )
 from h2a_curation.foundation.terminal import say
+from h2a_curation.sources.permissions import Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
 
 
+@with_options_of(permissions=Permissions)
 def mine(
     lake: NewLakeOption,
     recipe: OwnRecipeOption = None,
@@ -38,6 +42,8 @@ def mine(
     leave_out_risks: LeaveOutRisksOption = None,
     settings: SetOption = None,
     workers: WorkersOption = 0,
+    *,
+    permissions: Permissions,
 ) -> None:
     """Rounds of mining, their files and measurements; no version is made. The same command after a kill goes on."""
     from h2a_curation.cli.panel import show_left_out, show_mined, show_taken
@@ -51,6 +57,7 @@ def mine(
     chosen = taken.load()
     show_taken(said, taken)
     show_left_out(chosen)
+    chosen = replace(chosen, permissions=permissions)
     rounds_done = run(lake, chosen, choice=taken, workers=workers, rounds=wanted)
     show_mined(rounds_done, lake)
 

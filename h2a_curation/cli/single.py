@@ -1,5 +1,6 @@
 """`h2a try` and `h2a trace`: why one video, or a list of known positives, is kept or lost."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,12 @@ from h2a_curation.cli.options import (
     PretrainedOption,
     RecipeOption,
     SetOption,
+    with_options_of,
 )
+from h2a_curation.sources.permissions import Permissions
 
 
+@with_options_of(permissions=Permissions)
 def try_video(
     video: Annotated[str, typer.Argument(metavar="FILE_OR_URL")],
     class_id: Annotated[str | None, typer.Option("--class", help="Judge it for this class; default: for all.")] = None,
@@ -26,6 +30,8 @@ def try_video(
     model: ModelOption = None,
     pretrained: PretrainedOption = None,
     settings: SetOption = None,
+    *,
+    permissions: Permissions,
 ) -> None:
     """Print every measurement and verdict of one video. Nothing is kept."""
     from h2a_curation.explain.try_video import trial
@@ -37,7 +43,7 @@ def try_video(
         recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
         settings=settings,
     )  # fmt: skip
-    for table in trial(video, said.load(), class_id):
+    for table in trial(video, replace(said.load(), permissions=permissions), class_id):
         console.print(table)
 
 

@@ -19,6 +19,7 @@ from h2a_curation.pipeline import build
 from h2a_curation.pipeline import part as work
 from h2a_curation.recipes import Recipe
 from h2a_curation.sources.rules import SourceRules
+from h2a_curation.sources.table import local_path
 from h2a_curation.taxonomy.load import class_named
 
 _BEST = 5
@@ -68,7 +69,10 @@ def _job(folder: Path, url: str, recipe: Recipe) -> build.Job:
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["url"], [url]])
     source = _downloads(recipe.source, table)
-    recipe = dataclasses.replace(recipe, source=source)
+    permissions = recipe.permissions
+    if (video := local_path(url)) is not None:  # the command line names it, so it may lie anywhere
+        permissions = dataclasses.replace(permissions, files_from=video.parent)
+    recipe = dataclasses.replace(recipe, source=source, permissions=permissions)
     lake = lakes.create(folder / "lake", hides_people=False)  # it is gone at the end
     return build.Job(lake=lake, recipe=recipe, run=run_inline, progress=_silent, models=work.models_of(recipe))
 

@@ -93,4 +93,8 @@ def reachable(recipe: Recipe, truth: Path | None = None, log: Path | None = None
 def at(recipe: Recipe, url: str) -> Recipe:
     """The recipe for a sample site at this address."""
     arguments = {"h2asample": {"base": [url]}}
-    return dataclasses.replace(recipe, source=dataclasses.replace(recipe.source, extractor_args=arguments))
+    return dataclasses.replace(
+        recipe,
+        source=dataclasses.replace(recipe.source, extractor_args=arguments),
+        permissions=dataclasses.replace(recipe.permissions, sites=(url,)),
+    )

@@ -2,6 +2,10 @@
 
 The lake remembers how its recipe was named, and not the recipe: who changes the recipe's file and builds again means
 the changed one. Paths are kept as seen from the lake: both may move together, and no path of a machine is in a lake.
+
+A lake may come from somebody else, and what its choice names would then be read by their word: a table beside one's own
+files, settings, weights. So a choice is followed where it was written, and elsewhere only as far as it names a recipe
+that ships. `_mark` tells the two apart.
 """
 
 import json
@@ -17,6 +21,9 @@ from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
 from h2a_curation.recipes import EmbedRules, Recipe, load, names
 from h2a_curation.taxonomy.load import answering_to_own_name
+
+_WRITTEN_HERE = "written_here"
+"""The key of the mark in `recipe.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +131,7 @@ def remember(lake: Lake, choice: Choice) -> None:
             told[key] = os.path.relpath(told[key], lake.path)
     if _is_file(choice.recipe):
         told["recipe"] = os.path.relpath(str(choice.recipe), lake.path)
+    told[_WRITTEN_HERE] = _mark(lake)
     content = json.dumps(told, indent=1, ensure_ascii=False).encode()
     place = lake.path / layout.RECIPE_FILE
     if not place.exists() or place.read_bytes() != content:
@@ -135,15 +143,32 @@ def _remembered(lake: Lake) -> Choice:
     if not place.exists():
         return Choice(recipe=_of_newest_decision(lake))
     try:
-        told = yaml_file.check(json.loads(place.read_text(encoding="utf-8")), Choice)
-    except ValueError as damaged:
+        content = json.loads(place.read_text(encoding="utf-8"))
+        mark = content.pop(_WRITTEN_HERE, None) if isinstance(content, dict) else None
+        told = yaml_file.check(content, Choice)
+    except (ValueError, RecursionError) as damaged:
         raise ValueError(f"{place} is damaged: name the recipe with --recipe") from damaged
+    ships_whole = told == Choice(recipe=told.recipe, leave_out_risks=told.leave_out_risks) and told.recipe in names()
+    if mark != _mark(lake) and not ships_whole:
+        raise ValueError(
+            f"{place} was not written in this place, so what it names is not followed: {told.in_words()[:200]!r}."
+            " If you trust it, give the same once yourself, with --recipe or the table"
+        )
 
     def here(path: Path | None) -> Path | None:
         return None if path is None else _from_here(lake.path / path)
 
     recipe = str(_from_here(lake.path / str(told.recipe))) if _is_file(told.recipe) else told.recipe
     return replace(told, recipe=recipe, table=here(told.table), classes=here(told.classes))
+
+
+def _mark(lake: Lake) -> list[int]:
+    """What no copy of a lake has: the number of its first file, and when that came to this disk, in nanoseconds.
+
+    A lake that is moved on its disk keeps both; whoever makes one for others to unpack can know neither.
+    """
+    about = (lake.path / layout.LAKE_FILE).stat()
+    return [about.st_ino, about.st_ctime_ns]
 
 
 def _of_newest_decision(lake: Lake) -> str:

@@ -133,13 +133,22 @@ def source_of(recipe: Recipe, lake: Lake | None = None) -> "GuardedSource":
     """
     read = [*recipe.source.opt_outs, *filter(None, [recipe.source.file])]
     files = [(file.stat().st_mtime_ns, file.stat().st_size) for file in read if file.is_file()]
-    key = repr((recipe.source, recipe.fetch, lake and lake.path))
+    key = repr((recipe.source, recipe.fetch, recipe.permissions, lake and lake.path))
     with _SOURCES_LOCK:
         if key not in _SOURCES or _SOURCES[key][0] != files:
             from h2a_curation.sources import open_source
 
             state, pseudonym = (lake.path, lake.pseudonym) if lake else (None, None)
-            _SOURCES[key] = files, open_source(recipe.source, recipe.fetch, state=state, pseudonym=pseudonym)
+            _SOURCES[key] = (
+                files,
+                open_source(
+                    recipe.source,
+                    recipe.fetch,
+                    state=state,
+                    pseudonym=pseudonym,
+                    permissions=recipe.permissions,
+                ),
+            )
         return _SOURCES[key][1]
 
 

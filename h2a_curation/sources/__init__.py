@@ -10,11 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from h2a_curation.acquire.errors import FetchError
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.base import Source, SourceContext, utc_now
 from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.http import HttpClient
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.politeness.opt_out import OptOuts
+from h2a_curation.sources.reach import Reach
 from h2a_curation.sources.registry import KINDS, class_of, nearest, rules_of
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.short_links import ShortLinks
@@ -29,13 +32,16 @@ def open_source(
     state: Path | None = None,
     pseudonym: Callable[[str], str] | None = None,
     clock: Callable[[], datetime] = utc_now,
+    permissions: Permissions = Permissions(),
 ) -> GuardedSource:
     """The recipe's source, with its opt-outs honoured and its posts made fit for rows.
 
     `state` is the folder where a source keeps what must outlive the process (an API's daily count); `pseudonym` that
-    of the lake, so that a creator on the opt-out list is known in rows too. ValueError for what cannot be.
+    of the lake, so that a creator on the opt-out list is known in rows too. `permissions` are those of whoever runs
+    this. ValueError for what cannot be.
     """
-    shared = SourceContext(limits=limits, clock=clock, state=state)
+    shared = SourceContext(limits=limits, clock=clock, state=state, permissions=permissions)
+    _check_proxies(rules, shared.reach)
     lists = _made(rules, shared)
     canary = rules.canary or (rules.fetch_with.canary if rules.fetch_with else "")
     other = _fetching(rules, canary)
@@ -46,11 +52,27 @@ def open_source(
         _made(other, shared) if other else lists,
         fetch_url=other.post_url if other else "",
         opt_outs=read_opt_outs(rules, pseudonym),
-        short_links=ShortLinks(HttpClient(pace, limits, proxy=fetching.options.proxy)),
+        short_links=ShortLinks(HttpClient(pace, limits, shared.reach, proxy=fetching.options.proxy)),
         canary_url=canary,
         canary_after=rules.canary_after,
         clock=clock,
     )
+
+
+def _check_proxies(rules: SourceRules, reach: Reach) -> None:
+    """ValueError for a proxy in a private network: a recipe's word must not send requests to a service of the user's.
+
+    A proxy of the user's own network comes from the environment, which the reach knows.
+    """
+    for said in filter(None, [rules, rules.fetch_with]):
+        given = (said.options.proxy, said.options.geo_verification_proxy, getattr(said.settings, "proxy", None))
+        for proxy in filter(None, given):
+            try:
+                reach.check(proxy)
+            except FetchError as refused:
+                raise ValueError(
+                    f"source {said.name}: its proxy {refused.detail}, or set it as $HTTPS_PROXY and $HTTP_PROXY"
+                ) from None
 
 
 def read_opt_outs(rules: SourceRules, pseudonym: Callable[[str], str] | None = None) -> OptOuts:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.politeness.pace import OF_PROCESS, Hosts, Pace
+from h2a_curation.sources.reach import Reach
 from schemas import Post
 
 PREFERRED_LINES = 720
@@ -60,8 +62,18 @@ class SourceContext:
     """Address of a post known to be good, which `check` looks at; empty where the recipe names none."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """Keys, secrets, and options of whoever runs the build: a recipe has no place for them."""
+    permissions: Permissions = field(default_factory=Permissions)
     hosts: Hosts = field(default_factory=lambda: OF_PROCESS)
     """Who asks which host, and when, over all sources of the process."""
+
+    @property
+    def reach(self) -> Reach:
+        """Which hosts may be connected to."""
+        return Reach.of_user(allow_private=self.permissions.allow_private, sites=self.permissions.sites)
+
+    def folders(self, own: Path) -> list[Path]:
+        """The folders below which a file that `own` names may lie: itself, and what whoever runs the build permits."""
+        return [own, *filter(None, [self.permissions.files_from])]
 
     def pace(self, min_interval_s: float, max_per_host: int) -> Pace:
         """The pace of one source, kept together with all others that ask the same hosts."""

@@ -3,11 +3,8 @@
 yt-dlp, which takes a second to import, is imported when the folder is read: a recipe's rules need none of it.
 """
 
-import errno
 import json
-import os
 import re
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.foundation.files_below import copy, link
 from h2a_curation.foundation.plain_text import encoding_of
 from h2a_curation.sources.base import Cost, Page, SourceContext
 from h2a_curation.sources.content import of_folder
+from h2a_curation.sources.local_files import opened
 from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.registry import KindSettings
 from h2a_curation.sources.sidecars import endings, found
@@ -38,15 +37,14 @@ _GALLERY_DL = {
 }  # fmt: skip
 """A field's name in yt-dlp, and those that gallery-dl's extractors give it."""
 _MAX_SIDECAR_BYTES = 64_000_000
-_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderSettings(KindSettings):
     """What the kind `folder` alone takes."""
 
-    hard_link: bool = True
-    """The lake shares a file's bytes where both are on one disk; else it gets a copy."""
+    NOT_HERE: ClassVar[dict[str, str]] = {"hard_link": "it is the command's option --hard-link"}
+    """What a recipe, which may be anyone's, no longer decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,8 @@ class FolderOfFiles:
             raise ValueError(f"source {rules.name}: {said} is no folder; name the folder of downloads to read")
         self.name = rules.name
         self._folder = rules.file.absolute()
-        self._hard_link = rules.settings.hard_link
+        self._folders = context.folders(self._folder)
+        self._hard_link = context.permissions.hard_link
         self._clock = context.clock
         self._found: dict[str, tuple[Post, Path]] = {}
         self._content = ""
@@ -103,20 +102,14 @@ class FolderOfFiles:
         return Page(posts=posts, next_cursor=None, cost=cost, odd=self._odd, errors=self._errors, content=content)
 
     def fetch(self, post: Post, target: Path) -> None:
-        """Hard-link or copy the post's file. What a symlink leads to is copied: its owner may not know of the lake."""
+        """Copy the post's file, or share its bytes where that is permitted and the file lies in the folder itself."""
         found = self._found if post.post_id in self._found else self._index()[1]
-        _, file = found.get(post.post_id, (post, Path(post.url)))
-        if not file.is_file() or not file.is_absolute():
+        _, path = found.get(post.post_id, (post, Path(post.url)))
+        if not path.is_absolute():
             raise FetchError(ErrorKind.GONE, f"no file for {post.post_id} in {self._folder}")
-        if not self._hard_link or not self._is_own(file):
-            shutil.copyfile(file, target)
-            return
-        try:
-            os.link(file, target, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            shutil.copyfile(file, target)
+        with opened(self._folders, path) as file:
+            if not (self._hard_link and self._is_own(path) and link(file, target)):
+                copy(file, target)
 
     def _is_own(self, file: Path) -> bool:
         """Whether the file lies in the folder itself, reached without a symlink."""

@@ -21,8 +21,10 @@ from curl_cffi.requests.exceptions import RequestException, Timeout
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.foundation.secret_text import remember, secrets_in
+from h2a_curation.sources.curl_guard import guard
 from h2a_curation.sources.politeness.pace import Pace, Seat, host_of
 from h2a_curation.sources.politeness.retry_after import retry_after_s
+from h2a_curation.sources.reach import Reach
 
 _STATUS: dict[int, ErrorKind] = {
     401: ErrorKind.LOGIN,
@@ -130,17 +132,17 @@ class HttpClient:
         self,
         pace: Pace,
         limits: FetchRules,
+        reach: Reach,
         *,
         proxy: str | None = None,
         max_answer_bytes: int = _MAX_ANSWER_BYTES,
-        may_ask: Callable[[str], bool] = lambda url: True,
     ) -> None:
         """`limits.timeout_s` bounds one call with all its redirects; what is waited for a turn is not counted.
 
-        `may_ask(url)` is asked before each GET and each of its redirects; where it says no, nobody is asked.
+        What the reach does not admit is not asked, be it by name, by a redirect or by what a name leads to.
         """
         remember(*secrets_in(proxy or ""))
-        self._may_ask = may_ask
+        self._reach = reach
         self._pace = pace
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
@@ -172,6 +174,7 @@ class HttpClient:
         body = bytearray()
         sink = _Body(body.extend, self._max_answer_bytes)
         with self._pace.seat() as seat:
+            self._check(url)
             self._take_turn(url, seat)
             if at_turn is not None:
                 at_turn()
@@ -245,15 +248,14 @@ class HttpClient:
                 url = urljoin(url, place)
 
     def _check(self, url: str) -> None:
-        """FetchError for an address of this machine (`file:`) or another service (`ftp:`), or that may not be asked."""
+        """FetchError for a file of this machine (`file:`), another service (`ftp:`), or what is out of reach."""
         try:
             is_web = urlsplit(url).scheme.lower() in ("http", "https")
         except ValueError:
             is_web = False
         if not is_web:
             raise FetchError(ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is no web address, so it is not asked for")
-        if not self._may_ask(url):
-            raise FetchError(ErrorKind.EXTRACTOR_BROKEN, f"{url[:200]!r} is of a private network: not asked for")
+        self._reach.check(url)
 
     def _take_turn(self, url: str, seat: Seat) -> None:
         seat.take(host_of(url))
@@ -263,6 +265,7 @@ class HttpClient:
         self, method: Any, url: str, stopwatch: "_Stopwatch", sink: _Body, request: dict[str, Any]
     ) -> Response:
         with stopwatch as left_s:
+            guard(self._session.curl, self._reach)
             try:
                 return self._session.request(method, url, timeout=left_s, content_callback=sink, **request)
             except RequestException as error:

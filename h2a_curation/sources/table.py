@@ -1,6 +1,5 @@
 """Posts from a table of URLs: CSV, JSONL or Parquet, its columns mapped by name."""
 
-import shutil
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, Policy
+from h2a_curation.foundation.files_below import copy
 from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.sources.base import Cost, Page, Source, SourceContext
 from h2a_curation.sources.content import of_table
+from h2a_curation.sources.local_files import opened
 from h2a_curation.sources.recipe_types import PlainName
 from h2a_curation.sources.table_posts import read_posts
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions, ExtractorArguments, harmless_arguments
@@ -64,6 +65,7 @@ class TableOfUrls:
         if rules.file is None:
             raise ValueError(f"source {self.name} reads a table: name one, such as `h2a build posts.csv ...`")
         self._downloads = _downloads(rules, context)
+        self._folders = context.folders(rules.file.absolute().parent)
         self._content = of_table(rules.file) if rules.file.is_file() else ""  # before it is read: see `search`
         self._posts = read_posts(rules.file, rules.columns, self.name, context.clock())
         self._with_secrets = {post.post_id: post.url for post in self._posts if shareable(post.url) != post.url}
@@ -90,14 +92,13 @@ class TableOfUrls:
         return Page(posts=listed, next_cursor=None, cost=Cost(num_requests=0, num_bytes=0), content=self._content)
 
     def fetch(self, post: Post, target: Path) -> None:
-        """Copy a local file; all else is downloaded."""
+        """Copy a file below the table's folder, or below the one that is permitted; all else is downloaded."""
         path = local_path(post.url)
         if path is None:
             self._download(post, target)
             return
-        if not path.is_file():
-            raise FetchError(ErrorKind.GONE, f"no file {path}")
-        shutil.copyfile(path, target)
+        with opened(self._folders, path) as file:
+            copy(file, target)
 
     def _download(self, post: Post, target: Path) -> None:
         """A table names many sites: one that cannot be reached or read is its posts' fault, and stops no others."""

@@ -1,6 +1,7 @@
 """The posts of a user's table: its columns found by name, each row read, and rows of one address made one post."""
 
 import difflib
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -123,7 +124,9 @@ def _whole(number: float | None) -> int | None:
 def _absolute(url: str, file: Path) -> str:
     """A relative path is seen from the table's folder: the catalog's rows are read from anywhere."""
     has_scheme = ":" in url.split("/")[0]
-    return url if has_scheme else str((file.absolute().parent / url).resolve())
+    if has_scheme or "\0" in url:  # which no file's name can hold
+        return url
+    return os.path.realpath(file.absolute().parent / url)  # a link that leads to itself stays as it is
 
 
 def _refuse_shared_ids(file: Path, posts: Collection[Post]) -> None:

@@ -80,14 +80,16 @@ H2A = Path(sys.executable).with_name("h2a")
 
 
 def test_a_video_that_came_through_curl_cffi_is_shown_and_the_command_ends(recipe, url):
-    ran = run([H2A, "try", f"{url}/a.mp4", "--recipe", recipe])
+    ran = run([H2A, "try", f"{url}/a.mp4", "--recipe", recipe, "--allow-private"])
     assert ran.returncode == 0, ran.stderr
     assert "best classes" in ran.stdout
 
 
 def test_a_build_through_curl_cffi_ends_with_its_rows_and_exit_code(recipe, url, tmp_path):
     (tmp_path / "posts.csv").write_text(f"url,class\n{url}/page.mp4,yoga\n")
-    ran = run([H2A, "build", tmp_path / "posts.csv", "--recipe", recipe, "--lake", tmp_path / "lake"])
+    ran = run(
+        [H2A, "build", tmp_path / "posts.csv", "--recipe", recipe, "--lake", tmp_path / "lake", "--allow-private"]
+    )
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("h2a: no file c")
     assert connect(tmp_path / "lake").query("FROM media").num_rows == 1

@@ -377,9 +377,9 @@ def test_try_shows_why_a_page_is_no_video(ok, tmp_path):
 
 def test_try_ends_with_1_where_a_url_gives_no_file(h2a_here):
     with serving() as site:
-        ran = h2a_here("try", f"{site.url}/gone.mp4", *MINI, "--class", "deadlift")
+        ran = h2a_here("try", f"{site.url}/gone.mp4", *MINI, "--class", "deadlift", "--allow-private")
         site.answers["/page.mp4"] = lambda _: Answer(body=b"<html>hello</html>", headers={"Content-Type": "text/html"})
-        page = h2a_here("try", f"{site.url}/page.mp4", *MINI, "--class", "deadlift")
+        page = h2a_here("try", f"{site.url}/page.mp4", *MINI, "--class", "deadlift", "--allow-private")
     assert (ran.code, page.code) == (1, 1)
     assert ran.err.splitlines()[-1].startswith(f"h2a: {site.url}/gone.mp4 gave no file: gone: ")
     assert len(ran.err.splitlines()) == len(page.err.splitlines()) == 1

@@ -152,7 +152,7 @@ def test_a_source_that_cannot_be_reached_keeps_what_was_done(refused, mini, tmp_
     lake = tmp_path / "lake"
     shutil.copytree(mini / "lake", lake)
     before = {table: num_rows(lake, table) for table in ("post", "media", "clip")}
-    gone = recipe(tmp_path, source={"world": ""}, mine={"num_rounds": 3}, fetch={"max_tries": 2})
+    gone = recipe(tmp_path, mine={"num_rounds": 3}, fetch={"max_tries": 2})
     line = refused("build", "--recipe", gone, "--lake", lake, code=1)
     assert "unreachable" in line
     assert "run the same command again" in line
@@ -210,6 +210,25 @@ def test_trying_a_post_on_the_opt_out_list_asks_for_nothing(refused, tmp_path, p
         line = refused("try", f"{site.url}/1.mp4", "--recipe", mine, code=2)
         assert site.asked == []
     assert f"{site.url}/1.mp4: who made it asks to be left alone: it is on the list" in line
+
+
+def test_trying_an_address_of_this_machine_is_refused_with_the_option_that_permits_it(refused):
+    with serving() as site:
+        line = refused("try", f"{site.url}/1.mp4", "--recipe", "sample-mini", code=1)
+        assert site.asked == []
+    assert "not_permitted: 127.0.0.1 is in a private network" in line
+    assert "add --allow-private if you mean that host" in line
+
+
+@pytest.mark.parametrize("said", ["permissions: {allow_private: true}", "allow_private: true"])
+def test_no_recipe_permits_what_the_command_line_does_not(refused, tmp_path, said):
+    (tmp_path / "received.yaml").write_text(f"{said}\n")
+    key = said.partition(":")[0]
+    command = ["try", "http://127.0.0.1:9/1.mp4", "--recipe"]
+    assert f"'{key}'" in refused(*command, tmp_path / "received.yaml", code=2)
+    assert f"'{key}'" in refused(
+        *command, "table", "--set", said.replace(": {", ".").replace(": ", "=").strip("}"), code=2
+    )
 
 
 def test_trying_a_post_downloads_as_fetch_with_says(refused, tmp_path):

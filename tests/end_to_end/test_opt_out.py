@@ -62,7 +62,8 @@ class Build:
             lines = csv.writer(file)
             lines.writerow(["post_id", "url", "class", "creator", "caption"])
             for name, (path, class_id) in sorted(videos.items()):
-                lines.writerow([f"{name}-1", path, class_id, f"{name.title()}.Lifts", f"{name} says so"])
+                shutil.copyfile(path, folder / path.name)
+                lines.writerow([f"{name}-1", path.name, class_id, f"{name.title()}.Lifts", f"{name} says so"])
         source = {"kind": "table", "name": "table", "file": "posts.csv", "opt_out": "leave-alone.txt"}
         rules = {"validate": {"mode": "record"}, "clip": {"min_short_side_px": 100}, "post": {"min_short_side_px": 100}}
         self.recipe.write_text(

@@ -55,7 +55,7 @@ def command(site, files, tmp_path):
     (tmp_path / "posts.csv").write_text("\n".join(["link,class", *lines]) + "\n")
     return [
         "build", tmp_path / "posts.csv", "--classes", tmp_path / "my_classes.yaml", "--lake", tmp_path / "lake",
-        "--model", MODEL, "--column", "url=link", "--workers", "1",
+        "--model", MODEL, "--column", "url=link", "--workers", "1", "--allow-private",
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from h2a_curation.lake import decisions
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of
+from tests.loopback import ON_LOOPBACK
 from tests.videos import H264, make, moving
 
 RECIPE = f"""
@@ -53,7 +54,7 @@ def video(file: Path, hue: int = 0) -> Path:
 
 def built(place: Path, **changed: object) -> Catalog:
     """Build what `folder` has into `lake` beside it; the facts and the decision."""
-    recipe = dataclasses.replace(recipes.load(str(place / "mine.yaml")), **changed)
+    recipe = dataclasses.replace(recipes.load(str(place / "mine.yaml")), permissions=ON_LOOPBACK, **changed)
     lake = lakes.create(place / "lake")
     building.build(lake, recipe, run_inline, lambda *_: None)
     return connect(lake.path, models=models_of(recipe), decision=decisions.newest(lake.path))

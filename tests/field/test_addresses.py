@@ -27,7 +27,7 @@ from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
 from tests import factories
 from tests.field.builds import built, folder, video
 from tests.field.situations import situation
-from tests.loopback import Answer, serving
+from tests.loopback import ON_LOOPBACK, Answer, serving
 
 KIND = "One form of an address"
 SPELLINGS = {
@@ -142,7 +142,7 @@ def source(folder, *urls, opt_out="", columns=None, options=DownloadOptions()):
     (folder / "leave-alone.txt").write_text(opt_out)
     file, opt_outs = folder / "posts.jsonl", folder / "leave-alone.txt"
     rules = SourceRules(kind="table", name="table", file=file, opt_out=opt_outs, options=options)
-    return open_source(rules, FetchRules(max_tries=1))
+    return open_source(rules, FetchRules(max_tries=1), permissions=ON_LOOPBACK)
 
 
 @situation(

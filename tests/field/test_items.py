@@ -29,7 +29,7 @@ from tests import factories
 from tests.field import mutations
 from tests.field.builds import built, fates, folder, told, video
 from tests.field.situations import situation
-from tests.loopback import Answer, serving
+from tests.loopback import ON_LOOPBACK, Answer, serving
 
 KIND = "One item is one row"
 ITEMS = partial(situation, KIND)
@@ -232,7 +232,8 @@ HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:0\n{key}#EXTINF:3
 
 def refusal(address, target, **post):
     """Why a table's address gives no file, within the limits."""
-    source = YtDlp(YtDlpRules(name="t", min_interval_s=0.0), SourceContext(limits=LIMITS, hosts=Hosts()))
+    context = SourceContext(limits=LIMITS, hosts=Hosts(), permissions=ON_LOOPBACK)
+    source = YtDlp(YtDlpRules(name="t", min_interval_s=0.0), context)
     started_s = time.monotonic()
     with pytest.raises(FetchError) as refused:
         source.fetch(factories.post(url=address, **post), target)

@@ -20,7 +20,7 @@ from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import do_part
 from tests import videos
 from tests.field.situations import situation
-from tests.loopback import Answer, serving
+from tests.loopback import ON_LOOPBACK, Answer, serving
 from tests.sources.platform import MP4, listed, put_listing, put_post
 
 KIND = "Lists grow"
@@ -74,6 +74,7 @@ class Nights:
                 yield part
 
         recipe = Choice(recipe=str(self.folder / "recipe.yaml"), table=file).load()
+        recipe = dataclasses.replace(recipe, permissions=ON_LOOPBACK)
         started = self.now = self.now + timedelta(days=after_days)
         building.build(self.lake, dataclasses.replace(recipe, **changed), run, lambda *_: None, started_at=started)
         did.pop("prompt", None)  # the classes' own, once

@@ -166,6 +166,44 @@ def test_a_choice_moves_with_its_lake(tmp_path, monkeypatch):
     assert choice.of_lake(lake=lakes.open_lake(tmp_path / "there" / "data" / "lake"), said=other) == other
 
 
+@situation(
+    KIND,
+    given="a lake from elsewhere, whose choice names a table, settings, weights or a recipe's file",
+    wanted="one line says what it names and that nobody follows it; once the user names it, the lake knows it",
+)
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"table": "../../bank.csv"},
+        {"recipe": "../evil.yaml"},
+        {"recipe": "table", "columns": ["post_id=iban"]},
+        {"recipe": "table", "settings": ["source.file=/etc/passwd"]},
+        {"recipe": "sample-mini", "pretrained": "../weights.bin"},
+        {"recipe": "sample-mini", "classes": "../classes.yaml"},
+    ],
+)
+def test_a_received_lakes_choice_is_not_followed(tmp_path, named):
+    theirs = lakes.create(tmp_path / "theirs")
+    choice.remember(theirs, Choice.said(**named))
+    assert choice.of_lake(theirs, Choice()) != Choice(), "where it was written it is followed"
+    shutil.copytree(theirs.path, tmp_path / "mine")
+    mine = lakes.open_lake(tmp_path / "mine")
+    with pytest.raises(ValueError, match="was not written in this place") as refused:
+        choice.of_lake(mine, Choice())
+    assert next(iter(named.values()))[-8:] in str(refused.value) or "iban" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    choice.remember(mine, choice.of_lake(mine, Choice.said(recipe="table", settings=["seed=3"])))
+    assert choice.of_lake(mine, Choice()) == Choice.said(recipe="table", settings=["seed=3"])
+
+
+def test_a_received_lake_of_a_recipe_that_ships_is_followed(tmp_path):
+    theirs = lakes.create(tmp_path / "theirs")
+    choice.remember(theirs, Choice.said(recipe="sample-mini", leave_out_risks=["minors"]))
+    shutil.copytree(theirs.path, tmp_path / "mine")
+    taken = choice.of_lake(lakes.open_lake(tmp_path / "mine"), Choice())
+    assert taken == Choice.said(recipe="sample-mini", leave_out_risks=["minors"])
+
+
 @situation(KIND, given="`build`, `decide` or `mine` with nothing named, where there is no lake yet", wanted="one line")
 @pytest.mark.parametrize("command", ["build", "decide", "mine"])
 def test_nothing_named_is_one_line(tmp_path, h2a_here, command):

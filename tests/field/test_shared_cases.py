@@ -13,6 +13,7 @@ from h2a_curation.lake import decisions
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.taxonomy.load import load_classes
 from h2a_curation.taxonomy.propose import propose
 from tests.field.situations import situation
@@ -37,7 +38,8 @@ def build(root, given, recipe="table.yaml", classes=("yoga",)):
     loaded = recipes.load(str(root / recipe))
     chosen = [c for c in load_classes(root / "classes.yaml") if c.id in classes]
     source = dataclasses.replace(loaded.source, file=root / "cases" / given)
-    loaded = dataclasses.replace(loaded, source=source, action_classes=chosen)
+    permissions = Permissions(files_from=(root / "clips").resolve())
+    loaded = dataclasses.replace(loaded, source=source, action_classes=chosen, permissions=permissions)
     lake = lakes.create(root / "lake")
     building.build(lake, loaded, run_inline, lambda *_: None)
     return connect(lake.path, models=models_of(loaded), decision=decisions.newest(lake.path))
@@ -163,6 +165,12 @@ def test_a_class_is_named_by_id_or_name(root):
 )
 def test_whoever_builds_is_told_of_classes_that_are_none(h2a_here, root):
     (root / "named.csv").write_text("url,class\nclips/yoga.mp4,yoga\nclips/cat.mp4,yogaa\nclips/yoga.mp4,yogaa\n")
-    ran = h2a_here("build", root / "named.csv", "--recipe", root / "table.yaml", "--lake", root / "lake")
+    command = ["build", root / "named.csv", "--recipe", root / "table.yaml", "--lake", root / "lake"]
+    refused = h2a_here(*command)
+    assert refused.code == 1, refused.err
+    assert refused.err.splitlines()[-1].startswith(
+        "h2a: no file came: 1 not_permitted; --allow-private or --files-from "
+    )
+    ran = h2a_here(*command, "--files-from", root / "clips")
     assert ran.code == 0, ran.err
     assert "left out: 2 posts as examples of 1 classes that the recipe has not (yogaa); is yogaa yoga?" in ran.err

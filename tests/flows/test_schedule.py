@@ -51,7 +51,11 @@ def deployment_file(folder, second):
     [deployment] = content["deployments"]
     [schedule] = deployment["schedules"]
     schedule |= {"cron": f"* * * * * {second}", "active": True}
-    deployment["parameters"] |= {"recipe": str(folder / "recipe.yaml"), "lake": str(folder / "lake")}
+    deployment["parameters"] |= {
+        "recipe": str(folder / "recipe.yaml"),
+        "lake": str(folder / "lake"),
+        "allow_private": True,
+    }
     (folder / "prefect.yaml").write_text(yaml.safe_dump(content))
     return folder / "prefect.yaml"
 

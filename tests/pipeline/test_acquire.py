@@ -27,7 +27,7 @@ from h2a_curation.recipes import load
 from h2a_curation.sources.base import Cost, Page
 from h2a_curation.sources.rules import SourceRules
 from tests import factories
-from tests.loopback import Answer
+from tests.loopback import ON_LOOPBACK, Answer
 from tests.sources.fixtures import sample_platform
 from tests.sources.platform import JSON, MP4, VIDEO, listed, put_listing, put_post
 
@@ -53,7 +53,8 @@ class World:
         self.lake = lakes.create(folder / "lake", hides_people=False)
         settings = {"name": "h2a", "listing_url": "h2a-sample:tag:{tag}", "page_size": 10, "min_interval_s": 0}
         rules = SourceRules(**settings | {"extractor_args": sample_platform(site)} | source)
-        self.recipe = dataclasses.replace(MINI("sample-mini"), source=rules, fetch=QUICK)
+        mini = dataclasses.replace(MINI("sample-mini"), source=rules, fetch=QUICK)
+        self.recipe = dataclasses.replace(mini, permissions=ON_LOOPBACK)
 
     def plan(self, round_no, **num_pages):
         granted = [

@@ -11,16 +11,24 @@ from h2a_curation.sources import open_source
 from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.http import HttpClient
 from h2a_curation.sources.politeness.pace import Pace
+from h2a_curation.sources.reach import Reach
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.short_links import ShortLinks
-from tests.loopback import Answer, Site
+from tests.loopback import ON_LOOPBACK, Answer, Site
 from tests.sources import platform
 from tests.sources.cases import CASES, CREATOR, NUM_POSTS, Through
 from tests.sources.platform import JSON, clock, put_post
 
 __all__ = ["ASKS_NOBODY", "CASES", "CREATOR", "LIMITS", "NUM_POSTS", "made", "opened", "ruled", "sample_platform"]
 LIMITS = FetchRules(max_file_bytes=100_000, timeout_s=30.0, socket_timeout_s=10.0)
-ASKS_NOBODY = ShortLinks(HttpClient(Pace(0.0), LIMITS, may_ask=lambda _: False))
+
+
+class _Nowhere(Reach):
+    def check(self, url: str) -> None:
+        raise AssertionError(f"{url} was to be asked")
+
+
+ASKS_NOBODY = ShortLinks(HttpClient(Pace(0.0), LIMITS, _Nowhere()))
 
 
 def sample_platform(site: Site) -> dict[str, dict[str, list[str]]]:
@@ -45,4 +53,4 @@ def opened(kind: str, site: Site, folder: Path, **changed: Any) -> Iterator[Guar
 
 
 def made(rules: SourceRules, folder: Path, limits: FetchRules = LIMITS) -> GuardedSource:
-    return open_source(rules, limits, state=folder / "state", clock=clock)
+    return open_source(rules, limits, state=folder / "state", clock=clock, permissions=ON_LOOPBACK)

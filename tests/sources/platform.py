@@ -9,7 +9,7 @@ from h2a_curation.sources.base import SourceContext
 from h2a_curation.sources.ytdlp.rules import YtDlpRules
 from h2a_curation.sources.ytdlp.source import YtDlp
 from tests import factories
-from tests.loopback import Answer, Site
+from tests.loopback import ON_LOOPBACK, Answer, Site
 
 VIDEO = b"\0\0\0\x18ftypmp42" + b"video" * 1000
 MP4 = {"Content-Type": "video/mp4"}
@@ -24,7 +24,7 @@ def context(said: dict[str, Any]) -> SourceContext:
     """What of `said` is a limit or the build's; the rest is left in it, for the rules."""
     limits = {f.name: said.pop(f.name) for f in fields(FetchRules) if f.name in said}
     own = {f.name: said.pop(f.name) for f in fields(SourceContext) if f.name in said}
-    return SourceContext(limits=FetchRules(**limits), **own)
+    return SourceContext(limits=FetchRules(**limits), **{"permissions": ON_LOOPBACK} | own)
 
 
 def ytdlp(**said: Any) -> YtDlp:

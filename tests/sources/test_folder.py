@@ -3,7 +3,8 @@ import json
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.folder import FolderOfFiles, FolderRules, FolderSettings
+from h2a_curation.sources.folder import FolderOfFiles, FolderRules
+from h2a_curation.sources.permissions import Permissions
 from tests import factories
 from tests.sources.platform import VIDEO, clock, context
 
@@ -25,8 +26,9 @@ def put(folder, name, info=None, ending=".info.json"):
     return file
 
 
-def source(folder, **settings):
-    return FolderOfFiles(FolderRules(file=folder, settings=FolderSettings(**settings)), context({"clock": clock}))
+def source(folder, **permitted):
+    given = context({"clock": clock, "permissions": Permissions(**permitted)})
+    return FolderOfFiles(FolderRules(file=folder), given)
 
 
 def posts(folder):
@@ -112,7 +114,7 @@ def test_two_formats_of_a_video_are_one_post(tmp_path):
     put(tmp_path, "x.f136.mp4")
     put(tmp_path, "x.f248.webm")
     (tmp_path / "x.info.json").write_text(json.dumps(INFO))
-    made = source(tmp_path)
+    made = source(tmp_path, hard_link=True)
     [post] = made.search("", "").posts
     made.fetch(post, tmp_path / "file")
     assert (post.post_id, (tmp_path / "file").stat().st_ino) == (
@@ -130,18 +132,20 @@ def test_a_file_is_linked_or_copied(tmp_path, hard_link, num_links):
 
 
 @pytest.mark.parametrize("through", ["a link", "a linked folder"])
-def test_what_a_symlink_leads_to_is_copied_and_never_shared(tmp_path, through):
+def test_what_a_symlink_leads_to_elsewhere_is_taken_where_it_is_permitted_and_never_shared(tmp_path, through):
     private = put(tmp_path, "private/diary.mp4")
     downloads = tmp_path / "downloads"
-    if through == "a link":
-        downloads.mkdir()
-        (downloads / "clip.mp4").symlink_to(private)
-        made, url = source(downloads), str(downloads / "clip.mp4")
-    else:
-        put(downloads, "own.mp4")
-        (downloads / "more").symlink_to(private.parent)
-        made, url = source(downloads), str(downloads / "more" / "diary.mp4")
-    made.fetch(factories.post("folder:x", url=url), tmp_path / "file")
+    put(downloads, "own.mp4")
+    place = downloads / ("clip.mp4" if through == "a link" else "more")
+    place.symlink_to(private if through == "a link" else private.parent)
+    url = str(place if through == "a link" else place / "diary.mp4")
+    with pytest.raises(FetchError) as refused:
+        source(downloads, hard_link=True).fetch(factories.post("folder:x", url=url), tmp_path / "file")
+    assert refused.value.kind is ErrorKind.NOT_PERMITTED
+    assert "--files-from" in refused.value.detail
+    assert not (tmp_path / "file").exists()
+    permitted = source(downloads, hard_link=True, files_from=private.parent)
+    permitted.fetch(factories.post("folder:x", url=url), tmp_path / "file")
     (tmp_path / "file").write_bytes(b"changed")
     assert (private.read_bytes(), private.stat().st_nlink) == (VIDEO, 1)
 
@@ -151,7 +155,7 @@ def test_where_no_link_can_be_it_is_copied(tmp_path, monkeypatch):
         raise OSError(18, "Invalid cross-device link")
 
     put(tmp_path, "clip.mp4", INFO)
-    made = source(tmp_path)
+    made = source(tmp_path, hard_link=True)
     monkeypatch.setattr("os.link", no_link)
     made.fetch(made.search("", "").posts[0], tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == VIDEO

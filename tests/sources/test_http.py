@@ -15,7 +15,7 @@ from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.http import HttpClient, status_kind
 from h2a_curation.sources.politeness.pace import Hosts, Pace, host_of
 from h2a_curation.sources.politeness.robots import Robots
-from tests.loopback import Answer, serving
+from tests.loopback import ANYWHERE, Answer, serving
 from tests.sources.hostile import FAULTS, standing_before
 from tests.sources.platform import JSON, MP4, VIDEO
 
@@ -34,7 +34,8 @@ class Clock:
 
 
 def client(min_interval_s=0.0, hosts=None, **changed):
-    return HttpClient(Pace(min_interval_s, max_pause_s=60.0, hosts=hosts or Hosts()), LIMITS, **changed)
+    pace = Pace(min_interval_s, max_pause_s=60.0, hosts=hosts or Hosts())
+    return HttpClient(pace, LIMITS, **{"reach": ANYWHERE} | changed)
 
 
 def moved(place, status=302):

@@ -8,7 +8,7 @@ from h2a_curation.lake import layout
 from h2a_curation.sources import open_source
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.ytdlp.recipe_options import DownloadOptions
-from tests.loopback import Answer
+from tests.loopback import ON_LOOPBACK, Answer
 from tests.sources.fixtures import CREATOR, NUM_POSTS, opened
 from tests.sources.platform import MP4, VIDEO, clock
 
@@ -90,7 +90,7 @@ def test_a_table_leaves_alone_what_a_host_forbids_unless_it_is_yours(site, tmp_p
     (tmp_path / "posts.csv").write_text(f"url\n{url}\n")
     (tmp_path / "left.txt").write_text(f"{url}\n")
     (tmp_path / "mine.yaml").write_text(f"source: {{kind: table, file: posts.csv, min_interval_s: 0, {said}}}\n")
-    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS)
+    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS, permissions=ON_LOOPBACK)
     if came == "left out":
         assert source.search("", "").posts == []
         return
@@ -104,7 +104,7 @@ def test_a_table_leaves_alone_what_a_host_forbids_unless_it_is_yours(site, tmp_p
 def test_what_downloads_for_a_table_is_checked_before_a_run(tmp_path, other):
     (tmp_path / "posts.csv").write_text("url\nhttps://example.org/1.mp4\n")
     (tmp_path / "mine.yaml").write_text(f"source: {{kind: table, file: posts.csv, {other}}}\n")
-    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS)
+    source = open_source(recipes.load(str(tmp_path / "mine.yaml")).source, LIMITS, permissions=ON_LOOPBACK)
     if not other:
         source.check()
         return
@@ -118,7 +118,7 @@ def test_a_table_downloads_through_the_proxy_that_it_was_given(site, tmp_path):
     (tmp_path / "posts.csv").write_text("url\nhttp://nowhere.invalid/1.mp4\n")
     options = DownloadOptions(proxy=site.url)
     rules = SourceRules(kind="table", file=tmp_path / "posts.csv", min_interval_s=0, options=options)
-    assert outcome(open_source(rules, LIMITS), tmp_path) == "ok"
+    assert outcome(open_source(rules, LIMITS, permissions=ON_LOOPBACK), tmp_path) == "ok"
 
 
 def test_a_folder_and_the_lake_share_a_file_and_taking_it_twice_changes_nothing(site, tmp_path):
@@ -142,4 +142,4 @@ def test_a_creator_who_left_is_known_by_the_lakes_pseudonym(site, tmp_path):
     rules = SourceRules(kind="table", file=tmp_path / "posts.csv", opt_out=tmp_path / "left.txt", min_interval_s=0)
     known = open_source(rules, LIMITS, pseudonym=lambda name: "0123abcd" if name == CREATOR else "else")
     assert known.search("", "").posts == []
-    assert len(open_source(rules, LIMITS).search("", "").posts) == 1
+    assert len(open_source(rules, LIMITS, permissions=ON_LOOPBACK).search("", "").posts) == 1

@@ -7,7 +7,7 @@ from h2a_curation.acquire.fetch import FetchRules
 from h2a_curation.sources.http import HttpClient
 from h2a_curation.sources.politeness.pace import Hosts, Pace
 from h2a_curation.sources.short_links import ShortLinks, is_short
-from tests.loopback import Answer, serving
+from tests.loopback import ANYWHERE, Answer, serving
 
 POST = "https://www.tiktok.com/@some.one/video/73"
 
@@ -57,7 +57,7 @@ def test_what_is_no_short_link(url):
 def network():
     with serving() as site:
         limits = FetchRules(timeout_s=10.0, socket_timeout_s=5.0)
-        yield site, ShortLinks(HttpClient(Pace(0.0, hosts=Hosts()), limits, proxy=site.url))
+        yield site, ShortLinks(HttpClient(Pace(0.0, hosts=Hosts()), limits, ANYWHERE, proxy=site.url))
 
 
 def redirect(place, status=301):

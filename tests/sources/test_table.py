@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -6,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.table import TableOfUrls, TableRules
 from tests import factories
 from tests.sources.platform import VIDEO, clock, context
@@ -94,6 +96,68 @@ def test_local_files_are_copied(tmp_path):
     with pytest.raises(FetchError) as caught:
         table.fetch(missing, tmp_path / "2")
     assert caught.value.kind is ErrorKind.GONE
+
+
+@pytest.fixture
+def private(tmp_path):
+    """A file of the user's beside the folder of a received table, and ways into it."""
+    (tmp_path / "key.pem").write_bytes(b"private")
+    received = tmp_path / "received"
+    received.mkdir()
+    os.mkfifo(received / "pipe")
+    (received / "link.mp4").symlink_to(tmp_path / "key.pem")
+    (received / "loop.mp4").symlink_to(received / "loop.mp4")
+    (received / "up").symlink_to(tmp_path)
+    return received
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("../key.pem", ErrorKind.NOT_PERMITTED),
+        ("{}/key.pem", ErrorKind.NOT_PERMITTED),
+        ("file://{}/key.pem", ErrorKind.NOT_PERMITTED),
+        ("file://localhost{}/key.pem", ErrorKind.NOT_PERMITTED),
+        ("FILE://{}/received/../key.pem", ErrorKind.NOT_PERMITTED),
+        ("file://{}/received/%2e%2e/key.pem", ErrorKind.NOT_PERMITTED),
+        ("{}/receivedtoo/a.mp4", ErrorKind.NOT_PERMITTED),
+        ("link.mp4", ErrorKind.NOT_PERMITTED),
+        ("up/key.pem", ErrorKind.NOT_PERMITTED),
+        ("pipe", ErrorKind.NOT_PERMITTED),
+        (".", ErrorKind.NOT_PERMITTED),
+        ("/etc/passwd", ErrorKind.NOT_PERMITTED),
+        ("/proc/self/environ", ErrorKind.NOT_PERMITTED),
+        ("/proc/self/mem", ErrorKind.NOT_PERMITTED),
+        ("/dev/zero", ErrorKind.NOT_PERMITTED),
+        ("file:///proc/self/cwd/../../etc/passwd", ErrorKind.NOT_PERMITTED),
+        ("loop.mp4", ErrorKind.GONE),
+        ("none.mp4", ErrorKind.GONE),
+        ("none/a.mp4", ErrorKind.GONE),
+        ("file:///%00", ErrorKind.GONE),
+        ("a\0.mp4", ErrorKind.NOT_VIDEO),
+    ],
+)
+def test_a_received_table_gets_no_file_from_elsewhere(private, tmp_path, url, kind):
+    table = made(write(private, "jsonl", [{"url": url.format(tmp_path)}]))
+    [post] = table.search("", "").posts
+    with pytest.raises(FetchError) as refused:
+        table.fetch(post, tmp_path / "target")
+    assert refused.value.kind is kind
+    assert ("--files-from" in refused.value.detail) == (kind is ErrorKind.NOT_PERMITTED)
+    assert not (tmp_path / "target").exists()
+
+
+def test_files_elsewhere_are_taken_from_the_folder_that_is_permitted(private, tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "1.mp4").write_bytes(VIDEO)
+    file = write(private, "jsonl", [{"url": "../videos/1.mp4"}, {"url": "../key.pem"}])
+    given = context({"permissions": Permissions(files_from=tmp_path / "videos")})
+    table = TableOfUrls(TableRules(file=file), given)
+    there, elsewhere = table.search("", "").posts
+    table.fetch(there, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == VIDEO
+    with pytest.raises(FetchError, match="not_permitted"):
+        table.fetch(elsewhere, tmp_path / "other")
 
 
 def test_a_site_that_is_down_does_not_stop_the_others(tmp_path):

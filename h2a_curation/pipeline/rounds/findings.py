@@ -67,7 +67,9 @@ def outcomes(facts: Catalog, table: str) -> str:
     rows = facts.query(
         f"SELECT outcome, count(*) AS n FROM {table} GROUP BY outcome ORDER BY n DESC, outcome"
     ).to_pylist()
-    return ", ".join(f"{row['n']} {row['outcome']}" for row in rows) or f"there is no {table}"
+    said = ", ".join(f"{row['n']} {row['outcome']}" for row in rows) or f"there is no {table}"
+    is_shut = any(row["outcome"] == "not_permitted" for row in rows)
+    return f"{said}; --allow-private or --files-from may permit it (docs/sources.md)" if is_shut else said
 
 
 def reasons(decided: Catalog) -> str:

@@ -20,17 +20,18 @@ PROFILE_MARKS = MARKS | {"noarchive", "nobot", "nobots", "noindex", "nosearch"}
 class PublicClient:
     """Asks an instance, and whomever its answers name, as a stranger: there is no login. Safe in several threads."""
 
-    def __init__(self, instance: str, pace: Pace, context: SourceContext) -> None:
-        """`instance` may lie in a private network: whoever runs the build named it so. What it names may not."""
+    def __init__(self, instance: str, own_address: str, pace: Pace, context: SourceContext) -> None:
+        """`own_address`: the instance that the environment names, if any, which may lie in a private network."""
         self.instance = instance
         self._own = host_of(instance)
-        self._http = HttpClient(pace, context.limits, may_ask=self.may_ask)
+        self._reach = context.reach.and_site(own_address)
+        self._http = HttpClient(pace, context.limits, self._reach)
         self._robots = Robots()
         self.honours_opt_outs = context.honour_robots
 
     def may_ask(self, url: str) -> bool:
-        """Whether the address is the instance's or of the public network."""
-        return host_of(url) == self._own or is_public(url)
+        """Whether the address is the instance's or, by its name, of the public network."""
+        return self._reach.allow_private or host_of(url) == self._own or is_public(url)
 
     def is_own(self, url_or_host: str) -> bool:
         """Whether an address, or the name of a host, is the instance's."""

@@ -32,7 +32,9 @@ class PeerTube:
         self._rules = rules
         self._context = context
         instance = instance_of(rules.settings.instance, PEERTUBE_ADDRESS, context.environment)
-        self._client = PublicClient(instance, context.pace(rules.min_interval_s, rules.max_per_host), context)
+        own_address = context.environment.get(PEERTUBE_ADDRESS, "")
+        pace = context.pace(rules.min_interval_s, rules.max_per_host)
+        self._client = PublicClient(instance, own_address, pace, context)
 
     def check(self) -> None:
         """ValueError where no instance is named."""

@@ -17,7 +17,7 @@ from h2a_curation.sources.http import HttpClient
 from h2a_curation.sources.sanitise import MAX_CAPTION_CHARACTERS, moment
 from h2a_curation.sources.tiktok_research.api import Credentials, TikTokApi
 from h2a_curation.sources.tiktok_research.quota import DailyQuota
-from h2a_curation.sources.tiktok_research.rules import TikTokResearchRules, tiktok_address
+from h2a_curation.sources.tiktok_research.rules import TIKTOK_ADDRESS, TikTokResearchRules, tiktok_address
 from h2a_curation.taxonomy import hashtags
 from schemas import Post
 
@@ -38,7 +38,10 @@ class TikTokResearch:
         self._clock = context.clock
         held = Credentials.of(context.environment)
         client = HttpClient(
-            context.pace(rules.min_interval_s, rules.max_per_host), context.limits, proxy=rules.settings.proxy
+            context.pace(rules.min_interval_s, rules.max_per_host),
+            context.limits,
+            context.reach.and_site(context.environment.get(TIKTOK_ADDRESS, "")),
+            proxy=rules.settings.proxy,
         )
         per_day = rules.settings.requests_per_day
         quota = DailyQuota(per_day, account=held.key, folder=context.state, clock=context.clock, name=rules.name)

@@ -16,8 +16,9 @@ from h2a_curation.sources.http import is_absent
 from h2a_curation.sources.politeness.pace import Pace, Seat, host_of
 from h2a_curation.sources.politeness.retry_after import retry_after_s
 from h2a_curation.sources.politeness.robots import reservation
+from h2a_curation.sources.reach import Reach
 from h2a_curation.sources.ytdlp.downloads import refuse_other_schemes, refuse_other_ways
-from h2a_curation.sources.ytdlp.networking import TIMED, Deadline, TimedCurlCFFIRH, TimedRequestsRH
+from h2a_curation.sources.ytdlp.networking import KEPT, Deadline
 
 _CHUNK_BYTES = 1 << 16
 _PHOTO_SITES = ("TikTok", "Douyin")
@@ -52,10 +53,11 @@ class Meter:
 class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
     """Belongs to one thread: `meter` and `target` are those of the call at hand."""
 
-    def __init__(self, params: dict[str, Any], pace: Pace) -> None:
+    def __init__(self, params: dict[str, Any], pace: Pace, reach: Reach) -> None:
         self.meter = Meter(max_bytes=0, deadline_s=0.0)
         self.target = Path()
         self._pace = pace
+        self._reach = reach
         self._deadline = Deadline()
         self._seat: Seat | None = None
         self._refuses_reserved = False
@@ -63,11 +65,11 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         super().__init__(params)
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
-        """yt-dlp's handlers, with the deadline of the call at hand in those that go to the web."""
-        director = super().build_request_director([TIMED.get(handler, handler) for handler in handlers], preferences)
+        """Those of yt-dlp's handlers that can be kept within the call's time and within reach."""
+        kept = [KEPT[handler] for handler in handlers if handler in KEPT]
+        director = super().build_request_director(kept, preferences)
         for handler in director.handlers.values():
-            if isinstance(handler, TimedRequestsRH | TimedCurlCFFIRH):
-                handler.deadline = self._deadline
+            handler.deadline, handler.reach = self._deadline, self._reach
         return director
 
     def urlopen(self, req: Any) -> Any:

@@ -53,10 +53,12 @@ class YtDlp:
         self.name = rules.name
         self._rules = rules
         self._context = context
+        own = own_options(context.environment)
+        self._reach = context.reach.and_proxy(own.get("proxy")).and_proxy(own.get("geo_verification_proxy"))
         self._params = _params(
             context.limits.socket_timeout_s,
             recipe_options(rules.name, rules.options) | {"extractor_args": rules.extractor_args},
-            own_options(context.environment),
+            own,
         )
         self._robots = Robots()
         self._pace = context.pace(rules.min_interval_s, rules.max_per_host)
@@ -138,7 +140,7 @@ class YtDlp:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
             remember(*secrets_of(self._params))  # before anybody can repeat them
-            client = self._of_thread.client = Client(with_own_cookies(self._params), self._pace)
+            client = self._of_thread.client = Client(with_own_cookies(self._params), self._pace, self._reach)
         return client
 
     def _meter(self, max_bytes: int) -> Meter:

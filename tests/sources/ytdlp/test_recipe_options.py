@@ -10,7 +10,7 @@ from h2a_curation.sources.rules import SourceRules
 from h2a_curation.sources.tiktok_research.rules import TIKTOK, tiktok_address
 from h2a_curation.sources.ytdlp.options import own_options
 from h2a_curation.sources.ytdlp.recipe_options import _HARMLESS_ARGUMENTS, DownloadOptions
-from tests.loopback import Answer
+from tests.loopback import ON_LOOPBACK, Answer
 from tests.sources.platform import MP4, VIDEO
 from tests.sources.tiktok_site import KEY, SECRET, serving_tiktok
 
@@ -194,8 +194,8 @@ RESEARCH = "kind: tiktok_research\nname: tiktok\nfetch_with: {kind: ytdlp, name:
         (RESEARCH, "until: tomorrow", "until"),
         (RESEARCH, "video_lengths: [TINY]", "'SHORT', 'MID'"),
         (RESEARCH, "proxy: nowhere", "is no proxy"),
-        ("kind: folder\nfile: .\nsettings:\n  ", "hardlink: false", "did you mean 'hard_link'?"),
-        ("kind: folder\nfile: .\nsettings:\n  ", "clock: x", "unknown key 'clock'; known are hard_link"),
+        ("kind: folder\nfile: .\nsettings:\n  ", "hard_link: true", "it is the command's option --hard-link"),
+        ("kind: folder\nfile: .\nsettings:\n  ", "clock: x", "unknown key 'clock'"),
         ("kind: table\nfile: a.csv\nsettings:\n  ", "downloads: x", "unknown key 'downloads'; known are none"),
         ("kind: ytdlp\nsettings:\n  ", "own_options: {ffmpeg_location: x}", "unknown key 'own_options'"),
         ("kind: ytdlp\nsettings:\n  ", "honour_robots: false", "unknown key 'honour_robots'"),
@@ -214,7 +214,7 @@ def test_a_setting_is_typed_and_reaches_its_source(tmp_path, monkeypatch):
     with serving_tiktok() as tiktok:
         monkeypatch.setenv("H2A_TIKTOK_BASE_URL", tiktok.url)
         rules = loaded(tmp_path, RESEARCH + "until: 2026-05-31\n  regions: [US, GB]\n  num_windows: 1")
-        open_source(rules, LIMITS).search("squat", "")
+        open_source(rules, LIMITS, permissions=ON_LOOPBACK).search("squat", "")
     [asked] = [said for what, said in tiktok.asked if what == "query"]
     assert asked["end_date"] == "20260531"
     assert ["US", "GB"] in [condition["field_values"] for condition in asked["query"]["and"]]
@@ -263,9 +263,9 @@ def test_the_environment_stands_over_the_recipe(site, tmp_path, monkeypatch):
     rules = SourceRules(
         kind="table", file=tmp_path / "posts.csv", min_interval_s=0, options=DownloadOptions(proxy="http://127.0.0.1:9")
     )
-    [post] = open_source(rules, LIMITS).search("", "").posts
+    [post] = open_source(rules, LIMITS, permissions=ON_LOOPBACK).search("", "").posts
     with pytest.raises(FetchError):
-        open_source(rules, LIMITS).fetch(post, tmp_path / "none")
+        open_source(rules, LIMITS, permissions=ON_LOOPBACK).fetch(post, tmp_path / "none")
     monkeypatch.setenv("H2A_YTDLP_OPTIONS", f"--proxy {site.url}")
-    open_source(rules, LIMITS).fetch(post, tmp_path / "file")
+    open_source(rules, LIMITS, permissions=ON_LOOPBACK).fetch(post, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == VIDEO
