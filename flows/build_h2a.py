@@ -3,7 +3,6 @@
 prefect deployment run build-h2a/build-h2a
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +17,11 @@ from h2a_curation.catalog.views import connect
 from h2a_curation.executors.local import local_executor
 from h2a_curation.explain import funnel as overview
 from h2a_curation.jobs.build import reachable
+from h2a_curation.jobs.choice import Choice
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline.build import Built, build
 from h2a_curation.pipeline.part import models_of, source_of
 from h2a_curation.pipeline.rounds.schedule import RoundsRequest
-from h2a_curation.recipes import load
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.sources.permissions import Permissions
 
@@ -50,9 +49,8 @@ def build_h2a(
     if more_rounds < 0:
         raise ValueError(f"more_rounds is {more_rounds}: give 0 or more")
     wanted = RoundsRequest(num=more_rounds, is_more=True) if more_rounds else None
-    chosen = load(recipe, leave_out_risks=leave_out_risks or ())
     permissions = Permissions(allow_private=allow_private, files_from=Path(files_from) if files_from else None)
-    chosen = replace(chosen, permissions=permissions)
+    chosen = Choice(recipe=recipe, leave_out_risks=tuple(leave_out_risks or ())).load(permissions)
     logger = get_run_logger()
 
     def progress(step: str, done: int, total: int) -> None:

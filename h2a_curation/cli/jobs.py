@@ -97,7 +97,7 @@ def build(
         leave_out_risks=leave_out_risks, settings=settings,
     )  # fmt: skip
     taken = choice.at(lake, said)
-    chosen = taken.load()
+    chosen = taken.load(permissions)
     show_taken(said, taken)
     show_left_out(chosen)
     if dry_run:
@@ -106,7 +106,6 @@ def build(
 
         show_work_left(work_left(lakes.open_lake(lake), chosen), chosen)
         return
-    chosen = replace(chosen, permissions=permissions)
     built = run(lake, chosen, choice=taken, workers=workers, version=version, rounds=wanted)
     decided = connect(lakes.open_lake(lake).path, models=models_of(chosen), decision=built.decision)
     show_build(built, decided, lake)

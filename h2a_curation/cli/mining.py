@@ -1,6 +1,5 @@
 """`h2a mine`, `h2a tags` and `h2a explain tag`: rounds of mining, and why each hashtag got what it got."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,10 +53,9 @@ def mine(
     wanted = None if rounds is None else parse_rounds(rounds)
     said = choice.Choice.said(recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, settings=settings)
     taken = choice.at(lake, said)
-    chosen = taken.load()
+    chosen = taken.load(permissions)
     show_taken(said, taken)
     show_left_out(chosen)
-    chosen = replace(chosen, permissions=permissions)
     rounds_done = run(lake, chosen, choice=taken, workers=workers, rounds=wanted)
     show_mined(rounds_done, lake)
 

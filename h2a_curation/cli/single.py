@@ -1,6 +1,5 @@
 """`h2a try` and `h2a trace`: why one video, or a list of known positives, is kept or lost."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +42,7 @@ def try_video(
         recipe=recipe, classes=classes, leave_out_risks=leave_out_risks, model=model, pretrained=pretrained,
         settings=settings,
     )  # fmt: skip
-    for table in trial(video, replace(said.load(), permissions=permissions), class_id):
+    for table in trial(video, said.load(permissions), class_id):
         console.print(table)
 
 

@@ -20,6 +20,7 @@ from h2a_curation.foundation.secret_text import HIDDEN, hidden
 from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
 from h2a_curation.recipes import EmbedRules, Recipe, load, names
+from h2a_curation.sources.permissions import Permissions
 from h2a_curation.taxonomy.load import answering_to_own_name
 
 _WRITTEN_HERE = "written_here"
@@ -55,8 +56,11 @@ class Choice:
         }
         return replace(cls(), **given)
 
-    def load(self) -> Recipe:
-        """The recipe. ValueError says what in it or in the choice is wrong, and what to do."""
+    def load(self, permissions: Permissions | None = None) -> Recipe:
+        """The recipe, with the permissions of a command that fetches; None for one that does not.
+
+        ValueError says what in it or in the choice is wrong, and what to do.
+        """
         if self.recipe is None and self.table is None:
             raise ValueError("what to build? give a table of URLs, or --recipe NAME_OR_FILE")
         default = "folder" if self.table is not None and self.table.is_dir() else "table"
@@ -71,7 +75,11 @@ class Choice:
         if self.model is not None or self.pretrained is not None:
             embed = EmbedRules(model=self.model or chosen.embed.model, pretrained=self.pretrained)
             chosen = replace(chosen, embed=embed)
-        return chosen
+        if permissions is None:
+            return chosen
+        if self.table is None and not any(said.startswith(("source.file=", "source=")) for said in self.settings):
+            _check_file(chosen, Path(self.recipe or default), permissions)
+        return replace(chosen, permissions=permissions)
 
     def in_words(self) -> str:
         """The options that say the same."""
@@ -191,6 +199,23 @@ def _of_table(recipe: Recipe, table: Path, columns: Sequence[str]) -> Recipe:
     mapping: dict[str, str] = dict(c.split("=", 1) for c in columns)
     source = replace(recipe.source, file=table, columns=mapping)
     return replace(recipe, source=source, action_classes=answering_to_own_name(recipe.action_classes))
+
+
+def _check_file(recipe: Recipe, file: Path, permissions: Permissions) -> None:
+    """ValueError for a table or folder outside of the recipe's own folder: the recipe may be somebody else's.
+
+    It could name a list of the user's, and addresses that carry the list's cells away.
+    """
+    named = recipe.source.file
+    if named is None:
+        return
+    folders = [file.parent.resolve(), file.resolve().parent, *filter(None, [permissions.files_from])]
+    real = Path(os.path.realpath(named))
+    if not any(real.is_relative_to(folder.resolve()) for folder in folders):
+        raise ValueError(
+            f"{file}: source.file leads to {real}, outside of the recipe's folder: if you mean that, name it on the"
+            " command line, as in `h2a build FILE --recipe ...`, or add --files-from and its folder"
+        )
 
 
 def _is_file(recipe: str | None) -> bool:

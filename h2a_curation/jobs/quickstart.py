@@ -62,8 +62,8 @@ def run_world(out: Path, recipe: Recipe, *, preset: str, workers: int = 0) -> Qu
 
 def run_clips(out: Path, folder: Path, *, preset: str, workers: int = 0) -> Quickstart:
     """Serve a folder of real clips, build it, and train `preset` on what is kept."""
-    make_folder(out.parent, out)
     recipe = clips_recipe(folder)
+    make_folder(out.parent, out)
     with serve_clips(folder) as url:
         lake, built = _build(out, at(recipe, url), workers)
     decided = connect(lake.path, models=models_of(recipe), decision=built.decision)

@@ -153,7 +153,7 @@ def test_a_source_that_cannot_be_reached_keeps_what_was_done(refused, mini, tmp_
     shutil.copytree(mini / "lake", lake)
     before = {table: num_rows(lake, table) for table in ("post", "media", "clip")}
     gone = recipe(tmp_path, mine={"num_rounds": 3}, fetch={"max_tries": 2})
-    line = refused("build", "--recipe", gone, "--lake", lake, code=1)
+    line = refused("build", "--recipe", gone, "--lake", lake, "--allow-private", code=1)
     assert "unreachable" in line
     assert "run the same command again" in line
     assert {table: num_rows(lake, table) for table in before} == before

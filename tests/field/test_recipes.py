@@ -1,9 +1,11 @@
 """A recipe of one's own says what is different, and no command asks for what the lake knows."""
 
+import dataclasses
 import os
 import shutil
 
 import pytest
+import yaml
 from huggingface_hub import constants
 
 from h2a_curation import recipes
@@ -11,6 +13,7 @@ from h2a_curation.jobs import choice
 from h2a_curation.jobs.choice import Choice
 from h2a_curation.lake import lake as lakes
 from h2a_curation.models import clip
+from h2a_curation.sources.permissions import Permissions
 from tests.conftest import h2a
 from tests.field.situations import situation
 from tests.loopback import Answer, serving
@@ -196,6 +199,36 @@ def test_a_received_lakes_choice_is_not_followed(tmp_path, named):
     assert choice.of_lake(mine, Choice()) == Choice.said(recipe="table", settings=["seed=3"])
 
 
+@situation(
+    KIND,
+    given="a recipe from elsewhere whose table, or folder, is another of the user's, by a path or a link",
+    wanted="one line before anything is read; named by the user it is taken",
+)
+@pytest.mark.parametrize("named", ["../bank.csv", "{}/bank.csv", "link.csv", "up/bank.csv", "../private"])
+def test_a_received_recipes_table_lies_beside_it(tmp_path, h2a_here, named):
+    (tmp_path / "bank.csv").write_text("id,iban\nhttps://example.org/1.mp4,DE1\n")
+    (tmp_path / "private").mkdir()
+    received = tmp_path / "received"
+    received.mkdir()
+    (received / "link.csv").symlink_to(tmp_path / "bank.csv")
+    (received / "up").symlink_to(tmp_path)
+    source = {"kind": "folder" if named == "../private" else "table", "file": named.format(tmp_path)}
+    (received / "mine.yaml").write_text(yaml.safe_dump({"source": source}))
+    said = h2a_here("build", "--recipe", received / "mine.yaml", "--lake", tmp_path / "lake")
+    assert said.code == 2
+    [line] = said.err.splitlines()
+    assert "outside of the recipe's folder" in line
+    assert "--files-from" in line
+    assert not (tmp_path / "lake").exists()
+    there = Permissions(files_from=tmp_path)
+    of_recipe = Choice.said(recipe=str(received / "mine.yaml"))
+    assert of_recipe.load(there).permissions == there
+    by_setting = dataclasses.replace(of_recipe, settings=(f"source.file={tmp_path / 'bank.csv'}",))
+    assert by_setting.load(Permissions()).source.file == tmp_path / "bank.csv"
+    assert of_recipe.load().source.file is not None, "who fetches nothing reads no table"
+
+
+@situation(KIND, given="a lake from elsewhere, made by a recipe that ships", wanted="the recipe that ships is taken")
 def test_a_received_lake_of_a_recipe_that_ships_is_followed(tmp_path):
     theirs = lakes.create(tmp_path / "theirs")
     choice.remember(theirs, Choice.said(recipe="sample-mini", leave_out_risks=["minors"]))
