@@ -228,6 +228,7 @@ def test_a_received_recipes_table_lies_beside_it(tmp_path, h2a_here, named):
     assert of_recipe.load().source.file is not None, "who fetches nothing reads no table"
 
 
+@situation(KIND, given="a lake from elsewhere, made by a recipe that ships", wanted="the recipe that ships is taken")
 def test_a_received_lake_of_a_recipe_that_ships_is_followed(tmp_path):
     theirs = lakes.create(tmp_path / "theirs")
     choice.remember(theirs, Choice.said(recipe="sample-mini", leave_out_risks=["minors"]))
