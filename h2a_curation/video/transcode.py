@@ -179,7 +179,7 @@ def _ends_well(command: list[str], reached: dict[Path, int], limits: Limits) -> 
     # A session of its own: ffmpeg would take the terminal's Ctrl-C, and a file would be taken for a damaged one.
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            command,
+            [command[0], "-y", *command[1:]],  # what it writes is there already: it may make no file
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -238,7 +238,7 @@ def _command(file: str, scene: SceneToCut, clip: Path, rules: CutRules) -> list[
     output = video.output(str(clip), crf=rules.crf, **keyframes, **_ENCODER)
     # What -xerror refuses beside errors of decoding is a break of counters, which is no damage where pieces meet.
     strict = ["-max_error_rate", "0"] if scene.pictures.may_be_joined else ["-xerror"]
-    limits = ["-nostdin", "-y", *strict, "-copyts", "-filter_threads", "1", "-loglevel", "error"]
+    limits = ["-nostdin", *strict, "-copyts", "-filter_threads", "1", "-loglevel", "error"]
     command: list[str] = output.global_args(*limits).compile(cmd=ffmpeg_program())
     return command
 
