@@ -35,6 +35,7 @@ from h2a_curation.video.transcode import ffmpeg_program
 LIMITS = Limits(timeout_s=20.0, max_memory_bytes=1 << 30)
 NUM_COMPARED = 1000
 _REAL = ("shared/clips/cat.mp4", "shared/clips/eye_makeup.avi", "shared/cases/media/plain.ts")
+PARENT = os.getppid()
 _DENIED = (1, 13)
 """EPERM by seccomp, EACCES by Landlock."""
 
@@ -97,8 +98,8 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "socket": socket.socket,
     "exec": lambda: os.execv("/nowhere", ["nowhere"]),
     "fork": _fork,
-    "signal": lambda: os.kill(os.getppid(), 0),
-    "limits": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU),
+    "signal": lambda: os.kill(PARENT, 0),
+    "limits": lambda: resource.prlimit(PARENT, resource.RLIMIT_CPU),
 }
 """What a decoder has no business with; each does no harm where it succeeds."""
 

@@ -35,8 +35,8 @@ ATTEMPTS = {
     "abstract socket": "socket.socket(socket.AF_UNIX).bind('\\0h2a')",
     "fork": "os.fork()",
     "exec": "os.execv('/nowhere', ['nowhere'])",
-    "signal": "os.kill(os.getppid(), 0)",
-    "limits": "__import__('resource').prlimit(os.getppid(), 0)",
+    "signal": "os.kill(parent, 0)",
+    "limits": "__import__('resource').prlimit(parent, 0)",
     "machine code": "__import__('mmap').mmap(-1, 4096, prot=7)",
 }
 
@@ -48,6 +48,7 @@ def test_a_confined_process_is_refused(tmp_path, attempt):
     said = run(
         f"""
         import mmap, resource
+        parent = os.getppid()
         assert confinement.confine_process().seccomp
         try:
             {attempt}
