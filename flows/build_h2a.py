@@ -24,6 +24,7 @@ from h2a_curation.pipeline.part import models_of, source_of
 from h2a_curation.pipeline.rounds.schedule import RoundsRequest
 from h2a_curation.report.page import FunnelStage
 from h2a_curation.sources.permissions import Permissions
+from h2a_curation.video import transcode
 
 # Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.
 _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=4))
@@ -62,6 +63,8 @@ def build_h2a(
         local_executor(lanes=ready.lanes) as local,
     ):
         source_of(ready).check()
+        if gap := transcode.gap():
+            logger.warning("%s", gap)
         made = lakes.create(Path(lake), hides_people=not ready.source.is_invented)
         built = build(made, ready, as_tasks(local), progress, version, wanted)
         models = models_of(ready)

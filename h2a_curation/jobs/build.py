@@ -18,6 +18,7 @@ from h2a_curation.pipeline.rounds.schedule import RoundRange, RoundsRequest
 from h2a_curation.recipes import Recipe
 from h2a_curation.sample_world.site.files import default_cache
 from h2a_curation.sample_world.site.serve import serve
+from h2a_curation.video import transcode
 
 
 def run(
@@ -61,6 +62,8 @@ def _check(recipe: Recipe) -> None:
     source = source_of(recipe)
     source.check()
     check_at_hand(recipe.embed.model, recipe.embed.pretrained)
+    if gap := transcode.gap():
+        remark(f"note: {gap}")
     for said in [*source.remarks(), *_unknown_classes(source.named_classes(), recipe)]:
         remark(f"left out: {said}")
 

@@ -1,6 +1,7 @@
 """Opens untrusted video files: only formats that hold their own data, and no damage glossed over."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import av
@@ -9,7 +10,10 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from h2a_curation.foundation.media_formats import ONLY_ITSELF
+from h2a_curation.foundation.media_formats import FORMATS, ONLY_ITSELF
+
+Source = str | int
+"""A file's path, or the descriptor of one that is open: a confined process opens nothing."""
 
 DECODER = av.__version__
 """PyAV's version, which names the decoders that it carries: a part of each measurement's fingerprint."""
@@ -28,9 +32,13 @@ def decoder_fingerprint() -> str:
 
 
 @contextlib.contextmanager
-def opened(file: str) -> Iterator[InputContainer]:
+def opened(file: Source) -> Iterator[InputContainer]:
     """The file's container. Raises av.FFmpegError when it is not one of the known formats or its index is broken."""
-    with av.open(file, options=ONLY_ITSELF, metadata_errors="replace") as container:
+    name, options = str(file), ONLY_ITSELF
+    if isinstance(file, int):
+        os.lseek(file, 0, os.SEEK_SET)
+        name, options = "fd:", {"format_whitelist": FORMATS, "protocol_whitelist": "fd", "fd": name}
+    with av.open(name, options=options, metadata_errors="replace") as container:
         yield container
 
 

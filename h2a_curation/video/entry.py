@@ -4,6 +4,7 @@ Recordings of a broadcast, a camera or a live stream begin in mid-stream. Player
 and so do we, in every stage.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, dropwhile
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from h2a_curation.video.container import opened, video_stream
+from h2a_curation.video.container import Source, opened, video_stream
 
 if TYPE_CHECKING:
     Pictures = Packet[VideoStream]  # subscriptable in stubs alone
@@ -51,11 +52,15 @@ def frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
         yield from packet.decode()
 
 
-def write_from_keyframe(file: str, into: str) -> None:
-    """Write the stream of pictures from its first keyframe on, as it is, to a Matroska file: ffmpeg, told to stop at an
-    error, does not get past what comes before.
+def write_from_keyframe(file: Source, into: int) -> None:
+    """Write the stream of pictures from its first keyframe on, as it is, to a Matroska file that is open for writing:
+    ffmpeg, told to stop at an error, does not get past what comes before.
     """
-    with opened(file) as container, av.open(into, "w", format="matroska") as out:
+    with (
+        opened(file) as container,
+        os.fdopen(into, "wb", closefd=False) as written,
+        av.open(written, "w", format="matroska") as out,
+    ):
         stream = video_stream(container)
         assert stream is not None
         kept = out.add_stream_from_template(stream)

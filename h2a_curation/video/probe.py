@@ -5,6 +5,7 @@ Some damage tells nothing: `python -m bench.damage` prints its share by codec, a
 Runs on untrusted input, and so in `child`; `probe` itself is for the child and for tests.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from h2a_curation.measure.facts import ProbeFacts, UndecodableError
-from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, make_strict, opened, shown_size, video_stream
+from h2a_curation.video.container import MAX_FRAMES, MAX_SIDE_PX, Source, make_strict, opened, shown_size, video_stream
 from h2a_curation.video.entry import parted
 from h2a_curation.video.frame_notes import JOINABLE, FrameNotes
 from h2a_curation.video.nal import units_of
@@ -71,7 +72,7 @@ class _DamagedError(Exception):
     """What a packet, its container or the decoder tells of damage."""
 
 
-def probe(file: str) -> ProbeFacts:
+def probe(file: Source) -> ProbeFacts:
     """Decode the whole file. What it holds is in the facts; but UndecodableError for more than MAX_FRAMES frames,
     MemoryError for want of it, and what PyAV itself raises for a few odd files.
     """
@@ -268,8 +269,9 @@ def _format(container: InputContainer) -> str:
     return container.format.name.split(",")[0]
 
 
-def _begins_like_a_video(file: str) -> bool:
-    with Path(file).open("rb") as opened_file:
+def _begins_like_a_video(file: Source) -> bool:
+    with Path(file).open("rb") if isinstance(file, str) else os.fdopen(os.dup(file), "rb") as opened_file:
+        opened_file.seek(0)
         head = opened_file.read(12)
     return any(head[place:].startswith(magic) for place, magics in _CONTAINER_MAGIC.items() for magic in magics)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from h2a_curation.measure.facts import UndecodableError
 from h2a_curation.measure.frames import Look, LookRules
-from h2a_curation.video.container import make_strict, opened, shown_size, video_stream
+from h2a_curation.video.container import Source, make_strict, opened, shown_size, video_stream
 
 VERSION = 1
 """Of what a look shows. Clips are hashed, embedded and sensed anew when it rises.
@@ -21,7 +21,7 @@ _MAX_PIXELS = 1 << 28
 """Pixels of all pictures of one look: two hours of a clip at the default rules, and a quarter of a gigabyte."""
 
 
-def look(file: str, rules: LookRules) -> Look:
+def look(file: Source, rules: LookRules) -> Look:
     """Decode the clip once. Raises ValueError when it does not decode from end to end, as a lake's clip always should;
     UndecodableError when its pictures are too many or too large.
     """

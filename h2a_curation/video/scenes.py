@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from h2a_curation.measure.cut import CutRules
 from h2a_curation.measure.facts import Scene, SceneToCut
-from h2a_curation.video.container import decoder_fingerprint, make_strict, opened, video_stream
+from h2a_curation.video.container import Source, decoder_fingerprint, make_strict, opened, video_stream
 from h2a_curation.video.cut_guard import CutGuard
 from h2a_curation.video.entry import parted
 from h2a_curation.video.frame_notes import FrameNotes
@@ -50,7 +50,7 @@ class Film:
     """Time of each frame of a film of few frames a second, and its change from the one before, in grey levels."""
 
 
-def longest_scene(file: str, rules: CutRules) -> SceneToCut | None:
+def longest_scene(file: Source, rules: CutRules) -> SceneToCut | None:
     """The longest scene that moves, the first of equals; None when the file does not decode to its end."""
     try:
         seen = _seen(file, rules)
@@ -130,7 +130,7 @@ class _Seen:
         )
 
 
-def _seen(file: str, rules: CutRules) -> _Seen | None:
+def _seen(file: Source, rules: CutRules) -> _Seen | None:
     """Decode the file; None where it has no pictures. Raises av.FFmpegError when it does not decode to its end."""
     from scenedetect import AdaptiveDetector, FrameTimecode
 

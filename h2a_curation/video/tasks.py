@@ -1,20 +1,30 @@
-"""The decoding child: one line of JSON in, one line of JSON and the bytes of its arrays out. `child` asks it.
+"""The decoding child: a line of JSON and open files in, a line of JSON and the bytes of its arrays out.
+
+`child` asks it.
+
+A child does one task. It imports what that needs and then confines itself: of paths, network, programs and other
+processes nothing is left to it but the files that it is handed, so neither is to what a file may make of its decoder.
 
 The timers' default action ends the process, in C code as well. The limit counts computing, so that a busy machine does
 not change the outcome; the clock on the wall is only there for what waits for ever.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from h2a_curation.foundation import confinement
 from h2a_curation.measure.facts import UndecodableError
 from h2a_curation.video.answers import PATIENCE, Limits
 
@@ -26,27 +36,54 @@ _LEAVES_TRACES = ("damaged", "too_much_memory")
 _DECODERS = frozenset({"av", "cv2", "scenedetect"})
 """Packages whose errors are the file's fault: they read its bytes, and raise whatever comes of them."""
 
+_MAX_FILES = 2
+_READ_BYTES = 1 << 16
+
 Answer = tuple[dict[str, Any], list["np.ndarray[Any, Any]"]]
 """What is said as JSON, and arrays of bytes."""
 Task = Callable[..., Answer]
 
 
 def serve() -> None:
-    """Answer requests until there are none."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Answer requests for the task that the command line names, until there are none."""
+    import av
+
+    requests, answers = socket.socket(fileno=0), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    tasks = {"probe": _probe()}
-    imported_bytes = 0
-    for line in sys.stdin.buffer:
-        name, arguments, limits = json.loads(line)
-        if name not in tasks:
-            before_bytes = _address_space()
-            tasks[name] = TASKS[name]()
-            imported_bytes += _address_space() - before_bytes
-        said, arrays = _within(Limits(**limits), imported_bytes, tasks[name], arguments)
+    _probe()
+    _import_all(av)
+    before_bytes = _address_space()
+    task = TASKS[sys.argv[1]]()
+    imported_bytes = _address_space() - before_bytes
+    confinement.confine_process()
+    for line, files in _requests(requests):
+        arguments, limits = json.loads(line)
+        said, arrays = _within(Limits(**limits), imported_bytes, task, [*files, *arguments])
+        for file in files:
+            os.close(file)
         said |= {"shapes": [array.shape for array in arrays]}
         said.setdefault("leaves_traces", False)
         _write(answers, said, arrays)
+
+
+def _import_all(package: ModuleType) -> None:
+    """Import PyAV whole: it imports some modules when it first meets a kind of stream."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name not in ("av.__main__", "av.datasets"):  # a program, and what downloads examples
+            importlib.import_module(module.name)
+
+
+def _requests(asked: socket.socket) -> Iterator[tuple[bytes, list[int]]]:
+    """Each line and the files that came with it. Who asks waits for the answer before asking again."""
+    line, files = b"", list[int]()
+    while True:
+        some, more_files, _, _ = socket.recv_fds(asked, _READ_BYTES, _MAX_FILES)
+        if not some:
+            return
+        line, files = line + some, files + more_files
+        if line.endswith(b"\n"):
+            yield line, files
+            line, files = b"", []
 
 
 def _within(limits: Limits, imported_bytes: int, task: Task, arguments: list[Any]) -> Answer:
@@ -114,7 +151,7 @@ def _address_space() -> int:
 def _probe() -> Task:
     from h2a_curation.video.probe import probe
 
-    def task(file: str) -> Answer:
+    def task(file: int) -> Answer:
         facts = asdict(probe(file))
         return {**facts, "leaves_traces": facts["outcome"] in _LEAVES_TRACES}, []
 
@@ -127,7 +164,7 @@ def _scene() -> Task:
     from h2a_curation.measure.cut import CutRules
     from h2a_curation.video.scenes import longest_scene
 
-    def task(file: str, rules: dict[str, Any]) -> Answer:
+    def task(file: int, rules: dict[str, Any]) -> Answer:
         scene = longest_scene(file, CutRules(**rules))
         return {} if scene is None else asdict(scene), []
 
@@ -137,7 +174,7 @@ def _scene() -> Task:
 def _rewrite() -> Task:
     from h2a_curation.video.entry import write_from_keyframe
 
-    def task(file: str, into: str) -> Answer:
+    def task(file: int, into: int) -> Answer:
         write_from_keyframe(file, into)
         return {}, []
 
@@ -148,7 +185,7 @@ def _look() -> Task:
     from h2a_curation.measure.frames import LookRules
     from h2a_curation.video.sample_frames import look
 
-    def task(file: str, rules: dict[str, Any]) -> Answer:
+    def task(file: int, rules: dict[str, Any]) -> Answer:
         try:
             seen = look(file, LookRules(**rules))
         except ValueError as error:

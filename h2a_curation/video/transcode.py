@@ -20,6 +20,7 @@ from pathlib import Path
 import ffmpeg
 import imageio_ffmpeg
 
+from h2a_curation.foundation import confinement
 from h2a_curation.foundation.atomic_files import remove
 from h2a_curation.foundation.machine import MachineError
 from h2a_curation.foundation.media_formats import FORMATS
@@ -57,6 +58,15 @@ _FFMPEG_BYTES = 1 << 30
 _NO_MEMORY = (b"Cannot allocate memory", b"alloc failed", b"malloc")
 
 
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store")
+"""Folders that programs are linked against; none has anything of a user's."""
+_OF_ANY_PROGRAM = {
+    **{Path(folder): confinement.RUN for folder in _LIBRARIES},
+    Path("/etc/ld.so.cache"): confinement.READ,
+    Path(os.devnull): confinement.READ | confinement.WRITE,
+}
+
+
 class MissingProgramError(MachineError):
     """A program that the machine must have is not there."""
 
@@ -84,6 +94,29 @@ def ffmpeg_fingerprint() -> str:
     settings = ",".join(f"{name}={value}" for name, value in _ENCODER.items())
     lacks = "" if has_zimg() else "+no-zimg"
     return f"ffmpeg-{_version_said().split()[2]}+{settings}+{SCALER}{lacks}"
+
+
+@functools.cache
+def runs_confined() -> bool:
+    """Whether the program starts where it reaches its libraries alone: one that is a script may need other programs."""
+    start = functools.partial(subprocess.run, [ffmpeg_program(), "-version"], capture_output=True)
+    try:
+        return confinement.confined(start, _paths()).returncode == 0
+    except OSError:
+        return False
+
+
+def gap() -> str:
+    """What to tell somebody whose decoders are held by less than they could; nothing where all are confined."""
+    if (gap := confinement.gap()) or runs_confined():
+        return gap
+    return f"{ffmpeg_program()} does not start confined and reads files freely: install an ffmpeg that is no script"
+
+
+def _paths() -> dict[Path, int]:
+    """What the program itself reaches, with Landlock's rights."""
+    program = Path(ffmpeg_program()).resolve()
+    return {program: confinement.RUN, program.parents[1] / "lib": confinement.RUN} | _OF_ANY_PROGRAM
 
 
 def has_zimg() -> bool:
@@ -116,7 +149,9 @@ def cut(
     clip = folder / f"{uuid.uuid4().hex}.mp4"
     facts = None
     try:
-        if _ends_well(_command(file, scene, clip, rules), limits):
+        clip.touch(exist_ok=False)
+        reached = {Path(file).resolve(): confinement.READ, clip: confinement.WRITE}
+        if _ends_well(_command(file, scene, clip, rules), reached, limits):
             facts = _described(clip, scene.end_frame - scene.first_frame)
     finally:
         if facts is None:
@@ -135,16 +170,23 @@ def _from_keyframe(file: str, folder: Path, limits: Limits) -> Iterator[str]:
         remove(folder, entered)
 
 
-def _ends_well(command: list[str], limits: Limits) -> bool:
-    """Whether ffmpeg does it without an error. UndecodableError where it goes over a limit."""
+def _ends_well(command: list[str], reached: dict[Path, int], limits: Limits) -> bool:
+    """Whether ffmpeg does it without an error, reaching these files alone, and no network.
+
+    UndecodableError where it goes over a limit.
+    """
+
     # A session of its own: ffmpeg would take the terminal's Ctrl-C, and a file would be taken for a damaged one.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as ffmpeg:
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [command[0], "-y", *command[1:]],  # what it writes is there already: it may make no file
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    with confinement.confined(start, _paths() | reached) if runs_confined() else start() as ffmpeg:
         _limit(ffmpeg.pid, limits)
         try:
             _, said = ffmpeg.communicate(timeout=PATIENCE * limits.timeout_s)
@@ -167,9 +209,17 @@ def _limit(pid: int, limits: Limits) -> None:
         return
     cpu_s = math.ceil(limits.timeout_s)
     with contextlib.suppress(ProcessLookupError):  # it has ended
-        resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+        _lower(pid, resource.RLIMIT_CPU, cpu_s, cpu_s + 1)
         most = _FFMPEG_BYTES + limits.max_memory_bytes
-        resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
+        _lower(pid, resource.RLIMIT_AS, most, most)
+
+
+def _lower(pid: int, what: int, soft: int, hard: int) -> None:
+    """Limit a process, but never above what the system allows it: that takes rights of root."""
+    _, most = resource.prlimit(pid, what)
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.prlimit(pid, what, (soft, hard))
 
 
 def _command(file: str, scene: SceneToCut, clip: Path, rules: CutRules) -> list[str]:

@@ -169,8 +169,8 @@ def test_a_crash_of_the_decoder_is_a_row():
 
 def test_one_child_serves_many_files_and_a_dead_one_is_replaced(video):
     def child_pid():
-        taken = child._take()
-        child._idle.put(taken)
+        taken = child._take("probe")
+        child._idle["probe"].put(taken)
         return taken.pid
 
     probe_in_child(str(video), 60, 2 * GIB)
