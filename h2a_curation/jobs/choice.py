@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation import json_file, yaml_file
 from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
 from h2a_curation.recipes import EmbedRules, Recipe, load, names
@@ -125,7 +125,7 @@ def _remembered(lake: Lake) -> Choice:
     if not place.exists():
         return Choice(recipe=_of_newest_decision(lake))
     try:
-        told = yaml_file.check(json.loads(place.read_text(encoding="utf-8")), Choice)
+        told = yaml_file.check(json_file.read(place), Choice)
     except ValueError as damaged:
         raise ValueError(f"{place} is damaged: name the recipe with --recipe") from damaged
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from h2a_curation.foundation import json_file
 from h2a_curation.lake import files, layout
 
 FORMAT = 1
@@ -58,13 +59,16 @@ def open_lake(path: Path) -> Lake:
     """The lake at `path`; ValueError where there is none or it is of a newer program."""
     path = path.expanduser()
     try:
-        content = json.loads((path / layout.LAKE_FILE).read_text(encoding="utf-8"))
+        content = json_file.read(path / layout.LAKE_FILE)
     except (FileNotFoundError, NotADirectoryError) as missing:
         raise ValueError(
             f"{path} is not a lake (no lake.json): check --lake, or make one with `h2a build`"
         ) from missing
-    except json.JSONDecodeError as broken:
+    except ValueError as broken:
         raise ValueError(f"{path / layout.LAKE_FILE} is damaged: restore it from a backup") from broken
+    is_whole = isinstance(content, dict) and isinstance(content.get("format"), int)
+    if not is_whole or not isinstance(content.get("salt"), str):
+        raise ValueError(f"{path / layout.LAKE_FILE} is damaged: restore it from a backup")
     if content["format"] > FORMAT:
         raise ValueError(f"{path} was written by a newer h2a (format {content['format']}): upgrade this one")
     return Lake(path=path.resolve(), salt=content["salt"])
