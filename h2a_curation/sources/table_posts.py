@@ -86,7 +86,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
     listed_url = values["url"].strip()
     given = address.read(listed_url)
     own_id = values.get("post_id") or address.made_id(listed_url)
-    caption = values.get("caption") or ""
+    caption = (values.get("caption") or "")[:MAX_CAPTION_CHARACTERS]
     classes = values.get("class") or []
     tags = [*(values.get("hashtags") or []), *hashtags.in_text(caption), *classes]
     return Post(
@@ -94,7 +94,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
         source=name,
         url=_absolute(given.url, file),
         creator=values.get("creator"),
-        caption=caption[:MAX_CAPTION_CHARACTERS],
+        caption=caption,
         hashtags=hashtags.unique(tags),
         posted_at=values.get("posted_at"),
         language=values.get("language"),
