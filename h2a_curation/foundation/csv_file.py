@@ -13,6 +13,7 @@ Lines = Any
 _UNSEEN = " \t\u00a0\u200b\u2060\ufeff"
 """What stands around a column's name without being seen."""
 _MOST_COLUMNS = 1_000
+_MOST_NAME_LETTERS = 200
 _MOST_CELL_CHARACTERS = 16_000_000
 """Captions of a megabyte exist; Python's own limit is 131,072."""
 
@@ -30,6 +31,8 @@ def read(file: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     header = [name.strip(_UNSEEN) for name in next(_cells(file, lines), [])]
     if len(header) > _MOST_COLUMNS:
         raise ValueError(f"{file}:1: {len(header)} columns, and at most {_MOST_COLUMNS} are read")
+    if long := next((name for name in header if len(name) > _MOST_NAME_LETTERS), None):
+        raise ValueError(f"{file}:1: '{long[:40]}...' is too long for a column's name; begin with the header")
     return header, _rows(file, lines, header)
 
 

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _MOST_COLUMN_BYTES = 2**30
-"""Of one column in one row group, decompressed, as the file's own footer tells."""
+"""Bytes of one column in one row group, decompressed, as the file's own footer tells."""
 _MOST_BATCH_BYTES = 2**28
-"""Of the rows of one batch, spelt out."""
+"""Bytes of the rows of one batch, spelt out."""
 _MOST_TABLE_BYTES = 2**30
-"""Of a table that is read whole, spelt out: a million rows of a kilobyte."""
+"""Bytes of a table that is read whole, spelt out: a million rows of a kilobyte."""
 _VALUE_BYTES = 50
 """What a value of Python's takes besides its letters."""
 _BATCH_ROWS = 4096

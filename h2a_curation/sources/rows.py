@@ -18,6 +18,7 @@ MAX_ROWS = 2_000_000
 training that are published as one file have a million rows or fewer."""
 _MAX_CELL_CHARACTERS = 16_000_000
 """Captions of a megabyte exist; Python's own limit is 131,072."""
+_MOST_NAME_LETTERS = 200
 _UNSEEN = " \t\u00a0\u200b\u2060\ufeff"
 """What stands around a column's name without being seen."""
 
@@ -50,6 +51,8 @@ def open_rows(file: Path) -> Rows:
     if opener is None:
         raise ValueError(f"{file}: the format is told by the ending; known are {' '.join(openers)}")
     opened = opener(file)
+    if long := next((name for name in opened.columns if len(name) > _MOST_NAME_LETTERS), None):
+        raise ValueError(f"{file}: '{long[:40]}...' is too long for a column's name; begin with the header")
     return Rows(opened.columns, lambda columns: _counted(file, opened.read(columns)))
 
 

@@ -59,11 +59,13 @@ def _names(file: Path, present: list[str], columns: Mapping[str, str]) -> dict[s
         if ours not in COLUMNS:
             raise ValueError(f"{file}: there is no column {ours!r} to map{_nearest(ours, COLUMNS)}")
         if theirs not in present:
-            raise ValueError(f"{file}: no column {theirs!r} for {ours}{_nearest(theirs, present)}; it has {present}")
+            raise ValueError(
+                f"{file}: no column {theirs!r} for {ours}{_nearest(theirs, present)}; it has {present!s:.500}"
+            )
     names = {ours: columns.get(ours, ours) for ours in COLUMNS}
     if names["url"] not in present:
         raise ValueError(
-            f"{file}: no column 'url'{_nearest('url', present)}; it has {present}."
+            f"{file}: no column 'url'{_nearest('url', present)}; it has {present!s:.500}."
             " Rename one, or map it: --column url=NAME"
         )
     for theirs in names.values():

@@ -18,6 +18,8 @@ from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass, ClassFile, Give
 _TO_WRITE = ("definition", "excluded_hashtags", "siblings")
 _TAG_COLUMNS = ("hashtag", "tag")
 _MAX_WORD_LETTERS = 20
+_MOST_BYTES = 4 * 2**20
+"""All shipped classes, with all that is said of them, have 0.4 MB."""
 _MOST_LETTERS = 150
 _MOST_DIGITS = 10
 """A longer label is left to be refused as text."""
@@ -47,6 +49,8 @@ def propose(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     if file.suffix.lower() not in readers:
         raise ValueError(f"{file}: a list of classes is a .txt, .csv, .yaml or .yml file")
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"{file}: more than {_MOST_BYTES // 2**20} MiB, which is no list of classes")
         given = readers[file.suffix.lower()](file, shipped)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing

@@ -32,6 +32,7 @@ def measured(call: Callable[[], object], limit_s: int = 60, more_mib: int = 6000
     child = os.fork()
     if child == 0:
         os.close(read)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest has a use of its own for it
         signal.alarm(limit_s)
         space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = space + more_mib * 2**20

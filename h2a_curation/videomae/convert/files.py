@@ -179,7 +179,10 @@ def _parts_of(index: Path) -> list[str]:
     said = json_file.read_object(index).get("weight_map")
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said.values()):
         raise ValueError(f"{index}: has no weight_map of files by tensor; copy the folder anew")
-    return sorted({plain_name(name, f"{index} names a part") for name in said.values()})
+    names = sorted({plain_name(name, f"{index} names a part") for name in said.values()})
+    if lacking := next((name for name in names if not (index.parent / name).is_file()), None):
+        raise ValueError(f"{index} names {lacking}, which does not lie beside it; copy the folder whole")
+    return names
 
 
 def _weights(file: Path) -> dict[str, Any]:
