@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 QUICKSTART_ARGS ?=
 
-.PHONY: quickstart paper-miniature test check kill builds training schedule field pages wheel-test docs new-source lock audit sbom format clean
+.PHONY: quickstart paper-miniature test check kill builds training schedule field fuzz pages wheel-test docs new-source lock audit sbom format clean
 
 quickstart: .venv/.base  ## the whole job on the built-in sample world: no network, no GPU
 	$(BIN)/h2a quickstart --out build/quickstart $(QUICKSTART_ARGS)
@@ -40,8 +40,12 @@ training: .venv/.dev  ## runs of training that take minutes: in two processes, k
 schedule: .venv/.dev  ## a server and a worker of Prefect on loopback: a cron fires, and its run publishes a version
 	$(BIN)/pytest -m slow tests/flows --timeout 900
 
-field: .venv/.dev  ## 2,000 damaged files in one folder: a reason for each, bounded memory; and every frame of 150 odd ones
-	$(BIN)/pytest -m slow tests/field/test_items.py tests/video --timeout 3600
+field: .venv/.dev  ## 2,000 damaged files in one folder: a reason for each; every frame of 150 odd ones; 300 small inputs that would grow
+	$(BIN)/pytest -m slow tests/field/test_items.py tests/video tests/bombs --timeout 3600
+
+FUZZ_SECONDS ?= 300
+fuzz: .venv/.dev  ## noise and damage into every parser of foreign input, FUZZ_SECONDS in all; a fault says how to replay it
+	FUZZ_SECONDS=$(FUZZ_SECONDS) SEED="$(SEED)" $(if $(PARSER),PARSER="$(PARSER)") $(BIN)/pytest -m slow tests/fuzz
 
 pages: .venv/.dev  ## the answers that pages show are those of a default quickstart, that of H2A_QUICKSTART or a new build
 	$(BIN)/pytest -m slow tests/docs tests/sources/test_new_source.py --timeout 1500 -n 2 --dist loadfile

@@ -13,11 +13,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import schemas
 from h2a_curation.catalog import fates
+from h2a_curation.foundation import parquet_file
 from h2a_curation.lake import layout
 
 
@@ -193,8 +193,7 @@ class Catalog:
         """Clip ids and their frames' vectors [clip, frame, dim] by one model, in blocks, each clip once."""
         seen: set[str] = set()
         for file in sorted(self.lake.glob(layout.parts_of("embed", "frame_embedding"))):
-            reader = pq.ParquetFile(file)
-            for batch in reader.iter_batches(batch_size=8192, columns=["clip_id", "model", "times_s", "vectors"]):
+            for batch in parquet_file.batches(file, str(file), ["clip_id", "model", "times_s", "vectors"]):
                 yield from _block(batch, model, seen)
 
 

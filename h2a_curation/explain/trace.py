@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from h2a_curation.catalog.fates import in_words
 from h2a_curation.catalog.views import Catalog, connect
+from h2a_curation.foundation import csv_file
 from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.foundation.secret_text import shareable
 from h2a_curation.lake import decisions
@@ -115,22 +116,14 @@ def _no_candidate(class_id: str, classes: list[str]) -> str:
 
 
 def _known(file: Path) -> list[tuple[str, str]]:
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (FileNotFoundError, IsADirectoryError) as missing:
-        raise ValueError(f"{file}: there is no such file") from missing
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as broken:
-        raise ValueError(
-            f"{file}: not a CSV table: {broken}; it needs the columns class and url or post_id"
-        ) from broken
-    column = next((c for c in ("post_id", "url") if c in table.columns), None)
-    if column is None or "class" not in table.columns:
-        raise ValueError(f"{file}: needs the columns class and url or post_id; it has {', '.join(table.columns)}")
-    said = ([cell_text(cell.strip()) for cell in table[name]] for name in (column, "class"))
-    known = list(zip(*said, strict=True))
-    for number, (post, class_id) in enumerate(known, start=2):
+    columns, rows = csv_file.read(file)
+    column = next((c for c in ("post_id", "url") if c in columns), None)
+    if column is None or "class" not in columns:
+        raise ValueError(f"{file}: needs the columns class and url or post_id; it has {', '.join(columns) or 'none'}")
+    known = []
+    for line, row in rows:
+        post, class_id = cell_text(row[column].strip()), cell_text(row["class"].strip())
         if not post or not class_id:
-            raise ValueError(f"{file}:{number}: {column} and class must not be empty")
+            raise ValueError(f"{file}:{line}: {column} and class must not be empty")
+        known.append((post, class_id))
     return known

@@ -20,9 +20,14 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser is ten times faster, and is in every wheel of PyYAML; a build from source may lack it."""
 
 _MOST_VALUES = 100_000
-"""Values that aliases may add: what is written out is never refused for its size."""
+"""Values that aliases may add to those that are written out."""
 
 _MOST_LEVELS = 100
+_MOST_BYTES = 8 * 2**20
+_MOST_MARKS = 200_000
+"""Lines, commas and opening brackets: the shipped classes have 16,000 in all; a text of 800,000 takes half a minute."""
+_SHOWN = 80
+"""Letters of an option that an error repeats."""
 _BRACKET = re.compile(r"[\[\]{}]")
 _DEEP_LINE = re.compile(rf"(?m)^[ \t?-]{{{_MOST_LEVELS}}}")
 T = TypeVar("T")
@@ -84,19 +89,20 @@ def setting(text: str) -> Layer:
     """
     key, sign, value = text.partition("=")
     names = key.split(".")
-    if not sign or not all(names):
-        raise ValueError(f"--set {text}: write KEY=VALUE, such as decide.post.max_duration_s=30")
+    option = f"--set {text}" if len(text) <= _SHOWN else f"--set {text[:_SHOWN]}..."
+    if not sign or not all(names) or len(names) > _MOST_LEVELS:
+        raise ValueError(f"{option}: write KEY=VALUE, such as decide.post.max_duration_s=30")
     try:
-        content = parse(value)
-    except yaml.YAMLError as broken:
-        raise ValueError(f"--set {text}: the value is not valid YAML: {_first_line(broken)}") from broken
+        content = _content(_root(value))
+    except _BrokenError as broken:
+        raise ValueError(f"{option}: {broken}") from broken
     for name in reversed(names):
         content = {name: content}
-    return Layer(name=f"--set {text}", content=content)
+    return Layer(name=option, content=content)
 
 
 def parse(text: str) -> Any:
-    """What a text of our own or the user's says, by the safe loader; a stranger's file is for `read`, which has limits.
+    """What a text of our own says, by the safe loader; what others wrote is for `read` and `setting`, with limits.
 
     YAMLError where it is no YAML.
     """
@@ -118,19 +124,71 @@ def read(file: Path) -> Layer:
     """What stands in the file, not yet held against what it should be. ValueError names file, line and what to do."""
     try:
         text = read_text(file)
-        if _is_too_deep(text):
-            raise ValueError(f"{file}: lists stand in lists, more than {_MOST_LEVELS} deep; mend it")
-        root = yaml.compose(text, Loader=LOADER)
-        if root is not None and (grown := _grown(root)):
-            raise ValueError(f"{file}:{grown.start_mark.line + 1}: aliases make this grow without end; write it out")
-        content = {} if root is None else SafeConstructor().construct_document(root)
+        root = _root(text)
+        content = {} if root is None else _content(root)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing
-    except yaml.YAMLError as broken:
-        raise ValueError(f"{file}{_mark(broken)}: not valid YAML: {_first_line(broken)}; mend it there") from broken
+    except _BrokenError as broken:
+        raise ValueError(f"{file}{broken.line}: {broken}") from broken
     if twice := _key_given_twice(root):
         raise ValueError(f"{file}:{twice.start_mark.line + 1}: '{twice.value}' stands twice here; keep one")
     return Layer(name=str(file), content=content, root=root)
+
+
+class _BrokenError(ValueError):
+    """What a stranger's text is that cannot be read as YAML; a line by `line`, as `:3`, where one is to blame."""
+
+    def __init__(self, text: str, mark: Any = None) -> None:
+        super().__init__(text)
+        self.line = "" if mark is None else f":{mark.line + 1}"
+
+
+def _root(text: str) -> yaml.Node | None:
+    """The text as nodes, not yet values; _BrokenError where it is no YAML or would grow without end."""
+    if len(text) > _MOST_BYTES or sum(map(text.count, "\n,[{")) > _MOST_MARKS:
+        raise _BrokenError(f"more than {_MOST_MARKS:,} lines and commas, or {_MOST_BYTES // 2**20} MiB; write less")
+    if _is_too_deep(text):
+        raise _BrokenError(f"lists stand in lists, more than {_MOST_LEVELS} deep; mend it")
+    try:
+        root = yaml.compose(text, Loader=LOADER)
+    except yaml.YAMLError as broken:
+        raise _not_yaml(broken) from broken
+    if root is not None and (grown := _grown(root)):
+        raise _BrokenError("aliases make this grow without end; write it out", grown.start_mark)
+    return root
+
+
+_CANNOT_BE = (ValueError, IndexError, KeyError, AttributeError, TypeError, ArithmeticError)
+"""What PyYAML raises for a day of month 13, a number of 5,000 digits, or a `!!bool maybe`."""
+
+
+def _content(root: yaml.Node | None) -> Any:
+    """Plain values of the nodes; _BrokenError names the line of one that cannot be the value that it is marked as."""
+    if root is None:
+        return None
+    try:
+        return SafeConstructor().construct_document(root)
+    except yaml.YAMLError as broken:
+        raise _not_yaml(broken) from broken
+    except _CANNOT_BE as broken:
+        raise _BrokenError(
+            f"a value that cannot be read ({_first_line(broken):.80}); mend it, or put quotes around it",
+            _unmakeable(root),
+        ) from broken
+
+
+def _unmakeable(node: yaml.Node) -> Any:
+    """The place of the first value that cannot be made."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            SafeConstructor().construct_document(node)
+        except _CANNOT_BE:
+            return node.start_mark
+    return next(filter(None, map(_unmakeable, _inner(node))), None)
+
+
+def _not_yaml(broken: yaml.YAMLError) -> _BrokenError:
+    return _BrokenError(f"not valid YAML: {_first_line(broken)}; mend it there", getattr(broken, "problem_mark", None))
 
 
 def _is_too_deep(text: str) -> bool:
@@ -272,10 +330,6 @@ def _line(node: yaml.Node | None, place: Place) -> int:
     return line
 
 
-def _mark(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return "" if mark is None else f":{mark.line + 1}"
-
-
 def _first_line(error: Exception) -> str:
-    return str(getattr(error, "problem", None) or error).splitlines()[0]
+    said = str(getattr(error, "problem", None) or error) or type(error).__name__
+    return " ".join(said.splitlines()[0].split())

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation import json_file, yaml_file
 from h2a_curation.foundation.secret_text import HIDDEN, hidden
 from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
@@ -151,10 +151,10 @@ def _remembered(lake: Lake) -> Choice:
     if not place.exists():
         return Choice(recipe=_of_newest_decision(lake))
     try:
-        content = json.loads(place.read_text(encoding="utf-8"))
+        content = json_file.read(place)
         mark = content.pop(_WRITTEN_HERE, None) if isinstance(content, dict) else None
         told = yaml_file.check(content, Choice)
-    except (ValueError, RecursionError) as damaged:
+    except ValueError as damaged:
         raise ValueError(f"{place} is damaged: name the recipe with --recipe") from damaged
     ships_whole = told == Choice(recipe=told.recipe, leave_out_risks=told.leave_out_risks) and told.recipe in names()
     if mark != _mark(lake) and not ships_whole:

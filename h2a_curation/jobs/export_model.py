@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from h2a_curation.foundation import json_file, parquet_file
 from h2a_curation.foundation.atomic_files import keep, plain_name, replaced, scratch
 from h2a_curation.report.model_card import CardForm, CardResult, ModelCard, write_card
 from h2a_curation.videomae.convert.export import ExportedWeights, export_weights
@@ -64,7 +63,7 @@ def _summary(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{run} holds no summary.json: it is no folder of a finished run")
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = json_file.read(path)
         summary["settings"]["preset"]["model"], summary["settings"]["seed"], summary["checkpoint"]
     except (ValueError, KeyError, TypeError) as broken:
         raise ValueError(f"{path} is damaged, or of no run of training") from broken
@@ -76,7 +75,9 @@ def _classes(run: Path) -> list[str]:
     table = run / _TEST / CLASSES
     if not table.is_file():
         return []
-    named = {row["label"]: row["name"] for row in pq.read_table(table, columns=["label", "name"]).to_pylist()}
+    named = {
+        row["label"]: row["name"] for row in parquet_file.read(table, str(table), columns=["label", "name"]).to_pylist()
+    }
     return [named.get(label, str(label)) for label in range(max(named) + 1)]
 
 
@@ -84,15 +85,18 @@ def _results(run: Path) -> list[CardResult]:
     path = run / _TEST / "summary.json"
     if not path.is_file():
         return []
-    tested = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        CardResult(
-            on=f"{tested['task']}, {split}",
-            num_videos=found["num_videos"],
-            **{key: _with_interval(found[key], found["intervals"][key]) for key in _RESULTS},
-        )
-        for split, found in tested["splits"].items()
-    ]
+    tested = json_file.read_object(path)
+    try:
+        return [
+            CardResult(
+                on=f"{tested['task']}, {split}",
+                num_videos=found["num_videos"],
+                **{key: _with_interval(found[key], found["intervals"][key]) for key in _RESULTS},
+            )
+            for split, found in tested["splits"].items()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as broken:
+        raise ValueError(f"{path} is damaged, or of no final test") from broken
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import make_folder, replaced
 from h2a_curation.videomae.evaluate.parts import Parts
 from h2a_curation.videomae.loop.settings import as_json, differences
@@ -34,7 +35,7 @@ def agree(file: Path, settings: "DataclassInstance", *, rows: str, plural: str, 
 def stored(file: Path) -> Any:
     """What the file holds; ValueError in one line where it is damaged."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json_file.read(file)
     except ValueError as broken:
         raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken
 

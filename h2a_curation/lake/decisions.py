@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import remove
+from h2a_curation.foundation.plain_text import read_text
 from h2a_curation.lake import files, layout, parts, versions
 
 
@@ -44,13 +46,15 @@ def recipes(lake: Path) -> list[str]:
 
 def about(decision: Path) -> dict[str, Any]:
     """What was written down with a decision: recipe, models, fingerprints."""
-    content: dict[str, Any] = json.loads((decision / layout.ABOUT_DECISION).read_text(encoding="utf-8"))
+    content = json_file.read_object(decision / layout.ABOUT_DECISION)
+    if not isinstance(content.get("recipe"), str):
+        raise ValueError(f"{decision / layout.ABOUT_DECISION}: names no recipe; decide anew with --recipe")
     return content
 
 
 def _named(lake: Path, ref: Path) -> Path:
     """The decision that a ref names."""
-    return lake / layout.decision(ref.read_text(encoding="utf-8"), f"{ref} names the decision")
+    return lake / layout.decision(read_text(ref), f"{ref} names the decision")
 
 
 def _published(lake: Path, manifest: Path) -> Path:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from h2a_curation.foundation import json_file
 from h2a_curation.lake import files, layout, salts
 
 FORMAT = 2
@@ -102,7 +103,7 @@ def _content(path: Path) -> dict[str, Any]:
     """What `lake.json` says; ValueError where there is none or it is damaged."""
     file = path / layout.LAKE_FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json_file.read(file)
     except (FileNotFoundError, NotADirectoryError) as missing:
         raise ValueError(
             f"{path} is not a lake (no lake.json): check --lake, or make one with `h2a build`"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import plain_name, sha256_name
 from h2a_curation.lake import layout
 from schemas import Member, from_arrow
@@ -42,10 +43,10 @@ def parse(content: bytes, where: str) -> Manifest:
     that this program does not know are left out, as columns of a table are.
     """
     try:
-        fields = json.loads(content)
+        fields = json_file.parse(content)
         if not isinstance(fields, dict) or type(fields.get("format")) is not int:
             raise TypeError("it says no format")
-    except (ValueError, TypeError, RecursionError) as broken:
+    except (ValueError, TypeError) as broken:
         raise ValueError(f"{where} is damaged ({broken}): publish again, or restore it from a backup") from broken
     if fields["format"] != FORMAT:
         raise ValueError(f"{where} has format {fields['format']}, this program reads {FORMAT}: update it")
@@ -53,6 +54,11 @@ def parse(content: bytes, where: str) -> Manifest:
         return _manifest(fields, where)
     except _DamagedError as damaged:
         raise ValueError(f"{where} is damaged ({damaged}): publish again, or restore it from a backup") from damaged
+
+
+def most_members(num_bytes: int) -> int:
+    """Rows that a `clip.parquet` of so many bytes may have: two hashes a clip, of a few classes."""
+    return num_bytes // 8
 
 
 def members(table: pa.Table, where: str) -> list[Member]:

@@ -8,7 +8,6 @@ import contextlib
 import difflib
 import functools
 import hashlib
-import json
 import ssl
 import sys
 import threading
@@ -23,6 +22,8 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 from numpy.typing import NDArray
+
+from h2a_curation.foundation import json_file, weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -182,6 +183,7 @@ def logit_scale(name: str, pretrained: str | None) -> float:
 
     file = _file_at_hand(name, pretrained)
     if file is not None and file.suffix == ".safetensors":
+        weights_file.check(file)
         with safe_open(file, framework="numpy") as tensors:
             if "logit_scale" in tensors.keys():  # noqa: SIM118 (not a dict)
                 return float(np.exp(tensors.get_tensor("logit_scale").astype(np.float32)).item())
@@ -292,8 +294,11 @@ def _tokenizer_arguments(name: str) -> dict[str, str]:
     if not name.startswith(LOCAL):
         return {}
     folder = Path(name.removeprefix(LOCAL))
-    text_config = json.loads((folder / _LOCAL_CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
-    vocabulary = text_config.get("tokenizer_kwargs", {}).get("bpe_path")
+    config = json_file.read_object(folder / _LOCAL_CONFIG)
+    try:
+        vocabulary = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {}).get("bpe_path")
+    except (KeyError, TypeError, AttributeError) as broken:
+        raise ValueError(f"{folder / _LOCAL_CONFIG}: no configuration of an open_clip model") from broken
     return {"bpe_path": str(folder / vocabulary)} if vocabulary else {}
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from h2a_curation.foundation import parquet_file
 from h2a_curation.foundation.atomic_files import keep, sync, synced
 from h2a_curation.lake import layout, versions
 from h2a_curation.lake.files import written_aside
@@ -109,7 +110,9 @@ def read_manifest(lake: Path, name: str) -> Manifest:
 def read_members(lake: Path, name: str) -> list[Member]:
     """The rows of `clip.parquet`, by class and clip."""
     file = lake / layout.version_file(name, layout.MEMBERS)
-    return versions.members(pq.read_table(file), str(file))
+    return versions.members(
+        parquet_file.read(file, str(file), most_rows=versions.most_members(file.stat().st_size)), str(file)
+    )
 
 
 def verify(lake: Path, name: str) -> list[str]:
@@ -144,7 +147,8 @@ def _damaged_members(lake: Path, members: Sequence[Member]) -> Iterator[str]:
 
 
 def _holds(lake: Path, name: str, members: Sequence[Member]) -> bool:
-    published = pq.read_table(lake / layout.version_file(name, layout.MEMBERS))
+    file = lake / layout.version_file(name, layout.MEMBERS)
+    published = parquet_file.read(file, str(file))
     return published.num_rows == len(members) and bool(published.equals(to_arrow(Member, _sorted(members))))
 
 

@@ -4,13 +4,14 @@ A cell that can mean none of what its column holds is a ValueError, whose text f
 """
 
 import ast
-import json
 import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from h2a_curation.foundation import json_file
 
 _MISSING = frozenset(
     ("", "-", "--", "–", "—", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "undefined", r"\n")
@@ -178,9 +179,9 @@ def _unpacked(said: str) -> Any:
     if stripped[:1] not in ("[", "{", "(", '"'):
         return said
     try:
-        found = json.loads(stripped)
+        found = json_file.parse(stripped)
         return _unpacked(found) if isinstance(found, str) and found != said else found
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     if len(stripped) > _MAX_LITERAL or _NUMPYS_LIST.search(stripped):
         return said

@@ -3,7 +3,6 @@
 yt-dlp, which takes a second to import, is imported when the folder is read: a recipe's rules need none of it.
 """
 
-import json
 import re
 import threading
 from collections import Counter
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.files_below import copy, link
 from h2a_curation.foundation.plain_text import encoding_of
 from h2a_curation.sources.base import Cost, Page, SourceContext
@@ -184,8 +184,8 @@ def _post(name: str, file: Path, info: dict[str, Any], folder: Path, now: dateti
 def _info(sidecar: Path) -> dict[str, Any]:
     """The sidecar's fields by yt-dlp's names; empty where it is no such file."""
     try:
-        said = json.loads(_read(sidecar))
-    except (ValueError, RecursionError):
+        said = json_file.parse(_read(sidecar))
+    except ValueError:
         return {}
     if not isinstance(said, dict):
         return {}

@@ -1,7 +1,6 @@
 """Rows of a user's table, whatever its format, each with its place in the file."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
 
+from h2a_curation.foundation import json_file, parquet_file
 from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.foundation.plain_text import encoding_of_file, not_text, read_text
 
@@ -20,7 +18,7 @@ MAX_ROWS = 2_000_000
 training that are published as one file have a million rows or fewer."""
 _MAX_CELL_CHARACTERS = 16_000_000
 """Captions of a megabyte exist; Python's own limit is 131,072."""
-_BATCH_ROWS = 4096
+_MOST_NAME_LETTERS = 200
 _UNSEEN = " \t\u00a0\u200b\u2060\ufeff"
 """What stands around a column's name without being seen."""
 
@@ -53,6 +51,8 @@ def open_rows(file: Path) -> Rows:
     if opener is None:
         raise ValueError(f"{file}: the format is told by the ending; known are {' '.join(openers)}")
     opened = opener(file)
+    if long := next((name for name in opened.columns if len(name) > _MOST_NAME_LETTERS), None):
+        raise ValueError(f"{file}: '{long[:40]}...' is too long for a column's name; begin with the header")
     return Rows(opened.columns, lambda columns: _counted(file, opened.read(columns)))
 
 
@@ -134,18 +134,12 @@ def _objects(file: Path) -> Iterator[Row]:
             continue
         where = f"{file}, line {line}"
         try:
-            values = json.loads(text, object_pairs_hook=_once)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
-        except (_TwiceError, RecursionError) as error:
+            values = json_file.parse(text, _once)
+        except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
         if not isinstance(values, dict):
             raise ValueError(f"{where}: each line must be one JSON object")
         yield Row(f"line {line}", {name.strip(_UNSEEN): value for name, value in values.items()})
-
-
-class _TwiceError(Exception):
-    pass
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -153,40 +147,26 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _TwiceError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice in one object; keep one")
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice in one object; keep one")
     return found
 
 
 def _parquet(file: Path) -> Rows:
-    try:
-        schema, num_rows = pq.read_schema(file), pq.read_metadata(file).num_rows
-    except (ArrowException, OSError) as error:
-        raise ValueError(f"{file}: not a Parquet file ({error})") from None
+    schema, num_rows = parquet_file.schema_and_rows(file, str(file))
     if num_rows > MAX_ROWS:
         raise _too_many(file, str(num_rows))
     named = {name.strip(_UNSEEN): name for name in schema.names}
 
     def read(columns: Sequence[str]) -> Iterator[Row]:
         wanted = {ours: named[ours] for ours in columns}
-        for first, batch in _batches(file, list(wanted.values()), schema):
+        first = 1
+        for batch in parquet_file.batches(file, str(file), list(wanted.values())):
             cells = {ours: _values(batch.column(theirs)) for ours, theirs in wanted.items()}
             for n in range(batch.num_rows):
                 yield Row(f"row {first + n}", {ours: values[n] for ours, values in cells.items()})
+            first += batch.num_rows
 
     return Rows([name.strip(_UNSEEN) for name in schema.names], read)
-
-
-def _batches(file: Path, columns: Sequence[str], schema: pa.Schema) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Rows in batches, each with the number of its first row: a value that repeats is in memory once a batch."""
-    texts = [name for name in columns if pa.types.is_string(schema.field(name).type)]
-    first = 1
-    try:
-        with pq.ParquetFile(file, read_dictionary=texts) as opened:
-            for batch in opened.iter_batches(_BATCH_ROWS, columns=columns):
-                yield first, batch
-                first += batch.num_rows
-    except (ArrowException, OSError) as error:
-        raise ValueError(f"{file}, row {first} or one after it cannot be read ({error}); write the file anew") from None
 
 
 def _values(column: pa.Array) -> list[Any]:

@@ -59,11 +59,13 @@ def _names(file: Path, present: list[str], columns: Mapping[str, str]) -> dict[s
         if ours not in COLUMNS:
             raise ValueError(f"{file}: there is no column {ours!r} to map{_nearest(ours, COLUMNS)}")
         if theirs not in present:
-            raise ValueError(f"{file}: no column {theirs!r} for {ours}{_nearest(theirs, present)}; it has {present}")
+            raise ValueError(
+                f"{file}: no column {theirs!r} for {ours}{_nearest(theirs, present)}; it has {present!s:.500}"
+            )
     names = {ours: columns.get(ours, ours) for ours in COLUMNS}
     if names["url"] not in present:
         raise ValueError(
-            f"{file}: no column 'url'{_nearest('url', present)}; it has {present}."
+            f"{file}: no column 'url'{_nearest('url', present)}; it has {present!s:.500}."
             " Rename one, or map it: --column url=NAME"
         )
     for theirs in names.values():
@@ -86,7 +88,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
     listed_url = values["url"].strip()
     given = address.read(listed_url)
     own_id = values.get("post_id") or address.made_id(listed_url)
-    caption = values.get("caption") or ""
+    caption = (values.get("caption") or "")[:MAX_CAPTION_CHARACTERS]
     classes = values.get("class") or []
     tags = [*(values.get("hashtags") or []), *hashtags.in_text(caption), *classes]
     return Post(
@@ -94,7 +96,7 @@ def _post(name: str, file: Path, row: Row, names: Mapping[str, str], now: dateti
         source=name,
         url=_absolute(given.url, file),
         creator=values.get("creator"),
-        caption=caption[:MAX_CAPTION_CHARACTERS],
+        caption=caption,
         hashtags=hashtags.unique(tags),
         posted_at=values.get("posted_at"),
         language=values.get("language"),

@@ -1,15 +1,13 @@
 """Class files from other people's lists (hashtags one a line, CSV, YAML): what they lack is proposed by rule."""
 
-import csv
 import difflib
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from h2a_curation.foundation import yaml_file
+from h2a_curation.foundation import csv_file, yaml_file
 from h2a_curation.foundation.csv_text import cell_text
 from h2a_curation.foundation.plain_text import read_text
 from h2a_curation.taxonomy.export import COLUMNS, LIST_SEPARATOR
@@ -20,6 +18,12 @@ from h2a_curation.taxonomy.model import BENCHMARKS, ActionClass, ClassFile, Give
 _TO_WRITE = ("definition", "excluded_hashtags", "siblings")
 _TAG_COLUMNS = ("hashtag", "tag")
 _MAX_WORD_LETTERS = 20
+_MOST_BYTES = 4 * 2**20
+"""All shipped classes, with all that is said of them, have 0.4 MB."""
+_MOST_LETTERS = 150
+_MOST_DIGITS = 10
+"""A longer label is left to be refused as text."""
+_MOST_CLASSES = 10_000
 _BETWEEN = re.compile(r"[,;|，、；｜]+")
 _SIGN = re.compile(r"[#＃﹟]")
 
@@ -45,6 +49,8 @@ def propose(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
     if file.suffix.lower() not in readers:
         raise ValueError(f"{file}: a list of classes is a .txt, .csv, .yaml or .yml file")
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"{file}: more than {_MOST_BYTES // 2**20} MiB, which is no list of classes")
         given = readers[file.suffix.lower()](file, shipped)
     except FileNotFoundError as missing:
         raise ValueError(f"{file}: there is no such file") from missing
@@ -76,11 +82,16 @@ def vocabulary(classes: Sequence[ActionClass]) -> set[str]:
 
 
 def _of_text(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
-    proposals = []
+    proposals: list[Proposal] = []
     for number, line in enumerate(read_text(file).split("\n"), 1):
         tags = [normalise(part) for part in _parts(line)]
         if line.strip() and not any(tags):
-            raise ValueError(f"{file}:{number}: '{line.strip()}' has no letter or digit; write one hashtag a line")
+            raise ValueError(f"{file}:{number}: '{line.strip():.80}' has no letter or digit; write one hashtag a line")
+        if len(proposals) + len(tags) > _MOST_CLASSES or any(len(tag) > _MOST_LETTERS for tag in tags):
+            raise ValueError(
+                f"{file}:{number}: a hashtag of more than {_MOST_LETTERS} letters, or more than {_MOST_CLASSES} of"
+                " them; list hashtags that stand for actions"
+            )
         proposals += [_proposal(*_of_tag(tag, shipped)) for tag in tags if tag]
     return proposals
 
@@ -97,9 +108,7 @@ def _parts(line: str) -> list[str]:
 
 
 def _of_csv(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
-    reader = csv.DictReader(io.StringIO(read_text(file)), skipinitialspace=True)
-    columns = [column.strip(" \t\u00a0\u200b\ufeff") for column in reader.fieldnames or []]
-    reader.fieldnames = columns
+    columns, rows = csv_file.read(file)
     known = [*COLUMNS, *_TAG_COLUMNS]
     for column in columns:
         if column not in known:
@@ -107,7 +116,7 @@ def _of_csv(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
             raise ValueError(f"{file}:1: no column '{column}' is known; use {near[0] if near else ', '.join(known)}")
     if not {"id", *_TAG_COLUMNS} & set(columns):
         raise ValueError(f"{file}:1: no column says which class a row is: name one 'hashtag' or 'id'")
-    return [_of_row(row, f"{file}:{reader.line_num}", shipped) for row in reader]
+    return [_of_row(row, f"{file}:{line}", shipped) for line, row in rows]
 
 
 def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
@@ -119,8 +128,6 @@ def _of_yaml(file: Path, shipped: Sequence[ActionClass]) -> list[Proposal]:
 
 
 def _of_row(row: Mapping[str, Any], where: str, shipped: Sequence[ActionClass]) -> Proposal:
-    if None in row:
-        raise ValueError(f"{where}: more cells than the header has columns; put quotes around what contains a ','")
     cells = _with_number_as_label({key: cell_text((value or "").strip()) for key, value in row.items() if key})
     tag = normalise(cells.pop("hashtag", "") or cells.pop("tag", ""))
     if not tag and not cells.get("id"):
@@ -154,7 +161,7 @@ def _given(cells: Mapping[str, str], start: GivenClass) -> GivenClass:
         elif column in BENCHMARKS:
             said.setdefault("mappings", {})[column] = items
         elif cell and column != "group":
-            said[column] = int(cell) if cell.isdecimal() else cell
+            said[column] = int(cell) if cell.isdecimal() and len(cell) < _MOST_DIGITS else cell
     checked = yaml_file.check(said, GivenClass)
     fields = _fields(checked, said)
     if "person_required" in said:  # the former key, which must not stand beside what a shipped class says

@@ -44,7 +44,7 @@ OF_PRETRAIN = [
     (["--set", "lr=true"], "must be a number, not true"),
     (["--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
     (["--set", "model.widht=3"], "did you mean 'width'?"),
-    (["--set", "lr=[1"], "is not valid YAML"),
+    (["--set", "lr=[1"], "not valid YAML"),
     (["--set", "betas=[0.9, 1]"], "betas must be at least 0 and below 1, not 1"),
     (["--set", "betas=0.9"], "--set betas=0.9: optimisation.betas"),
     (["--set", "views=0"], "views must be at least 1"),

@@ -12,7 +12,7 @@ TARGETS = {
     for name, line in re.findall(r"^(\w+): \.venv/\.dev.*\n\t(.* -m slow .*)$", MAKEFILE, re.MULTILINE)
 }
 """By target, the folders and files of tests of which it runs the slow ones, and pytest's options."""
-NOT_IN_CI = {"field"}
+NOT_IN_CI = {"field", "fuzz"}
 SLOW = sorted(
     file.relative_to(ROOT).as_posix()
     for file in (ROOT / "tests").rglob("test_*.py")

@@ -1,11 +1,11 @@
 """How instances are asked: for what is public, at a pace, by their robots.txt, and never in a private network."""
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.foundation import json_file
 from h2a_curation.sources.base import SourceContext
 from h2a_curation.sources.http import Answer, HttpClient
 from h2a_curation.sources.politeness.opt_out import MARKS
@@ -68,8 +68,8 @@ def listing_of(answer: Answer, software: str) -> Any:
 def json_of(answer: Answer) -> Any:
     """The answer's JSON; SourceChanged for what is none, such as a page."""
     try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
+        return json_file.parse(answer.body)
+    except ValueError:
         raise SourceChanged(f"no JSON in the answer of {answer.url}, which begins {answer.body[:60]!r}") from None
 
 

@@ -3,7 +3,6 @@
 After developers.tiktok.com/doc: client-access-token-management, oauth-error-handling, tiktok-api-v2-error-handling.
 """
 
-import json
 import os
 import threading
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError, SourceChanged
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.secret_text import remember
 from h2a_curation.sources.base import Cost
 from h2a_curation.sources.http import HttpClient, status_kind
@@ -134,8 +134,8 @@ class TikTokApi:
     def _ask(self, url: str, **request: Any) -> "_Answer":
         came = self._client.post(url, **request)
         try:
-            said = json.loads(came.body)
-        except (ValueError, RecursionError):
+            said = json_file.parse(came.body)
+        except ValueError:
             said = None
         return _Answer(came.status, said if isinstance(said, dict) else {}, came.retry_after_s, came.num_bytes)
 

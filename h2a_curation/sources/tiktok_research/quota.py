@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import plain_name, replaced
 
 _MAX_DAYS_KEPT = 8
@@ -93,7 +94,7 @@ class DailyQuota:
 def _read(file: Path) -> dict[str, dict[str, int]]:
     """What was counted; a file that somebody broke is no reason to stop, and is written anew."""
     try:
-        counts = json.loads(file.read_text(encoding="utf-8"))
+        counts = json_file.read(file)
         return {str(a): {str(d): int(n) for d, n in days.items()} for a, days in counts.items()}
-    except (FileNotFoundError, ValueError, AttributeError, TypeError):
+    except (FileNotFoundError, ValueError, AttributeError, TypeError, OverflowError):
         return {}

@@ -94,9 +94,9 @@ class Client(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             response.close()
             raise FetchError(ErrorKind.OPT_OUT, f"the host's answer says {reserved}")
         promised = response.headers.get("Content-Length") or ""
-        if promised.isdecimal() and int(promised) > self.meter.max_bytes:
+        if promised.isdecimal() and int(promised[:18]) > self.meter.max_bytes:
             response.close()
-            raise FetchError(ErrorKind.TOO_LARGE, f"{promised} bytes promised, limit {self.meter.max_bytes}")
+            raise FetchError(ErrorKind.TOO_LARGE, f"{promised:.18} bytes promised, limit {self.meter.max_bytes}")
         self._read_promptly(response.fp)
         response.read = self._metered(response.read)
         return response

@@ -10,7 +10,9 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from h2a_curation.foundation.atomic_files import keep, scratch, sync, synced
+from h2a_curation.foundation import json_file
+from h2a_curation.foundation.atomic_files import keep, plain_name, scratch, sync, synced
+from h2a_curation.foundation.weights_file import check as check_weights
 from h2a_curation.videomae.convert import shape
 from h2a_curation.videomae.convert.names import Tensors, from_hugging_face, to_hugging_face, unwrapped
 from h2a_curation.videomae.loop import checkpoint
@@ -154,11 +156,15 @@ def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is in the file, or all files of the folder, and the config.json beside it, if there is one."""
     folder = source if source.is_dir() else source.parent
     config = folder / _CONFIG
-    described = _json(config) if config.exists() and (source.is_dir() or source.suffix == ".safetensors") else {}
+    described = (
+        json_file.read_object(config)
+        if config.exists() and (source.is_dir() or source.suffix == ".safetensors")
+        else {}
+    )
     if not source.is_dir():
         return _weights(source), described
     if (folder / _INDEX).exists():
-        parts = sorted(set(_json(folder / _INDEX)["weight_map"].values()))
+        parts = _parts_of(folder / _INDEX)
     else:
         parts = [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()][:1]
     if not parts:
@@ -168,7 +174,19 @@ def _content(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return {key: value for part in parts for key, value in _weights(folder / part).items()}, described
 
 
+def _parts_of(index: Path) -> list[str]:
+    """The files that a divided model lies in, each beside its index."""
+    said = json_file.read_object(index).get("weight_map")
+    if not isinstance(said, dict) or not all(isinstance(name, str) for name in said.values()):
+        raise ValueError(f"{index}: has no weight_map of files by tensor; copy the folder anew")
+    names = sorted({plain_name(name, f"{index} names a part") for name in said.values()})
+    if lacking := next((name for name in names if not (index.parent / name).is_file()), None):
+        raise ValueError(f"{index} names {lacking}, which does not lie beside it; copy the folder whole")
+    return names
+
+
 def _weights(file: Path) -> dict[str, Any]:
+    check_weights(file)
     if file.suffix != ".safetensors":
         content = checkpoint.load(file)
         if not isinstance(content, Mapping):
@@ -183,16 +201,6 @@ def _weights(file: Path) -> dict[str, Any]:
     if told is None:
         return tensors
     try:
-        return {**tensors, "args": {"preset": {"model": json.loads(told)}}}
+        return {**tensors, "args": {"preset": {"model": json_file.parse(told)}}}
     except ValueError as broken:
         raise ValueError(f"{file} tells of its model in no readable JSON") from broken
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as broken:
-        raise ValueError(f"{file} is no readable JSON") from broken
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no settings by name")
-    return content

@@ -1,10 +1,10 @@
 """A classifier's head cut to some of its classes, as a model of Kinetics-710 begins on a Kinetics of fewer classes."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from h2a_curation.foundation import json_file
 from h2a_curation.videomae.convert.files import Found
 from h2a_curation.videomae.convert.names import HEAD
 
@@ -20,8 +20,8 @@ def read_head_map(file: Path) -> list[int]:
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise ValueError("it has more than 1 MiB")
-        numbers = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as broken:
+        numbers = json_file.parse(file.read_bytes())
+    except (OSError, ValueError) as broken:
         raise ValueError(f"--head-map {file} cannot be read: {broken}") from broken
     is_list = isinstance(numbers, list) and numbers
     if not is_list or not all(type(number) is int and number >= 0 for number in numbers):

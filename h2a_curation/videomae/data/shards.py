@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from h2a_curation.foundation import parquet_file
 from h2a_curation.lake import layout, versions
 from h2a_curation.videomae.data.disk_cache import DiskCache
 from schemas import Member
@@ -146,9 +145,8 @@ def _members(lake: str, name: str, expected_sha256: str) -> tuple[list[Member], 
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != expected_sha256:
         raise ValueError(f"{said} is not the published one: its sha256 differs; publish again")
-    # In this thread: after Arrow's own threads have read from memory, a process that ends soon may abort (pyarrow 26).
-    reader = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
-    members = versions.members(reader.read(use_threads=False), said)
+    table = parquet_file.read(content, said, most_rows=versions.most_members(len(content)))
+    members = versions.members(table, said)
     if not members:
         raise ValueError(f"version {name} has no clip: nothing to train on")
     return sorted(members, key=lambda m: (m.clip_id, m.class_id)), sha256

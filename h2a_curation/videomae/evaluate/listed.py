@@ -42,6 +42,20 @@ def line_of(file: Path, number: int) -> str:
     return f"{file}, line {number}"
 
 
+def is_number(word: str) -> bool:
+    """Whether a word of a list is a label or a count; no list needs ten digits.
+
+    >>> is_number("12"), is_number("²"), is_number("-1"), is_number("9" * 5_000)
+    (True, False, False, False)
+    """
+    return word.isdecimal() and len(word) < 10
+
+
+def shown(line: str) -> str:
+    """As much of a wrong line as an error has room for, in quotes."""
+    return repr(line if len(line) <= 80 else f"{line[:80]}...")
+
+
 def lines(file: Path) -> list[tuple[int, str]]:
     """Lines that hold something, with their numbers; ValueError for a file that is no text or holds none."""
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from h2a_curation.videomae.evaluate.classes import ClassNumbers, plain
-from h2a_curation.videomae.evaluate.listed import Benchmark, Listed, line_of, lines, without_repeats
+from h2a_curation.videomae.evaluate.listed import Benchmark, Listed, is_number, line_of, lines, shown, without_repeats
 from h2a_curation.videomae.evaluate.owners_lists import KINETICS, READERS, Purpose
 from h2a_curation.videomae.evaluate.places import Places
 
@@ -67,12 +67,14 @@ def _official(task: str, file: Path, data: Path, classes: Sequence[str], purpose
     for number, line in lines(file):
         path, _, label = line.rpartition(" ")
         name, _, count = path.rpartition(" ")
-        if not path or not label.isdigit():
-            raise ValueError(f"{line_of(file, number)}: {line!r} is neither `path label` nor `path num_frames label`")
+        if not path or not is_number(label):
+            raise ValueError(
+                f"{line_of(file, number)}: {shown(line)} is neither `path label` nor `path num_frames label`"
+            )
         if classes and int(label) >= len(classes):
             raise ValueError(f"{line_of(file, number)}: label {label} of {len(classes)} classes, which begin with 0")
         _check_folder(path, int(label), numbers, line_of(file, number))
-        counted = bool(name) and count.isdigit() and not (data / path).exists()
+        counted = bool(name) and is_number(count) and not (data / path).exists()
         videos.append(
             Listed(
                 video_id=name if counted else path,

@@ -1,13 +1,12 @@
 """The lists of four benchmarks as their owners give them: of the videos to test on, or to learn from."""
 
-import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from h2a_curation.foundation import csv_file, json_file
 from h2a_curation.videomae.evaluate.classes import ClassNumbers, without_brackets
-from h2a_curation.videomae.evaluate.listed import Listed, line_of, lines
+from h2a_curation.videomae.evaluate.listed import Listed, is_number, line_of, lines, shown
 from h2a_curation.videomae.evaluate.places import Places
 
 Splits = dict[str, list[Listed]]
@@ -28,16 +27,10 @@ _MARKS: dict[Purpose, str] = {"test": "2", "train": "1"}
 def _kinetics(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: Purpose) -> Splits:
     """`label,youtube_id,time_start,time_end,split`, as DeepMind and CVDF give it."""
     file = listing or places.file(KINETICS[purpose], "list of Kinetics-400")
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        rows = csv.DictReader(opened)
-        missing = [
-            name for name in ("label", "youtube_id", "time_start", "time_end") if name not in (rows.fieldnames or [])
-        ]
-        if missing:
-            raise ValueError(
-                f"{file} has no column {', '.join(missing)}: it is neither Kinetics' list nor `path label`"
-            )
-        videos = [_kinetics_video(row, places, numbers, line_of(file, rows.line_num)) for row in rows]
+    columns, rows = csv_file.read(file)
+    if missing := [name for name in ("label", "youtube_id", "time_start", "time_end") if name not in columns]:
+        raise ValueError(f"{file} has no column {', '.join(missing)}: it is neither Kinetics' list nor `path label`")
+    videos = [_kinetics_video(row, places, numbers, line_of(file, line)) for line, row in rows]
     if not videos:
         raise ValueError(f"{file} holds no video")
     return {_split_of(purpose): videos}
@@ -49,12 +42,12 @@ def _split_of(purpose: Purpose) -> str:
 
 
 def _kinetics_video(row: dict[str, str], places: Places, numbers: ClassNumbers, where: str) -> Listed:
-    label, video, start, end = (row[name] or "" for name in ("label", "youtube_id", "time_start", "time_end"))
+    label, video, start, end = (row[name] for name in ("label", "youtube_id", "time_start", "time_end"))
     number = numbers.number(label, where)
     try:
         stem = f"{video}_{int(float(start)):06d}_{int(float(end)):06d}"
-    except ValueError as broken:
-        raise ValueError(f"{where}: {start!r} to {end!r} are no times in seconds") from broken
+    except (ValueError, OverflowError) as broken:
+        raise ValueError(f"{where}: {start!r:.80} to {end!r:.80} are no times in seconds") from broken
     folders = (label, label.replace(" ", "_"))
     return Listed(video_id=stem, path=places.video((stem, video), folders), label=number)
 
@@ -67,8 +60,8 @@ def _ucf101(places: Places, numbers: ClassNumbers, listing: Path | None, purpose
     told = {}
     for number, line in lines(file):
         place, _, name = line.partition(" ")
-        if not place.isdigit() or not name:
-            raise ValueError(f"{line_of(file, number)}: {line!r} is no number and class")
+        if not is_number(place) or not name:
+            raise ValueError(f"{line_of(file, number)}: {shown(line)} is no number and class")
         told[name] = int(place) - 1
     numbers.check_order(told, str(file))
     found = {split: file.parent / f"{purpose}list0{split}.txt" for split in "123"}
@@ -108,7 +101,7 @@ def _hmdb51_split(folder: Path, split: str, places: Places, numbers: ClassNumber
         for number, line in lines(file):
             video, _, mark = line.rpartition(" ")
             if mark not in ("0", *_MARKS.values()):
-                raise ValueError(f"{line_of(file, number)}: {line!r} does not end with 0, 1 or 2")
+                raise ValueError(f"{line_of(file, number)}: {shown(line)} does not end with 0, 1 or 2")
             if mark == wanted:
                 video = video.strip()
                 path = places.video((video, Path(video).stem), (name,))
@@ -122,6 +115,8 @@ def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: 
     for name in _SSV2_CLASSES:
         if (folder := places.folder_of(name)) is not None:
             told = _json(folder / name, dict)
+            if wrong := next((str(number) for number in told.values() if not is_number(str(number))), None):
+                raise ValueError(f"{folder / name}: {wrong:.80} is no number of a class")
             numbers.check_order({label: int(number) for label, number in told.items()}, str(folder / name))
     videos = []
     for place, row in enumerate(_json(file, list), 1):
@@ -135,10 +130,7 @@ def _ssv2(places: Places, numbers: ClassNumbers, listing: Path | None, purpose: 
 
 
 def _json(file: Path, kind: type) -> Any:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as broken:
-        raise ValueError(f"{file} is no readable JSON") from broken
+    content = json_file.read(file)
     if not isinstance(content, kind):
         raise ValueError(f"{file} holds no {'list of videos' if kind is list else 'classes by name'}")
     return content

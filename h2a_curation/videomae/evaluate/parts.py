@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from h2a_curation.foundation import parquet_file
 from h2a_curation.foundation.atomic_files import remove, replaced
 
 _PARTS = "parts"
@@ -43,6 +44,10 @@ class Parts:
 def read_table(file: Path, schema: pa.Schema) -> pa.Table:
     """The columns of a table; ValueError where the file is damaged."""
     try:
-        return pq.read_table(file, schema=schema)
-    except (pa.ArrowInvalid, OSError) as broken:
+        found = parquet_file.read(file, str(file), columns=schema.names)
+        columns = [
+            found[f.name].cast(f.type) if f.name in found.column_names else pa.nulls(len(found), f.type) for f in schema
+        ]
+        return pa.Table.from_arrays(columns, schema=schema)
+    except (pa.ArrowException, ValueError, OSError) as broken:
         raise ValueError(f"{file} is damaged: choose another --out, or remove this folder") from broken

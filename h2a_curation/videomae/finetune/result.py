@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import plain_name, replaced
 from h2a_curation.videomae.finetune.settings import FinetuningSettings
 from h2a_curation.videomae.loop.settings import as_json, differences
@@ -58,7 +59,7 @@ def finished_result(out: Path, settings: FinetuningSettings) -> TunedResult | No
     path = out / SUMMARY
     if not path.exists():
         return None
-    summary = json.loads(path.read_text(encoding="utf-8"))
+    summary = json_file.read_object(path)
     stored = summary.pop("settings", None)
     summary.pop("ancestry", None)
     if summary.keys() != {f.name for f in fields(TunedResult)}:

@@ -3,6 +3,7 @@
 import argparse
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from h2a_curation.foundation import weights_file
 from h2a_curation.foundation.atomic_files import replaced
 
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
@@ -26,6 +28,13 @@ LAST = "checkpoint-last.pth"
 """The newest state between two kept checkpoints. Official readers pass over a name without a number."""
 BEST = "checkpoint-best.pth"
 """The state after the epoch whose model was judged best."""
+
+
+_DAMAGED = (
+    RuntimeError, EOFError, pickle.UnpicklingError, IndexError, KeyError, ValueError, TypeError, AttributeError,
+    OverflowError, MemoryError, AssertionError, struct.error,
+)  # fmt: skip
+"""What torch raises for damaged files: its reader of pickles takes their instructions as they come."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -67,10 +76,11 @@ def _write(state: dict[str, Any], file: IO[bytes]) -> None:
 
 def load(path: Path, device: torch.device | str = "cpu") -> Any:
     """A checkpoint's content; ValueError if it is damaged or holds anything but tensors and plain values."""
+    weights_file.check(path)
     try:
         with torch.serialization.safe_globals(ALLOWED):
             return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as broken:
+    except _DAMAGED as broken:
         raise ValueError(
             f"{path} is no readable checkpoint: damaged, or more than weights and plain values"
         ) from broken

@@ -11,7 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import replaced
+from h2a_curation.foundation.plain_text import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,11 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     """Rows of the whole lines: a last one without its end was cut off by a kill, and is left out."""
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = read_text(path).splitlines(keepends=True)
+    try:
+        return [json_file.parse(line) for line in lines if line.endswith("\n")]
+    except ValueError as broken:
+        raise ValueError(f"{path} is damaged ({broken}): choose another --out, or remove this folder") from broken
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from h2a_curation.foundation import json_file
 from h2a_curation.foundation.atomic_files import plain_name, replaced
 from h2a_curation.videomae.loop.settings import as_json, differences
 
@@ -66,11 +67,12 @@ def finished_result(out: Path, settings: "DataclassInstance") -> Result | None:
     path = out / "summary.json"
     if not path.exists():
         return None
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
+    summary = json_file.read_object(path)
+    stored = summary.pop("settings", None)
     summary.pop("ancestry", None)
-    if any(d.counts for d in differences(summary.pop("settings"), settings)) or not files["checkpoint"].exists():
-        return None
     if summary.keys() != {f.name for f in fields(Result)}:
+        return None
+    files = {key: out / plain_name(summary[key], f"{path} names as {key}") for key in ("checkpoint", "picture")}
+    if any(d.counts for d in differences(stored, settings)) or not files["checkpoint"].exists():
         return None
     return Result(**summary | files)

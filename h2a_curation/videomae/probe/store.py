@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from h2a_curation.foundation import json_file, parquet_file
 from h2a_curation.foundation.atomic_files import replaced
 from h2a_curation.videomae.evaluate.parts import Parts, read_table
 from h2a_curation.videomae.evaluate.store import Key
@@ -88,11 +89,11 @@ def read_features(source: Path) -> Features:
             raise ValueError(f"{source} holds features that are not finished: call h2a features again")
         raise ValueError(f"{source} holds no {FEATURES}: make it with h2a features")
     try:
-        table = pq.read_table(file)
-        about = json.loads((table.schema.metadata or {})[ABOUT])
+        table = parquet_file.read(file, str(file))
+        about = json_file.parse((table.schema.metadata or {})[ABOUT])
         if not table.schema.equals(feature_schema(int(about["width"]))):
             raise KeyError(ABOUT)
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError) as broken:
+    except (pa.ArrowException, OSError, KeyError, OverflowError, ValueError, TypeError) as broken:
         raise ValueError(f"{file} is damaged, or no file of h2a features") from broken
     rows = from_arrow(VideoFeature, table)
     return Features(source=source, about=about, rows=rows, vectors=_vectors(table, int(about["width"])))

@@ -108,7 +108,7 @@ UCF, HMDB = "ucfTrainTestlist", "testTrainMulti_7030_splits"
         ("hmdb51", f"{HMDB}/cartwheel_test_split3.txt", (" 0", " 7"), "does not end with 0, 1 or 2"),
         ("ssv2", "labels.json", (': "0"', ': "5"'), "numbers .* 5, and it is class 0"),
         ("ssv2", "validation.json", ('"template"', '"temp"'), "no class 'whatever they wrote'"),
-        ("ssv2", "validation.json", ("[{", "{"), "is no readable JSON"),
+        ("ssv2", "validation.json", ("[{", "{"), "not JSON"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, task, file, change, says):
