@@ -60,8 +60,8 @@ def _figure(
     )
     if not own:
         return None
-    low, high = interval(list(own.values()))
-    difference = None if name == CURATED else paired(own, baseline)
+    low, high = interval(list(own.values()), rows[0].num_videos)
+    difference = None if name == CURATED else paired(own, baseline, rows[0].num_videos)
     return MeanOverSeeds(
         values=list(own.values()),
         mean=sum(own.values()) / len(own),
