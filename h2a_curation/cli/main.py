@@ -30,6 +30,7 @@ from h2a_curation.cli import (
     training,
 )
 from h2a_curation.foundation import child_processes
+from h2a_curation.foundation.plain_text import abridged
 from h2a_curation.foundation.terminal import remark, say
 
 MISTAKE, FAULT, INTERRUPTED = 2, 1, 130
@@ -149,7 +150,7 @@ def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def _say(text: str) -> None:
-    remark(f"h2a: {' '.join(text.split())}")
+    remark(f"h2a: {abridged(' '.join(text.split()))}")
 
 
 def _begin_again_in_utf8() -> None:

@@ -71,3 +71,16 @@ def read_text(file: Path) -> str:
 def not_text(file: Path, error: UnicodeDecodeError) -> ValueError:
     """What to say of a file that is no such text."""
     return ValueError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8")
+
+
+_LONG_WORD = re.compile(r"\S{1001,}")
+"""A path is hardly ever as long; what a line quotes of a stranger's file may have megabytes."""
+
+
+def abridged(text: str) -> str:
+    """The text with the middle of each word of more than 1,000 characters left out, for a line that quotes a stranger.
+
+    >>> abridged("no class " + "9" * 5000)[:30], len(abridged("9" * 5000))
+    ('no class 999999999999999999999', 401)
+    """
+    return _LONG_WORD.sub(lambda word: f"{word[0][:300]}\u2026{word[0][-100:]}", text)

@@ -29,6 +29,8 @@ _MOST_MARKS = 200_000
 _SHOWN = 80
 """Letters of an option that an error repeats."""
 _BRACKET = re.compile(r"[\[\]{}]")
+_MOST_DIGITS = 250
+"""Of a whole number, whatever its base: more than a float can hold, which is what most fields make of it."""
 _DEEP_LINE = re.compile(rf"(?m)^[ \t?-]{{{_MOST_LEVELS}}}")
 T = TypeVar("T")
 
@@ -158,6 +160,7 @@ def _root(text: str) -> yaml.Node | None:
     return root
 
 
+_WHOLE_NUMBER = "tag:yaml.org,2002:int"
 _CANNOT_BE = (ValueError, IndexError, KeyError, AttributeError, TypeError, ArithmeticError)
 """What PyYAML raises for a day of month 13, a number of 5,000 digits, or a `!!bool maybe`."""
 
@@ -166,6 +169,8 @@ def _content(root: yaml.Node | None) -> Any:
     """Plain values of the nodes; _BrokenError names the line of one that cannot be the value that it is marked as."""
     if root is None:
         return None
+    if long := _long_number(root):
+        raise _BrokenError(f"a number of more than {_MOST_DIGITS} digits; mend it, or put quotes around it", long)
     try:
         return SafeConstructor().construct_document(root)
     except yaml.YAMLError as broken:
@@ -175,6 +180,13 @@ def _content(root: yaml.Node | None) -> Any:
             f"a value that cannot be read ({_first_line(broken):.80}); mend it, or put quotes around it",
             _unmakeable(root),
         ) from broken
+
+
+def _long_number(node: yaml.Node) -> Any:
+    """The place of the first whole number that no field can be."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.start_mark if node.tag == _WHOLE_NUMBER and len(node.value) > _MOST_DIGITS else None
+    return next(filter(None, map(_long_number, _inner(node))), None)
 
 
 def _unmakeable(node: yaml.Node) -> Any:

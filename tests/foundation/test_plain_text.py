@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from h2a_curation.foundation.plain_text import visible, visible_json
+from h2a_curation.foundation.plain_text import abridged, visible, visible_json
 from h2a_curation.foundation.screen import screen
 from h2a_curation.foundation.terminal import remark, say
 
@@ -84,3 +84,9 @@ def test_lines_of_a_command_are_visible(capsys):
     remark("b\x9b")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("a\\x1b[2J \\udcff\n", "b\\x9b\n")
+
+
+def test_the_middle_of_a_word_without_end_is_left_out():
+    assert abridged(f"no class {'9' * 100_000}, see docs") == f"no class {'9' * 300}…{'9' * 99}, see docs"
+    path = "/".join(["a" * 60] * 16)
+    assert abridged(f"{path}: there is no such file") == f"{path}: there is no such file"

@@ -304,7 +304,7 @@ def _video(file: Path) -> object:
     from schemas import Post
 
     video = _answer(file)
-    if videos.odd_kind(video, lambda _: True):
+    if videos.odd_kind(video, lambda url: url.startswith("http")):
         return None
     return to_arrow(Post, [tidy(videos.post_of(video, "peertube", "yoga", lambda _: True, NOW))])
 
@@ -444,7 +444,7 @@ PARSERS = {
     "yt-dlp's entry": Parser(_jsons(ENTRY), _entry),
     "Mastodon's status": Parser(_status_example, _status),
     "PeerTube's video": Parser(_video_example, _video),
-    "lake.json": Parser(_jsons({"format": 1, "salt": "00"}), _lake),
+    "lake.json": Parser(_jsons({"format": 1, "salt": "00"}, {"format": 2, "salt_id": "00"}), _lake),
     "recipe.json": Parser(_jsons({"recipe": "sample", "settings": ["seed=3"], "table": "t.csv"}), _choice),
     "manifest.json": Parser(_jsons(asdict(factories.manifest())), _manifest),
     "ref": Parser(_texts("d3c1"), _ref, ""),

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from h2a_curation.acquire.errors import FetchError
+from h2a_curation.foundation.plain_text import abridged
 from tests.fuzz.mutations import damaged
 from tests.fuzz.parsers import PARSERS, PATIENCE_S, Parser
 
@@ -37,7 +38,7 @@ def faults(parser: Parser, content: bytes) -> str | None:
         except UnicodeError as broken:
             return f"{type(broken).__name__}: {broken}"
         except ValueError as refused:
-            said = str(refused)
+            said = abridged(str(refused))
             if not said.strip():
                 return "says nothing"
             if "set_int_max_str_digits" in said or len(said) > MOST_LETTERS:
