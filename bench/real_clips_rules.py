@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import schemas
 from bench.real_clips_truth import Seen
 from h2a_curation import recipes
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.catalog.views import Catalog
 from h2a_curation.decide.candidates import class_tables
 from h2a_curation.decide.decision import screen_posts
@@ -90,7 +91,8 @@ def _recipe(folder: Path, files: Sequence[Seen], scratch: Path) -> Recipe:
     (scratch / "files.csv").write_text("".join(["post_id,url\n", *lines]), encoding="utf-8")
     (scratch / "classes.yaml").write_text(_CLASSES, encoding="utf-8")
     (scratch / "bench.yaml").write_text(_RECIPE, encoding="utf-8")
-    return recipes.load(str(scratch / "bench.yaml"))
+    recipe = recipes.load(str(scratch / "bench.yaml"))
+    return replace(recipe, permissions=Permissions(files_from=folder.resolve()))
 
 
 def _post_id(n: int) -> str:

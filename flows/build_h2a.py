@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.executor import as_tasks
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.catalog.views import connect
 from h2a_curation.executors.local import local_executor
 from h2a_curation.explain import funnel as overview
@@ -23,7 +24,6 @@ from h2a_curation.pipeline.build import Built, build
 from h2a_curation.pipeline.part import models_of, source_of
 from h2a_curation.pipeline.rounds.schedule import RoundsRequest
 from h2a_curation.report.page import FunnelStage
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.video import transcode
 
 # Its own default has no bound. The cast: it is generic in a way that the decorator's type does not accept.

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.audit.draw import ALWAYS_LEFT, AuditRules
 from h2a_curation.decide.decision import DecideRules
 from h2a_curation.decide.minor import MinorWords
@@ -29,7 +30,6 @@ from h2a_curation.mining.allocate import MineRules
 from h2a_curation.mining.propose_tags import LearnRules
 from h2a_curation.mining.tag_state import StandingRules
 from h2a_curation.publish.pack import PackRules
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.rules import SourceRules
 from h2a_curation.taxonomy.load import hint, load_classes, load_negatives
 from h2a_curation.taxonomy.model import RISKS, ActionClass, Negative, Risk

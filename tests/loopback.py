@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from h2a_curation.sources.permissions import Permissions
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources.reach import Reach
 
 ON_LOOPBACK = Permissions(allow_private=True)

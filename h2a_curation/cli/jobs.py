@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.cli.options import (
     ClassesOption,
     LakeOption,
@@ -25,7 +26,6 @@ from h2a_curation.cli.options import (
     with_options_of,
 )
 from h2a_curation.foundation.terminal import say
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.videomae.loop.rescue import Rescue
 from h2a_curation.videomae.loop.runtime import Runtime
 from h2a_curation.videomae.presets import Overrides

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.cli.options import (
     ClassesOption,
     Format,
@@ -22,7 +23,6 @@ from h2a_curation.cli.options import (
     write_rows,
 )
 from h2a_curation.foundation.terminal import say
-from h2a_curation.sources.permissions import Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

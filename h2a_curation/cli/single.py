@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.cli.options import (
     ClassesOption,
     DecisionOption,
@@ -16,7 +17,6 @@ from h2a_curation.cli.options import (
     SetOption,
     with_options_of,
 )
-from h2a_curation.sources.permissions import Permissions
 
 
 @with_options_of(permissions=Permissions)

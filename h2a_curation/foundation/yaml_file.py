@@ -30,7 +30,7 @@ _SHOWN = 80
 """Letters of an option that an error repeats."""
 _BRACKET = re.compile(r"[\[\]{}]")
 _MOST_DIGITS = 250
-"""Of a whole number, whatever its base: more than a float can hold, which is what most fields make of it."""
+"""The longest whole number, whatever its base: a float, which most fields make of it, can hold no longer one."""
 _DEEP_LINE = re.compile(rf"(?m)^[ \t?-]{{{_MOST_LEVELS}}}")
 T = TypeVar("T")
 

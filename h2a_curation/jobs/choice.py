@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.foundation import json_file, yaml_file
 from h2a_curation.foundation.secret_text import HIDDEN, hidden
 from h2a_curation.lake import decisions, files, layout
 from h2a_curation.lake.lake import Lake, open_lake
 from h2a_curation.recipes import EmbedRules, Recipe, load, names
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.taxonomy.load import answering_to_own_name
 
 _WRITTEN_HERE = "written_here"

@@ -12,10 +12,10 @@ from typing import Any
 
 from h2a_curation.acquire.errors import FetchError
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources.base import Source, SourceContext, utc_now
 from h2a_curation.sources.guarded import GuardedSource
 from h2a_curation.sources.http import HttpClient
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.politeness.opt_out import OptOuts
 from h2a_curation.sources.reach import Reach
 from h2a_curation.sources.registry import KINDS, class_of, nearest, rules_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from h2a_curation.acquire.fetch import FetchRules
-from h2a_curation.sources.permissions import Permissions
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources.politeness.pace import OF_PROCESS, Hosts, Pace
 from h2a_curation.sources.reach import Reach
 from schemas import Post

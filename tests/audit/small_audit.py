@@ -101,7 +101,7 @@ class SmallAudit:
         for table, (stage, record) in records.items():
             parts.commit(self.lake, stage, "p", {table: schemas.to_arrow(record, self.rows[table])})
         tables = self.decided()
-        about = {"models": {}, "classes": {"deadlift": "A bar is lifted."}}
+        about = {"recipe": "small", "models": {}, "classes": {"deadlift": "A bar is lifted."}}
         decision = decisions.save(self.lake, "d", tables, about)
         decisions.name(self.lake, "small", "d")
         return connect(self.lake, decision=decision)

@@ -339,7 +339,7 @@ def test_trace_takes_urls(ok, lake, rows, tmp_path):
     ("content", "says"),
     [
         ("a,b\n1,2\n", "needs the columns class and url or post_id; it has a, b"),
-        ("", "not a CSV table"),
+        ("", "needs the columns class and url or post_id; it has none"),
         ("url,class\nhttps://x,\n", "known.csv:2"),
         (None, "no such file"),
     ],

@@ -133,7 +133,7 @@ def given(folder: Path, site: str) -> list[object]:
     note = f"# the bucket's client_secret: {p['recipe-note']}, its proxy http://me:{p['proxy']}@10.0.0.1\n"
     (folder / "mine.yaml").write_text(note + yaml.safe_dump(recipe))
     return [
-        "build", "--recipe", folder / "mine.yaml", "--model", MODEL, "--workers", "1",
+        "build", "--recipe", folder / "mine.yaml", "--model", MODEL, "--workers", "1", "--allow-private",
         "--set", f"source.options.geo_verification_proxy=http://me:{p['proxy']}@127.0.0.1:1",
     ]  # fmt: skip
 
@@ -213,7 +213,7 @@ def test_a_proxy_that_repeats_its_password(site, tmp_path, h2a_here):
     proxy = f"http://me:{PLANTED['proxy']}@{site.removeprefix('http://')}"
     ran = h2a_here(
         "build", tmp_path / "in" / "posts.csv", "--lake", tmp_path / "out" / "lake", "--model", MODEL,
-        "--set", f"source.options.proxy={proxy}", "--set", "fetch.max_tries=1", H2A_TRACEBACK="1",
+        "--set", f"source.options.proxy={proxy}", "--set", "fetch.max_tries=1", "--allow-private", H2A_TRACEBACK="1",
     )  # fmt: skip
     assert ran.code == 1
     assert not tokens_in(ran.out + ran.err)

@@ -254,7 +254,7 @@ def test_trace_by_any_address(tmp_path, old_lake):
         for post_id in ("table:77", "table:a6e5e99bfad40a68")
     ]
     tables = {name: schemas.to_arrow(record, seen if name == "candidate" else []) for name, record in DECIDED.items()}
-    decision = decisions.save(old_lake.path, "d1", tables, {"models": {}})
+    decision = decisions.save(old_lake.path, "d1", tables, {"recipe": "sample-mini", "models": {}})
     spelt = [*SPELLINGS["tiktok"], *SPELLINGS["youtube"], "table:77", "77", "https://youtu.be/another"]
     (tmp_path / "known.csv").write_text("\n".join(["class,url", *(f'yoga,"{url}"' for url in spelt)]))
     unknown = [fate.post for fate in trace(old_lake, tmp_path / "known.csv", decision) if fate.what == NOT_LISTED]

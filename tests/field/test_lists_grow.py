@@ -74,7 +74,9 @@ class Nights:
                 yield part
 
         recipe = Choice(recipe=str(self.folder / "recipe.yaml"), table=file).load()
-        recipe = dataclasses.replace(recipe, permissions=ON_LOOPBACK)
+        # Tables here name files of a folder beside theirs.
+        permissions = dataclasses.replace(ON_LOOPBACK, files_from=self.folder.parent.resolve())
+        recipe = dataclasses.replace(recipe, permissions=permissions)
         started = self.now = self.now + timedelta(days=after_days)
         building.build(self.lake, dataclasses.replace(recipe, **changed), run, lambda *_: None, started_at=started)
         did.pop("prompt", None)  # the classes' own, once

@@ -9,11 +9,11 @@ import yaml
 from huggingface_hub import constants
 
 from h2a_curation import recipes
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.jobs import choice
 from h2a_curation.jobs.choice import Choice
 from h2a_curation.lake import lake as lakes
 from h2a_curation.models import clip
-from h2a_curation.sources.permissions import Permissions
 from tests.conftest import h2a
 from tests.field.situations import situation
 from tests.loopback import Answer, serving

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from h2a_curation.foundation import yaml_file
 from h2a_curation.recipes import Recipe
-from h2a_curation.sources import cells, rows
+from h2a_curation.sources import cells
 from h2a_curation.sources.folder import FolderOfFiles, FolderRules
 from h2a_curation.sources.table import TableOfUrls, TableRules
 from h2a_curation.taxonomy.hashtags import in_text, normalise
@@ -235,7 +235,7 @@ def test_ids_that_have_lost_digits(tmp_path, value):
     wanted="refused by its own count before a row is read",
 )
 def test_a_parquet_that_grows_when_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows.pq.ParquetFile, "iter_batches", None)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
     repeated = pa.table({"url": pa.array(["http://a/" + "b" * 200]).dictionary_encode().take([0] * 2_500_000)})
     pq.write_table(repeated, tmp_path / "posts.parquet", compression="zstd")
     assert (tmp_path / "posts.parquet").stat().st_size < 100_000

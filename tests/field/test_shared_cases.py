@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from h2a_curation import recipes
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.catalog.views import connect
 from h2a_curation.executors.inline import run_inline
 from h2a_curation.foundation.shipped_data import data_folder
@@ -13,7 +14,6 @@ from h2a_curation.lake import decisions
 from h2a_curation.lake import lake as lakes
 from h2a_curation.pipeline import build as building
 from h2a_curation.pipeline.part import models_of
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.taxonomy.load import load_classes
 from h2a_curation.taxonomy.propose import propose
 from tests.field.situations import situation

@@ -445,7 +445,7 @@ PARSERS = {
     "Mastodon's status": Parser(_status_example, _status),
     "PeerTube's video": Parser(_video_example, _video),
     "lake.json": Parser(_jsons({"format": 1, "salt": "00"}, {"format": 2, "salt_id": "00"}), _lake),
-    "recipe.json": Parser(_jsons({"recipe": "sample", "settings": ["seed=3"], "table": "t.csv"}), _choice),
+    "recipe.json": Parser(_jsons({"recipe": "sample", "leave_out_risks": ["minors"]}), _choice),
     "manifest.json": Parser(_jsons(asdict(factories.manifest())), _manifest),
     "ref": Parser(_texts("d3c1"), _ref, ""),
     "decision.json": Parser(_jsons({"recipe": "sample", "models": {"embed": "x"}}), _decision),

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources.folder import FolderOfFiles, FolderRules
-from h2a_curation.sources.permissions import Permissions
 from tests import factories
 from tests.sources.platform import VIDEO, clock, context
 

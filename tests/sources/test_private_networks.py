@@ -11,9 +11,9 @@ import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
 from h2a_curation.acquire.fetch import FetchRules
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources import open_source
 from h2a_curation.sources.http import HttpClient
-from h2a_curation.sources.permissions import Permissions
 from h2a_curation.sources.politeness.pace import Hosts, Pace
 from h2a_curation.sources.reach import Reach
 from h2a_curation.sources.rules import SourceRules

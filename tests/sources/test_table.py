@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from h2a_curation.acquire.errors import ErrorKind, FetchError
-from h2a_curation.sources.permissions import Permissions
+from h2a_curation.acquire.permissions import Permissions
 from h2a_curation.sources.table import TableOfUrls, TableRules
 from tests import factories
 from tests.sources.platform import VIDEO, clock, context

@@ -53,7 +53,7 @@ def interval(shares: Sequence[float], num_videos: int) -> tuple[float | None, fl
 
 
 def _variance(share: float, num_videos: int) -> float:
-    """Of a share of test videos, over other videos of the same kind."""
+    """The variance of a share of test videos, over other videos of the same kind."""
     likely = (share * num_videos + 2) / (num_videos + 4)
     return likely * (1 - likely) / (num_videos + 4)
 

@@ -205,7 +205,7 @@ def test_the_site_ends_when_its_parent_is_killed(tmp_path, class_file):
 
 
 def test_a_site_that_cannot_start_says_so(tmp_path):
-    with pytest.raises(RuntimeError, match="did not start"), serve(0, "mini", log=tmp_path):
+    with pytest.raises(RuntimeError, match="ended as it began, with exit code 1"), serve(0, "mini", log=tmp_path):
         pass
     with pytest.raises(ValueError, match=r"labels\.csv: there is no such file"), serve_clips(tmp_path):
         pass
