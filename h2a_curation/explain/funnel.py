@@ -169,10 +169,11 @@ def _sheets(rows: Sequence[dict[str, Any]], lake: Lake, report: Path, by: str, t
 
 def _sheet_clip(row: Mapping[str, Any], lake: Lake, report: Path, numbers: Sequence[Measured]) -> SheetClip:
     from h2a_curation.measure.frames import LookRules
-    from h2a_curation.video.sample_frames import look
+    from h2a_curation.video.answers import Limits
+    from h2a_curation.video.child import look_in_child
 
     file = lake.clip_file(row["clip_id"])
-    seen = look(str(file), LookRules(num_frames=NUM_FRAMES))
+    seen = look_in_child(str(file), LookRules(num_frames=NUM_FRAMES), limits=Limits())
     caption = f"{row['class_id']}: {row['caption']}"
     href = os.path.relpath(file, report.resolve().parent)
     return SheetClip(strip=strip(list(seen.frames)), caption=caption, numbers=numbers, href=href)
