@@ -6,11 +6,15 @@ A row is one thing that came from elsewhere, the command on it, and what its las
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 
 from h2a_curation.foundation.shipped_data import data_folder
@@ -181,3 +185,104 @@ def test_nothing_received_reads_writes_sends_or_deletes_elsewhere(h2a_here, plac
     lake = place.received / "lake"
     brought = [file.read_bytes() for file in lake.rglob("*") if file.is_file() and not file.is_symlink()]
     assert not [content for content in brought if b"canary" in content]
+
+
+def a_manifest_that_names_another_file(lake, place):
+    manifest = lake / "versions" / "v1" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["shards"][0]["file"] = "../../../home/bank.csv"
+    manifest.write_text(json.dumps(content))
+    return "v1"
+
+
+def a_manifest_whose_cache_key_is_a_path(lake, place):
+    manifest = lake / "versions" / "v1" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    for shard in content["shards"]:
+        shard["sha256"] = "../../home/ran"
+    manifest.write_text(json.dumps(content))
+    return "v1"
+
+
+def rows_that_name_another_file(lake, place):
+    file = lake / "versions" / "v1" / "clip.parquet"
+    rows = pq.read_table(file)
+    elsewhere = pa.array(["../../home/diary.txt"] * rows.num_rows)
+    pq.write_table(rows.set_column(rows.schema.get_field_index("shard"), "shard", elsewhere), file)
+    return "v1"
+
+
+def shards_of_playlists(lake, place):
+    for shard in (lake / "shards").glob("*.tar"):
+        playlist = f"ffconcat version 1.0\nfile '{place.home}/diary.txt'\nfile '{place.inside}/1.mp4'\n".encode()
+        content = bytearray(shard.read_bytes())
+        for start in (at for at in range(512, len(content), 512) if content[at + 4 : at + 8] == b"ftyp"):
+            content[start : start + len(playlist)] = playlist
+        shard.write_bytes(content)
+    return "v1"
+
+
+def a_name_that_leads_elsewhere(lake, place):
+    return "../../home"
+
+
+@pytest.mark.parametrize("command", ["pretrain", "verify"])
+@pytest.mark.parametrize(
+    "received",
+    [
+        a_manifest_that_names_another_file,
+        a_manifest_whose_cache_key_is_a_path,
+        rows_that_name_another_file,
+        shards_of_playlists,
+        a_name_that_leads_elsewhere,
+    ],
+)
+def test_a_received_version_reads_and_writes_nothing_elsewhere(h2a_here, mini, place, received, command):
+    lake = place.received / "lake"
+    shutil.copytree(mini / "lake", lake)
+    version, before = received(lake, place), content_of(place.home)
+    out, cache = place.received / "out", place.received / "cache"
+    options = {
+        "pretrain": ["--version", version, "--preset", "micro", "--set", "steps=1", "--out", out, "--cache", cache],
+        "verify": [version],
+    }
+    ran = h2a_here(command, *options[command], "--lake", lake, HOME=str(place.home))
+    assert ran.code in (1, 2), ran.out
+    assert (ran.out + ran.err).strip(), "it says why"
+    assert "Traceback" not in ran.err
+    assert content_of(place.home) == before
+    assert place.asked == []
+    assert not list(out.rglob("checkpoint*"))
+
+
+class Runs:
+    """What a pickle makes of this is a file in the home."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.file),)
+
+
+@pytest.mark.parametrize("command", ["pretrain", "finetune", "convert", "features", "predict", "evaluate"])
+def test_a_received_checkpoint_runs_nothing(h2a_here, mini, place, command):
+    weights, before = place.received / "weights.pth", content_of(place.home)
+    torch.save({"model": {"head.weight": Runs(place.home / "ran")}}, weights)
+    video, out = place.received / "a.mp4", place.received / "out"
+    video.write_bytes(b"no video")
+    (place.received / "list.csv").write_text("a.mp4 0\n")
+    lake, listed = ["--lake", mini / "lake", "--version", "v1"], ["--task", place.received / "list.csv"]
+    options = {
+        "pretrain": [*lake, "--preset", "micro", "--from", weights, "--out", out],
+        "finetune": ["--task", "v1", "--data", mini / "lake", "--from", weights, "--out", out],
+        "convert": [weights, place.received / "into.pth"],
+        "features": [*lake, "--from", weights, "--out", out],
+        "predict": [video, "--from", weights],
+        "evaluate": [*listed, "--data", place.received, "--from", weights, "--out", out],
+    }
+    ran = h2a_here(command, *options[command], HOME=str(place.home))
+    assert ran.code == 2, ran.err
+    assert "no readable checkpoint" in ran.err.splitlines()[-1]
+    assert not (place.home / "ran").exists()
+    assert content_of(place.home) == before
