@@ -118,6 +118,11 @@ def test_a_wrong_table_or_class_file(refused, tmp_path, posts, classes, options,
         ("file,action,is_action,note\nb.mp4,yoga,1,\n", "labels.csv:2: no file 'b.mp4'"),
         ("file,action,is_action,note\na.mp4,yoga,yes,\n", "labels.csv:2: is_action is 'yes'"),
         ("file,action,is_action,note\na.mp4,yoga,1\n", "labels.csv:2: not 4 cells"),
+        pytest.param(
+            f"file,action,is_action,note\na.mp4,yoga,1,{'x' * 20_000_000}\n",
+            "labels.csv:2: not a CSV table",
+            id="a cell without end",
+        ),
     ],
 )
 def test_a_wrong_labels_csv(refused, tmp_path, labels, says):

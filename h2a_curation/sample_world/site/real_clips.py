@@ -42,13 +42,20 @@ def read_labels(folder: Path) -> list[LabelledClip]:
     except UnicodeDecodeError as broken:
         raise ValueError(f"{table}: not UTF-8 ({broken.reason} at byte {broken.start}); save it as UTF-8") from broken
     reader = csv.DictReader(text.splitlines())
+    try:
+        return _labels(table, reader)
+    except csv.Error as broken:
+        raise ValueError(f"{table}:{reader.line_num + 1}: not a CSV table: {broken}; mend it there") from None
+
+
+def _labels(table: Path, reader: "csv.DictReader[str]") -> list[LabelledClip]:
     lacking = [c for c in _COLUMNS if c not in (reader.fieldnames or ())]
     if lacking:
         raise ValueError(f"{table}:1: column '{lacking[0]}' is missing; the first line must be {','.join(_COLUMNS)}")
     labels: list[LabelledClip] = []
     ids: set[str] = set()
     for row in reader:
-        label = _label(f"{table}:{reader.line_num}", folder, row)
+        label = _label(f"{table}:{reader.line_num}", table.parent, row)
         if clip_id(label.file) in ids:
             raise ValueError(f"{table}:{reader.line_num}: '{label.file}' stands twice; keep one line a file")
         ids.add(clip_id(label.file))
