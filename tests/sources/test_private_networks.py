@@ -105,27 +105,27 @@ def embeds(outside, inside):
     return "/page"
 
 
-def plays_hls(outside, inside):
-    body = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{inside}/1.mp4\n#EXT-X-ENDLIST\n".encode()
+def playlist(outside, body):
     mpegurl = {"Content-Type": "application/vnd.apple.mpegurl"}
     outside.answers["/a.m3u8"] = lambda _: Answer(body=body, headers=mpegurl)
     return "/a.m3u8"
+
+
+def plays_hls(outside, inside):
+    body = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{inside}/1.mp4\n#EXT-X-ENDLIST\n".encode()
+    return playlist(outside, body)
 
 
 def has_a_key_of_hls(outside, inside):
     key = f'#EXT-X-KEY:METHOD=AES-128,URI="{inside}/1.mp4"\n'
     body = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n{key}#EXTINF:3,\n/s.ts\n#EXT-X-ENDLIST\n".encode()
-    mpegurl = {"Content-Type": "application/vnd.apple.mpegurl"}
-    outside.answers["/a.m3u8"] = lambda _: Answer(body=body, headers=mpegurl)
     outside.answers["/s.ts"] = lambda _: Answer(body=bytes(16), headers={"Content-Type": "video/mp2t"})
-    return "/a.m3u8"
+    return playlist(outside, body)
 
 
 def lists_hls(outside, inside):
     body = f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1280000,RESOLUTION=1280x720\n{inside}/1.mp4\n".encode()
-    mpegurl = {"Content-Type": "application/vnd.apple.mpegurl"}
-    outside.answers["/a.m3u8"] = lambda _: Answer(body=body, headers=mpegurl)
-    return "/a.m3u8"
+    return playlist(outside, body)
 
 
 def plays_dash(outside, inside):
